@@ -1,0 +1,34 @@
+# The newcomer's commands. Everything lives in .venv, made from a lock file with hashes; no root is needed.
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: simulate test quick check clean
+
+simulate: .venv/simulator  ## run the trial floor: machines, collector, forwarder and an IoT Core stand-in
+	@.venv/bin/edge-agent simulate
+
+test: .venv/dev  ## run every test
+	@.venv/bin/python -m pytest
+
+quick: .venv/dev  ## run the tests that need no broker, pty or subprocess
+	@.venv/bin/python -m pytest -m "not integration"
+
+check: .venv/dev  ## format, lint, types, floors, spelling, schemas
+	@scripts/check
+
+clean:
+	rm -rf .venv
+
+.venv/simulator: requirements/simulator.txt pyproject.toml
+	@$(PYTHON) scripts/require_python.py
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes --requirement requirements/simulator.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt pyproject.toml
+	@$(PYTHON) scripts/require_python.py
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@ .venv/simulator

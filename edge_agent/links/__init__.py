@@ -1,0 +1,14 @@
+"""Links: ways for bytes to travel, all in one form.
+
+Every link carries the parity-marked stream that POSIX defines for PARMRK:
+
+    FF 00 xx   the character xx with its wakeup (ninth) bit set
+    FF FF      a literal FF
+    xx         the character xx, wakeup bit clear
+
+so a serial port, memory, TCP, a capture and a fuzz input look alike from above.
+"""
+
+from edge_agent.links.base import Link, open_link
+
+__all__ = ["Link", "open_link"]

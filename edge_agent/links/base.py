@@ -1,0 +1,48 @@
+"""Link: a way for bytes to travel, as five calls, and the table of schemes that make one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol
+
+from edge_agent.errors import ConfigurationError
+from edge_agent.station import SerialFormat
+
+
+class Link(Protocol):
+    """A way for bytes to travel. Blocking; used by one thread."""
+
+    name: str
+
+    def open(self) -> None:
+        """Open it. Raises LinkError, or InUseError when another program holds it."""
+
+    def read(self, timeout: float) -> bytes:
+        """What has arrived, waiting up to `timeout` seconds for the first byte; b"" for nothing.
+
+        Raises LinkError when the link is lost.
+        """
+
+    def write(self, data: bytes) -> None:
+        """Send `data`; returns when its last byte is on its way. Raises LinkError when lost."""
+
+    def close(self) -> None:
+        """Close it; a closed link may be opened again."""
+
+
+# scheme -> module that has `make(rest_of_the_spec, serial_format) -> Link`; imported when used.
+SCHEMES = {
+    "uart": "edge_agent.links.uart",
+    "replay": "edge_agent.links.replay",
+}
+
+
+def open_link(spec: str, serial_format: SerialFormat) -> Link:
+    """Make (not yet open) the link a spec names: `uart:/dev/ttyUSB0`, `replay:FILE`, or a plain device path."""
+    scheme, _, rest = spec.partition(":") if not spec.startswith("/") else ("uart", "", spec)
+    if scheme not in SCHEMES or not rest:
+        known = ", ".join(f"{name}:…" for name in SCHEMES)
+        raise ConfigurationError(f"port {spec!r} names no known kind of link", f"use a device path or one of {known}")
+    make: Callable[[str, SerialFormat], Link] = import_module(SCHEMES[scheme]).make
+    return make(rest, serial_format)

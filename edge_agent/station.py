@@ -1,0 +1,105 @@
+"""Station: one end of a line, as pure state.
+
+A station is told what arrived and what time it is, and answers with what it learnt, what to
+send and when to be woken. It does no I/O, so a line, a test and a replay drive it alike.
+
+The order in which a line drives a station is the guarantee of the whole agent:
+
+    station.handle_timer(now)
+    observations = station.take_observations()     journalled, durably, before anything is sent
+    data = station.data_to_send(now)               may acknowledge what was just taken
+    station.note()                                 kept by the line before `data` is written
+    station.receive_data(data, now)
+
+Whatever `data_to_send` gives may acknowledge every observation taken before it, and never one
+that was not. All times are monotonic seconds; all bytes are in the marked form of
+`edge_agent.links`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from edge_agent.events import Observation
+
+# A note is written to the page cache before each poll: it must stay a fraction of a page.
+NOTE_LIMIT_BYTES = 256
+
+
+@dataclass(slots=True)
+class LineCounters:
+    """What a line has done since it started: plain sums, read by health and the live view."""
+
+    polls: int = 0
+    polls_late: int = 0
+    polls_unanswered: int = 0
+    events: int = 0
+    repeats_recognised: int = 0
+    protocol_errors: int = 0
+    unknown_codes: dict[str, int] = field(default_factory=dict)
+    last_event: str = ""
+    state: str = "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class SerialFormat:
+    """How characters travel on a serial port."""
+
+    baud: int
+    wakeup_bit: bool  # the ninth bit is emulated with mark and space parity
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIdentity:
+    """What the site calls the device at the end of a line."""
+
+    subject: str  # e.g. "slot-1001": the CloudEvents subject
+    currency: str  # ISO 4217, e.g. "USD"
+    minor_units: int = 2  # digits after the decimal point of that currency
+
+
+@runtime_checkable
+class Station(Protocol):
+    """One end of a line. See the module for the order of the calls."""
+
+    counters: LineCounters
+
+    def link_opened(self, now: float) -> None:
+        """The link is open: begin, or begin again."""
+
+    def link_lost(self, now: float, reason: str) -> None:
+        """The link is gone: forget half-received characters, keep what is owed."""
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take what arrived. Never raises on bad bytes: they are counted."""
+
+    def handle_timer(self, now: float) -> None:
+        """Time has passed: act on whatever is due."""
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` wants to be called next, or None."""
+
+    def take_observations(self) -> Sequence[Observation]:
+        """What was learnt since last asked. The caller makes it durable before it sends."""
+
+    def data_to_send(self, now: float) -> bytes:
+        """What to write now; b"" for nothing."""
+
+    def note(self) -> bytes:
+        """What a restarted station must know, at most NOTE_LIMIT_BYTES."""
+
+
+@runtime_checkable
+class Driver(Protocol):
+    """What an entry point of the group `edge_agent.drivers` names."""
+
+    name: str
+    serial_format: SerialFormat
+
+    def check(self, options: Mapping[str, object]) -> None:
+        """Raise ConfigurationError naming the option and the mend, if the options make no sense."""
+
+    def station(self, identity: DeviceIdentity, options: Mapping[str, object], note: bytes) -> Station:
+        """Make the station for one line. `note` is the last one kept, b"" if there is none."""

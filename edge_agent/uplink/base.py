@@ -1,0 +1,67 @@
+"""Uplink: a way for records to leave, as bytes, and the receipt the far side gives for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class Promise(Enum):
+    """What a successful receipt is worth."""
+
+    DELIVERED = "delivered"  # a PUBACK: the cloud has it
+    ACCEPTED = "accepted"  # a local broker or nucleus took it: not yet delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publish at QoS 1."""
+
+    topic: str
+    payload: bytes
+    content_type: str = "application/cloudevents-batch+json"
+    user_properties: tuple[tuple[str, str], ...] = ()
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the far side answered: an MQTT 5 PUBACK reason code and its text."""
+
+    reason_code: int
+    reason: str = ""
+    promise: Promise = Promise.DELIVERED
+
+
+@dataclass(slots=True)
+class UplinkState:
+    """How the uplink is, for health and the live view."""
+
+    connected: bool = False
+    connects: int = 0
+    last_reason: str = ""
+    receive_maximum: int = 0
+    changed_at: float = field(default=0.0)
+
+
+class Uplink(Protocol):
+    """A way for records to leave. asyncio; one user."""
+
+    state: UplinkState
+
+    async def start(self) -> None:
+        """Begin connecting, and keep doing so with full jitter. Raises CredentialError on unusable files."""
+
+    async def wait_connected(self) -> None:
+        """Return once there is a session. Raises UplinkError when trying further would be wrong."""
+
+    async def publish(self, message: Message) -> Receipt:
+        """Publish and wait for the receipt; a refusal is a receipt too.
+
+        Raises NotConnected when there is no session or it ended before the receipt: the
+        message may or may not have arrived, and is the caller's to send again.
+        """
+
+    async def stop(self) -> None:
+        """End the session in an orderly way and free what it holds."""

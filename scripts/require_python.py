@@ -1,0 +1,7 @@
+"""Says in one line, before anything is made, when this Python is too old for the agent."""
+
+import sys
+
+if sys.version_info < (3, 11):
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    sys.exit("The agent needs Python 3.11 or newer; this is " + found + ". Run: make PYTHON=python3.11 simulate")
