@@ -39,10 +39,12 @@ SCHEMES = {
 
 
 def open_link(spec: str, serial_format: SerialFormat) -> Link:
-    """Make (not yet open) the link a spec names: `uart:/dev/ttyUSB0`, `replay:FILE`, or a plain device path."""
+    """Make, not yet open, the link a spec names: `uart:/dev/ttyUSB0`, `replay:FILE`, or a device path."""
     scheme, _, rest = spec.partition(":") if not spec.startswith("/") else ("uart", "", spec)
     if scheme not in SCHEMES or not rest:
         known = ", ".join(f"{name}:…" for name in SCHEMES)
-        raise ConfigurationError(f"port {spec!r} names no known kind of link", f"use a device path or one of {known}")
+        raise ConfigurationError(
+            f"port {spec!r} names no known kind of link", f"use a device path or one of {known}"
+        )
     make: Callable[[str, SerialFormat], Link] = import_module(SCHEMES[scheme]).make
     return make(rest, serial_format)

@@ -1,0 +1,223 @@
+"""What a gaming machine tells us: exceptions, real-time events, meters, identity, variances."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from edge_agent.events.base import Count, Credits, EventBody, Money, Strict
+
+SnapshotReason = Literal[
+    "start",
+    "game_end",
+    "door",
+    "reboot",
+    "overflow",
+    "link_recovery",
+    "money",
+    "handpay",
+    "configuration",
+    "interval",
+    "stop",
+]
+
+
+class SlotException(EventBody):
+    """A machine answered with an exception that carries no data of its own."""
+
+    schema_name: ClassVar[str] = "slot-exception"
+
+    code: str = Field(pattern="^0x[0-9a-f]{2}$", description="SAS exception code")
+    name: str = Field(description="unknown_0x.. for a code no table lists")
+    category: str
+    real_time: bool = Field(description="reported as a real-time event rather than a one-byte exception")
+    possibly_repeated: bool = Field(
+        description="the machine may have repeated an exception already journalled; the meters settle it"
+    )
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.` and the name of the exception."""
+        return f"floor.slot.{self.name}"
+
+
+class GameStarted(SlotException):
+    """A game began, with its wager (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-game-started"
+
+    wager: Credits
+    coin_in_credits: Count = Field(description="the coin-in meter after the bet, in accounting credits")
+    max_bet: bool
+    progressive_group: int = Field(ge=0, le=255, description="0 for none")
+
+
+class GameEnded(SlotException):
+    """A game ended, with its win (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-game-ended"
+
+    win: Credits
+
+
+class BillAccepted(SlotException):
+    """A bill went into the acceptor, with what it is worth (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-bill-accepted"
+
+    bill: Money | None = Field(description="null for a denomination code no table lists")
+    denomination_code: int = Field(ge=0, le=99)
+    country: str
+    country_code: int = Field(ge=0, le=99)
+    count: Count = Field(description="bills of this denomination accepted in the machine's life")
+
+
+class BonusPaid(SlotException):
+    """A legacy bonus was paid or a jackpot multiplied (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-bonus-paid"
+
+    multiplier: int = Field(ge=0, le=255)
+    multiplied_win: Credits
+    bonus: Credits
+    tax_status: int = Field(ge=0, le=255, description="0 deductible, 1 non-deductible, 2 wager match")
+
+
+class ReelStopped(SlotException):
+    """A physical reel stopped (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-reel-stopped"
+
+    reel: int | None = Field(description="1 to 9; null where the machine sent no data")
+    stop: int | None = Field(description="null if unknown")
+
+
+class GameRecalled(SlotException):
+    """Somebody looked at the record of an earlier game (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-game-recalled"
+
+    game: Count
+    entry: Count
+
+
+class CardHeld(SlotException):
+    """The player held or released a card (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-card-held"
+
+    card: int = Field(ge=0, le=127)
+    held: bool
+
+
+class GameSelected(SlotException):
+    """The player chose a game (real-time events)."""
+
+    schema_name: ClassVar[str] = "slot-game-selected"
+
+    game: Count = Field(description="0 for the menu")
+
+
+class TicketRecorded(EventBody):
+    """The amount of the cash-out ticket just printed; its number is as good as cash and is not read."""
+
+    schema_name: ClassVar[str] = "slot-ticket-recorded"
+
+    amount: Money
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.ticket_recorded`."""
+        return "floor.slot.ticket_recorded"
+
+
+class BillRecorded(EventBody):
+    """The last bill accepted, read after a one-byte exception that could not carry it."""
+
+    schema_name: ClassVar[str] = "slot-bill-recorded"
+
+    bill: Money | None
+    denomination_code: int = Field(ge=0, le=99)
+    country: str
+    country_code: int = Field(ge=0, le=99)
+    count: Count
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.bill_recorded`."""
+        return "floor.slot.bill_recorded"
+
+
+class Meter(Strict):
+    """One lifetime meter as the machine gave it."""
+
+    name: str
+    code: str | None = Field(default=None, description="SAS meter code, e.g. 0x00 for coin-in")
+    value: Count = Field(description="the digits on the wire")
+    digits: int = Field(ge=1, le=18, description="it rolls over at 10 to this power")
+    unit: Literal["credits", "minor", "count", "percent_hundredths", "currency_units"]
+    money: Money | None = Field(default=None, description="the value as money, where it is some")
+
+
+class MetersRead(EventBody):
+    """Meters read together, between games."""
+
+    schema_name: ClassVar[str] = "slot-meters"
+
+    reason: SnapshotReason
+    denomination: str | None = Field(description="accounting denomination in currency units")
+    epoch: Count = Field(
+        description="rises when the machine's meters were cleared or its denomination changed"
+    )
+    settled: bool = Field(description="coin-in did not move while the meters were read")
+    meters: tuple[Meter, ...]
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.meters_read`."""
+        return "floor.slot.meters_read"
+
+
+class MeterVariance(EventBody):
+    """The events between two snapshots do not explain a meter: one was lost, forged or repeated."""
+
+    schema_name: ClassVar[str] = "slot-meter-variance"
+
+    meter: str
+    unit: Literal["credits", "minor", "count"]
+    before: Count
+    after: Count
+    explained: int = Field(description="by the events journalled between the two snapshots")
+    unexplained: int = Field(description="what the meter rose by, less what is explained")
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.meter_variance`."""
+        return "floor.slot.meter_variance"
+
+
+class MachineIdentified(EventBody):
+    """What a machine says it is. A field is null where it did not answer."""
+
+    schema_name: ClassVar[str] = "slot-identity"
+
+    sas_version: str | None
+    serial_number: str | None
+    game_id: str | None
+    additional_id: str | None
+    denomination: str | None = Field(description="accounting denomination in currency units")
+    max_bet: int | None
+    progressive_group: int | None
+    paytable_id: str | None
+    base_percent_hundredths: int | None
+    games_implemented: int | None
+    features: tuple[str, ...] = Field(description="names of the feature bits that are set")
+    unsupported_polls: tuple[str, ...] = Field(
+        description="long polls the machine does not answer, e.g. 0xb5"
+    )
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.identified`."""
+        return "floor.slot.identified"
