@@ -1,0 +1,46 @@
+"""The marked stream, as links need it: doubled FFs, and runs of characters with one wakeup bit.
+
+The protocol rooms have their own reader of characters; a link only has to turn what it is
+asked to write into runs for the wire, and plain bytes from a wire without marks into the form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge_agent.errors import LocalProtocolError
+
+MARK = b"\xff\x00"
+
+
+def double_ff(plain: bytes) -> bytes:
+    """Plain bytes, as they read in the marked stream."""
+    return plain.replace(b"\xff", b"\xff\xff")
+
+
+def runs(stream: bytes) -> Iterator[tuple[bool, bytes]]:
+    r"""The stream cut where the wakeup bit changes: (wakeup, plain bytes).
+
+    >>> list(runs(bytes.fromhex("ff0001 1a ffff")))
+    [(True, b'\x01'), (False, b'\x1a\xff')]
+    """
+    run = bytearray()
+    wakeup = False
+    at, end = 0, len(stream)
+    while at < end:
+        if stream[at] != 0xFF:
+            character, marked, width = stream[at], False, 1
+        elif stream[at + 1 : at + 2] == b"\xff":
+            character, marked, width = 0xFF, False, 2
+        elif stream[at + 1 : at + 2] == b"\x00" and at + 2 < end:
+            character, marked, width = stream[at + 2], True, 3
+        else:
+            raise LocalProtocolError(f"stream {stream.hex(' ')} has a lone FF at {at}", "mark or double it")
+        if marked != wakeup and run:
+            yield wakeup, bytes(run)
+            run.clear()
+        wakeup = marked
+        run.append(character)
+        at += width
+    if run:
+        yield wakeup, bytes(run)

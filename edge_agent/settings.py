@@ -1,0 +1,229 @@
+"""Settings: one frozen model, from a YAML file, the environment and flags.
+
+Later sources win: the file, then variables `EDGE_AGENT_…` (`EDGE_AGENT_UPLINK__ENDPOINT` is
+`uplink.endpoint`), then `--set uplink.endpoint=…`. Values from the environment and from flags
+are read as YAML scalars. Whatever does not fit is refused with the name of the setting, before
+a port is opened or a file is made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from edge_agent.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "EDGE_AGENT_"
+
+# A segment of a topic and of a client id: no slash, no wildcard, short enough for 256-byte topics.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class LineSettings(_Model):
+    """One line: a port, and the driver that knows what is at its end."""
+
+    name: Name = Field(description="unique on this gateway; names threads, logs and notes")
+    port: str = Field(min_length=1, description="a device path such as /dev/serial/by-id/…, or scheme:…")
+    driver: str = Field(default="sas", description="an entry point of the group edge_agent.drivers")
+    subject: Name | None = Field(
+        default=None, description="what the site calls the device; default: the line's name"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="the driver's own settings")
+
+    @property
+    def device(self) -> str:
+        """What the site calls the device."""
+        return self.subject or self.name
+
+
+class JournalSettings(_Model):
+    """The durable log."""
+
+    path: FilePath | None = Field(default=None, description="default: journal/journal.db in the state folder")
+    minimum_free_mb: int = Field(
+        default=64, ge=1, description="appending stops, loudly, when less disk is free"
+    )
+
+
+class UplinkSettings(_Model):
+    """The way to IoT Core."""
+
+    kind: Literal["iot_core", "file"] = "iot_core"
+    endpoint: str = Field(default="", description="<prefix>-ats.iot.<region>.amazonaws.com")
+    port: int = Field(default=8883, ge=1, le=65535, description="8883, or 443 with ALPN")
+    ca: FilePath | None = Field(default=None, description="the roots the server's certificate must chain to")
+    certificate: FilePath | None = Field(default=None, description="the device certificate, PEM")
+    key: FilePath | None = Field(
+        default=None, description="its private key, PEM, readable by the agent alone"
+    )
+    client_id: str | None = Field(default=None, max_length=128, description="default: <gateway>-events")
+    path: FilePath | None = Field(default=None, description="kind file: where the records go")
+    keep_alive_seconds: int = Field(default=45, ge=30, le=1200)
+    ack_timeout_seconds: int = Field(default=20, ge=1, le=600)
+    min_reconnect_ms: int = Field(default=1_000, ge=100, description="IoT Core takes one CONNECT a second")
+    max_reconnect_ms: int = Field(default=120_000, ge=100)
+    cloud_limits: bool = Field(default=True, description="keep to 100 publishes/s and 512 KiB/s")
+
+    @model_validator(mode="after")
+    def _complete(self) -> UplinkSettings:
+        needed = ("endpoint", "ca", "certificate", "key") if self.kind == "iot_core" else ("path",)
+        missing = [name for name in needed if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"kind {self.kind} needs {', '.join(missing)}")
+        return self
+
+
+class ForwarderSettings(_Model):
+    """How records become publishes."""
+
+    window: int = Field(default=20, ge=1, le=100, description="publishes awaiting their PUBACK")
+    batch_records: int = Field(default=200, ge=1, le=5_000)
+    batch_bytes: int = Field(default=100_000, ge=1_000, le=128 * 1024, description="before compression")
+    linger_ms: int = Field(default=0, ge=0, le=60_000, description="wait this long for a batch to fill")
+
+
+class LogSettings(_Model):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    form: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: console on a terminal"
+    )
+
+
+class Settings(_Model):
+    """Everything the agent is told."""
+
+    site: Name
+    gateway: Name = Field(description="the IoT thing this gateway is")
+    state: FilePath = Field(
+        description="folder for the journal, notes and status; on a disk that keeps its word"
+    )
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    minor_units: int = Field(default=2, ge=0, le=4, description="digits after the currency's decimal point")
+    lines: tuple[LineSettings, ...] = ()
+    journal: JournalSettings = JournalSettings()
+    uplink: UplinkSettings
+    forwarder: ForwarderSettings = ForwarderSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: Any) -> Any:  # noqa: ANN401  whatever a YAML file held
+        if isinstance(value, dict) and isinstance(value.get("lines"), list):
+            return {**value, "lines": tuple(value["lines"])}
+        return value
+
+    @model_validator(mode="after")
+    def _each_line_once(self) -> Settings:
+        for what, values in (
+            ("name", [line.name for line in self.lines]),
+            ("port", [line.port for line in self.lines]),
+            ("subject", [line.device for line in self.lines]),
+        ):
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"two lines have the {what} {twice[0]!r}")
+        return self
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is."""
+        return self.journal.path or self.state / "journal" / "journal.db"
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents `source` of everything this gateway says."""
+        return f"/floor/{self.site}/{self.gateway}"
+
+    @property
+    def events_topic(self) -> str:
+        """Where batches of events go."""
+        return f"floor/{self.site}/{self.gateway}/ev/batch"
+
+    @property
+    def status_topic(self) -> str:
+        """Where birth and last will go, retained."""
+        return f"floor/{self.site}/{self.gateway}/status"
+
+
+def load_settings(
+    file: Path, *, environment: Mapping[str, str] | None = None, overrides: Sequence[str] = ()
+) -> Settings:
+    """Read settings from a file, the environment and `name.name=value` overrides.
+
+    Raises ConfigurationError with one line for each thing that is wrong.
+    """
+    document = _read_yaml(file)
+    variables = os.environ if environment is None else environment
+    for name, text in sorted(variables.items()):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            _put(document, path, _scalar(text, name), origin=name)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--set {override!r} has no '='", "write --set name.name=value")
+        _put(document, name.split("."), _scalar(text, f"--set {name}"), origin=f"--set {name}")
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as invalid:
+        raise ConfigurationError(
+            "; ".join(f"{file}: {problem}" for problem in describe(invalid)), "see `edge-agent config schema`"
+        ) from invalid
+
+
+def describe(invalid: ValidationError) -> Iterable[str]:
+    """Each thing pydantic found wrong, as `lines.0.port: Field required`."""
+    for error in invalid.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in error["loc"])
+        message = error["msg"].removeprefix("Value error, ")
+        yield f"{where}: {message}" if where else message
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"configuration {file} cannot be read: {error.strerror}", "check the path and its permissions"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"configuration {file} is not YAML: {reason}", "mend the file") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(
+            f"configuration {file} holds no settings",
+            "start it with `site:` and `gateway:`; see docs/operations.md",
+        )
+    return document
+
+
+def _scalar(text: str, origin: str) -> Any:  # noqa: ANN401  any YAML scalar
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(
+            f"{origin} has the value {text!r}, which is no YAML scalar", "quote it"
+        ) from error
+
+
+def _put(document: dict[str, Any], path: Sequence[str], value: Any, *, origin: str) -> None:  # noqa: ANN401
+    *parents, last = path
+    for name in parents:
+        document = document.setdefault(name, {})
+        if not isinstance(document, dict):
+            raise ConfigurationError(
+                f"{origin} reaches into {name!r}, which is no group of settings", "check its name"
+            )
+    document[last] = value
