@@ -1,0 +1,1 @@
+"""Credentials: the certificates and keys a gateway proves itself with."""
