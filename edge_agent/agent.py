@@ -1,0 +1,176 @@
+"""The composition root: nothing else builds the agent's objects.
+
+Collecting and forwarding are separate processes that share only the journal. Each runs until
+SIGTERM or SIGINT and then stops within STOP_SECONDS; neither needs to, because the journal is
+durable and both ends repeat what was not acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import structlog
+
+from edge_agent import __version__
+from edge_agent.clock import Clock
+from edge_agent.drivers.registry import find_driver
+from edge_agent.errors import AgentError, ConfigurationError
+from edge_agent.events import EventBody, Observation, identify, seal
+from edge_agent.events.agent import AgentStarted, AgentStopped
+from edge_agent.health import Heartbeat
+from edge_agent.journal import Journal, Record, open_journal
+from edge_agent.line import Line
+from edge_agent.links import open_link
+from edge_agent.notebook import Notebook
+from edge_agent.settings import LineSettings, Settings
+from edge_agent.station import DeviceIdentity
+
+# Greengrass kills five seconds after it asks; lines notice within a quarter of one.
+STOP_SECONDS = 4.0
+
+FOLDER_MODE = 0o700
+
+
+def collect(settings: Settings) -> None:
+    """Poll the lines and journal what they say, until asked to stop."""
+    check_lines(settings)
+    clock = Clock()
+    with ExitStack() as held, _until_asked_to_stop() as asked:
+        _make_folders(settings)
+        journal = held.enter_context(
+            open_journal(
+                settings.journal_path,
+                role="collect",
+                minimum_free_bytes=settings.journal.minimum_free_mb * 2**20,
+            )
+        )
+        journalist = _Journalist(settings, clock, journal)
+        lines = [_make_line(line, settings, journalist, held) for line in settings.lines]
+        heartbeat = Heartbeat(
+            settings.state / "status" / "collector.json", lambda: _collector_status(lines, journal)
+        )
+        journalist.say(AgentStarted(version=__version__, lines=len(lines)))
+        heartbeat.start()
+        held.callback(heartbeat.stop)
+        for line in lines:
+            line.start()
+        asked.wait()
+        for line in lines:
+            line.stop()
+        late = [line.name for line in lines if not line.join(STOP_SECONDS)]
+        if late:
+            structlog.get_logger().warning("lines did not stop in time", lines=late)
+        journalist.say(AgentStopped(version=__version__))
+
+
+def run_both(arguments: Sequence[str]) -> int:
+    """Collect and forward as two processes; when one ends, so does the other."""
+    command = [sys.executable, "-m", "edge_agent"]
+    with _until_asked_to_stop() as asked:
+        both = [subprocess.Popen([*command, verb, *arguments]) for verb in ("collect", "forward")]  # noqa: S603
+        while not asked.wait(0.2) and all(process.poll() is None for process in both):
+            pass
+        for process in both:
+            process.terminate()
+        return max(abs(process.wait()) for process in both)
+
+
+def check_lines(settings: Settings) -> None:
+    """Raise ConfigurationError if a line names no driver, or its driver would not have its options."""
+    for line in settings.lines:
+        try:
+            find_driver(line.driver).check(line.options)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"line {line.name}: {error.what}", error.mend) from error
+
+
+def absent_here(settings: Settings) -> Iterator[str]:
+    """What the settings name and this computer does not have: fine on a laptop, not on the gateway."""
+    for line in settings.lines:
+        if line.port.startswith("/") and not Path(line.port).exists():
+            yield f"line {line.name}: port {line.port} does not exist here"
+    uplink = settings.uplink
+    for what, path in (("CA", uplink.ca), ("certificate", uplink.certificate), ("key", uplink.key)):
+        if path is not None and not path.exists():
+            yield f"uplink: {what} {path} does not exist here"
+
+
+class _Journalist:
+    """Seals observations and appends them."""
+
+    def __init__(self, settings: Settings, clock: Clock, journal: Journal) -> None:
+        self._gateway = settings.gateway
+        self._source = settings.source
+        self.clock = clock
+        self.append = journal.append
+
+    def seal(self, observation: Observation) -> bytes:
+        return seal(observation, self.clock.reading(), self._source)
+
+    def say(self, body: EventBody) -> None:
+        self.append([self.seal(Observation(self._gateway, self.clock.monotonic(), body))])
+
+
+def _make_line(line: LineSettings, settings: Settings, journalist: _Journalist, held: ExitStack) -> Line:
+    driver = find_driver(line.driver)
+    notebook = held.enter_context(Notebook(settings.state / "notes" / line.name))
+    identity = DeviceIdentity(line.device, settings.currency, settings.minor_units)
+    return Line(
+        name=line.name,
+        link=open_link(line.port, driver.serial_format),
+        station=driver.station(identity, line.options, notebook.note),
+        seal=journalist.seal,
+        append=journalist.append,
+        notebook=notebook,
+        monotonic=journalist.clock.monotonic,
+    )
+
+
+def _make_folders(settings: Settings) -> None:
+    for folder in (
+        settings.state,
+        settings.state / "notes",
+        settings.state / "status",
+        settings.journal_path.parent,
+    ):
+        try:
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"folder {folder} cannot be made: {error.strerror}",
+                "set `state` to a folder the agent may write",
+            ) from error
+
+
+def _collector_status(lines: Sequence[Line], journal: Journal) -> Mapping[str, Any]:
+    return {
+        "lines": {line.name: asdict(line.station.counters) for line in lines},
+        "journal": {"id": journal.id, "head": journal.head, "bytes": journal.size_bytes()},
+    }
+
+
+@contextmanager
+def _until_asked_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; the handlers of before come back afterwards."""
+    asked = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,254 @@
+"""The commands. Each is a few lines: read arguments, hand over, and turn errors into one line.
+
+Heavy modules are imported by the command that needs them, so that `--help` answers at once.
+
+Exit statuses: 0 done, 1 the run or its proof failed, and those of `edge_agent.errors`: 2 bad
+arguments or configuration, 3 credentials, 4 a port, 5 the journal, 6 in use by another run,
+7 the uplink.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from edge_agent import __version__
+from edge_agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from edge_agent.settings import Settings
+
+    _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+DEFAULT_CONFIGURATION = Path("/etc/edge-agent/config.yaml")
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except AgentError as error:
+        print(f"edge-agent: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Everything that can be asked for."""
+    parser = argparse.ArgumentParser(
+        prog="edge-agent",
+        description="Reads gaming machines and table devices and delivers what they say to AWS IoT Core.",
+    )
+    parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_simulate(commands)
+    for name, command, text in (
+        ("collect", _collect, "poll the lines and journal what they say"),
+        ("forward", _forward, "publish the journal to the cloud"),
+        ("run", _run, "collect and forward, as two processes"),
+    ):
+        one = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        _add_configuration(one)
+        one.set_defaults(command=command)
+    _add_config(commands)
+    _add_stand_in(commands)
+    return parser
+
+
+def _add_configuration(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("EDGE_AGENT_CONFIG", DEFAULT_CONFIGURATION)),
+        metavar="FILE",
+        help="settings, YAML (default: $EDGE_AGENT_CONFIG or %(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override a setting, e.g. uplink.endpoint=…",
+    )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from edge_agent.logs import set_up_logs
+    from edge_agent.settings import load_settings
+
+    settings = load_settings(options.config, overrides=options.set)
+    set_up_logs(settings.log)
+    return settings
+
+
+def _collect(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    from edge_agent.agent import collect
+
+    collect(settings)
+    return 0
+
+
+def _forward(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    from edge_agent.agent import forward
+
+    forward(settings)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    _settings(options)
+    from edge_agent.agent import run_both
+
+    overrides = [argument for override in options.set for argument in ("--set", override)]
+    return run_both(["--config", str(options.config), *overrides])
+
+
+def _add_config(commands: _Commands) -> None:
+    config = commands.add_parser("config", help="check settings, or print their schema")
+    kinds = config.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    check = kinds.add_parser("check", help="say what is wrong with a settings file")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    check.set_defaults(command=_config_check)
+    schema = kinds.add_parser("schema", help="print the JSON Schema of the settings")
+    schema.set_defaults(command=_config_schema)
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    from edge_agent.agent import absent_here, check_lines
+    from edge_agent.settings import load_settings
+
+    settings = load_settings(options.file, overrides=options.set)
+    check_lines(settings)
+    for warning in absent_here(settings):
+        print(f"note: {warning}")
+    lines = "1 line" if len(settings.lines) == 1 else f"{len(settings.lines)} lines"
+    print(f"{options.file}: {lines}, gateway {settings.gateway} of site {settings.site}: settings are good")
+    return 0
+
+
+def _config_schema(_options: argparse.Namespace) -> int:
+    from edge_agent.settings import Settings
+
+    print(json.dumps(Settings.model_json_schema(), indent=2))
+    return 0
+
+
+def _add_stand_in(commands: _Commands) -> None:
+    stand_in = commands.add_parser(
+        "stand-in",
+        help="an IoT Core stand-in on loopback, for tests and trials",
+        add_help=False,
+        description="An IoT Core stand-in; see docs/stand-in.md.",
+    )
+    stand_in.add_argument("arguments", nargs=argparse.REMAINDER)
+    stand_in.set_defaults(command=_stand_in)
+
+
+def _stand_in(options: argparse.Namespace) -> int:
+    from edge_agent.standin.__main__ import main as stand_in
+
+    return stand_in(options.arguments)
+
+
+def _add_simulate(commands: _Commands) -> None:
+    simulate = commands.add_parser(
+        "simulate",
+        help="run a trial floor on this computer and prove that nothing was lost",
+        description="Runs gaming machines and shufflers on pseudo-terminals, the collector, the forwarder and an "
+        "IoT Core stand-in as real processes, and proves at the end that every event arrived. Exit status: 0 nothing "
+        "was lost and all meters agree, 1 otherwise, 2 bad arguments.",
+    )
+    add = simulate.add_argument
+    add("--machines", type=int, default=8, metavar="N", help="gaming machines (default %(default)s)")
+    add("--tables", type=int, default=2, metavar="N", help="card shufflers (default %(default)s)")
+    add(
+        "--for",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        dest="seconds",
+        help="play this long (default %(default)s)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=None,
+        metavar="N",
+        help="the same seed plays the same story (default: a new one)",
+    )
+    add(
+        "--outage",
+        type=float,
+        default=10,
+        metavar="SECONDS",
+        help="cloud away for this long; 0 for none (default %(default)s)",
+    )
+    add(
+        "--wire",
+        choices=("perfect", "noisy", "lossy", "slow", "cut"),
+        default="perfect",
+        metavar="PROFILE",
+        help="perfect, noisy, lossy, slow or cut (default %(default)s)",
+    )
+    add(
+        "--kill",
+        choices=("collector", "forwarder", "broker", "all"),
+        default=None,
+        metavar="PROCESS",
+        help="SIGKILL the collector, forwarder, broker or all partway, and restart",
+    )
+    add(
+        "--state",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="keep the run here (default: the user's state folder)",
+    )
+    add("--poll-ms", type=int, default=40, metavar="N", help="poll interval (default %(default)s)")
+    add(
+        "--rate",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="guests play this many times faster (default %(default)s)",
+    )
+    add("--json", action="store_true", help="print one JSON object and nothing else on standard output")
+    simulate.set_defaults(command=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from edge_agent.trial.plan import TrialPlan
+    from edge_agent.trial.run import simulate
+
+    return simulate(
+        TrialPlan.of(
+            machines=options.machines,
+            tables=options.tables,
+            seconds=options.seconds,
+            seed=options.seed,
+            outage=options.outage,
+            wire=options.wire,
+            kill=options.kill,
+            state=options.state,
+            poll_ms=options.poll_ms,
+            rate=options.rate,
+        ),
+        as_json=options.json,
+    )

@@ -1,0 +1,1 @@
+"""Drivers: host-side stations, each of which knows one kind of device."""

@@ -1,0 +1,75 @@
+"""Health: what is well and what is not, as one small JSON file a process rewrites.
+
+Anybody may read it while the process runs: the live view, a shell, a monitoring agent. It is
+replaced whole, so a reader never sees half of it. It holds counters and states and nothing a
+player did.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+# Often enough for a live view; a rename costs microseconds.
+PERIOD_SECONDS = 0.5
+
+Status = Mapping[str, Any]
+
+
+def write_status(path: Path, status: Status) -> None:
+    """Replace the status file."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps({"pid": os.getpid(), **status}), encoding="utf-8")
+    beside.replace(path)
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    """The status a process wrote last; empty if it has not yet."""
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+class Heartbeat:
+    """Rewrites a status file until stopped. A full disk does not stop it, or anything else."""
+
+    def __init__(self, path: Path, status: Callable[[], Status], period: float = PERIOD_SECONDS) -> None:
+        self._path = path
+        self._status = status
+        self._period = period
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat")
+
+    def start(self) -> None:
+        """Write now, and then every period."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write a last time and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        trouble = ""
+        while True:
+            stopping = self._stopping.wait(0)
+            try:
+                write_status(self._path, self._status())
+                trouble = ""
+            except OSError as error:
+                if str(error) != trouble:
+                    trouble = str(error)
+                    structlog.get_logger().warning(
+                        "status cannot be written", path=str(self._path), reason=trouble
+                    )
+            if stopping:
+                return
+            self._stopping.wait(self._period)

@@ -1,0 +1,145 @@
+"""Line: a thread, a link, a station and the journal. Its loop is the guarantee.
+
+The order below is the whole point, so it stands on one screen: act on timers, take what was
+learnt, make it durable, and only then send, because whatever is sent may tell the machine that
+it was heard. If the journal refuses, nothing is sent; the machine, never acknowledged, keeps
+its exceptions and is asked again. A full disk becomes back-pressure on the floor, not a hole
+in the record.
+
+A link that is lost is opened again for ever, with a growing pause; the other lines do not
+notice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from edge_agent.errors import InUseError, JournalError, LinkError
+from edge_agent.events import Observation
+from edge_agent.links import Link
+from edge_agent.notebook import Notebook
+from edge_agent.station import Station
+
+# A line notices that it should stop within this time, whatever its station waits for.
+LONGEST_READ_SECONDS = 0.25
+
+# A disk that was full is asked again this often: a machine keeps at least 20 exceptions meanwhile.
+JOURNAL_RETRY_SECONDS = 0.5
+
+# An adapter takes about a second to reappear; a port that is not there is not asked for in a tight loop.
+FIRST_REOPEN_SECONDS, LONGEST_REOPEN_SECONDS = 0.5, 10.0
+
+
+class Line:
+    """A running link with its station.
+
+    Args:
+        name: what the site calls the line; names the thread.
+        link: the way bytes travel. Opened, and opened again, by the line.
+        station: what is at this end, as pure state.
+        seal: makes an observation the bytes the journal keeps.
+        append: makes those bytes durable on return, or raises JournalError.
+        notebook: keeps the station's note before anything is sent.
+        monotonic: seconds; orders everything on this line.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        link: Link,
+        station: Station,
+        seal: Callable[[Observation], bytes],
+        append: Callable[[Sequence[bytes]], object],
+        notebook: Notebook,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.station = station
+        self._link = link
+        self._seal = seal
+        self._append = append
+        self._notebook = notebook
+        self._monotonic = monotonic
+        self._not_yet_durable: list[bytes] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"line[{name}]")
+        self._log = structlog.get_logger().bind(line=name)
+
+    def __repr__(self) -> str:
+        return f"<Line {self.name} {self.station.counters.state}>"
+
+    def start(self) -> None:
+        """Start the line's thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the line to stop after what it is doing."""
+        self._stopping.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread; whether it ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        pause = FIRST_REOPEN_SECONDS
+        while not self._stopping.is_set():
+            try:
+                self._link.open()
+                pause = FIRST_REOPEN_SECONDS
+                self.station.link_opened(self._monotonic())
+                self._log.info("line opened", port=self._link.name)
+                self._collect()
+            except (LinkError, InUseError) as lost:
+                self._log.warning("line lost", reason=lost.what, mend=lost.mend, again_in=pause)
+                self.station.link_lost(self._monotonic(), lost.what)
+                with suppress(JournalError):
+                    self._make_durable()
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LONGEST_REOPEN_SECONDS)
+            finally:
+                self._link.close()
+
+    def _collect(self) -> None:
+        """Collect until asked to stop: timers, take, append, write, read."""
+        while not self._stopping.is_set():
+            self.station.handle_timer(self._monotonic())
+            try:
+                self._make_durable()
+                data = self.station.data_to_send(self._monotonic())
+                self._notebook.keep(self.station.note())
+            except JournalError as refused:
+                self._hold_back(refused)
+                continue
+            if data:
+                self._link.write(data)
+            arrived = self._link.read(self._patience())
+            if arrived:
+                self.station.receive_data(arrived, self._monotonic())
+
+    def _make_durable(self) -> None:
+        """Append all that was learnt. It is forgotten here only when `append` has returned."""
+        observations = self.station.take_observations()
+        if observations:
+            self._not_yet_durable.extend(self._seal(observation) for observation in observations)
+        if self._not_yet_durable:
+            self._append(self._not_yet_durable)
+            self._not_yet_durable = []
+
+    def _hold_back(self, refused: JournalError) -> None:
+        """Tell the machine nothing until the journal takes what it said."""
+        self._log.error(
+            "journal refuses; the machine is not acknowledged", reason=refused.what, mend=refused.mend
+        )
+        self._stopping.wait(JOURNAL_RETRY_SECONDS)
+
+    def _patience(self) -> float:
+        due = self.station.next_timer()
+        if due is None:
+            return LONGEST_READ_SECONDS
+        return min(max(0.0, due - self._monotonic()), LONGEST_READ_SECONDS)
