@@ -1,0 +1,222 @@
+"""A serial port over a real pseudo-terminal: parity flips in order, marks, and what goes wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import termios
+import threading
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.errors import ConfigurationError, InUseError, LinkError
+from edge_agent.links import open_link
+from edge_agent.links.uart import CMSPAR, UartLink
+from edge_agent.station import SerialFormat
+
+SAS = SerialFormat(baud=19200, wakeup_bit=True)
+PLAIN = SerialFormat(baud=9600, wakeup_bit=False)
+
+pytestmark = pytest.mark.integration
+
+
+class Pty:
+    """A pseudo-terminal with us at the device's end."""
+
+    def __init__(self) -> None:
+        self.master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.port = os.ttyname(self._slave)
+
+    def flags(self) -> int:
+        """The control flags the host has set."""
+        cflag: int = termios.tcgetattr(self.master)[2]
+        return cflag
+
+    def close(self) -> None:
+        for descriptor in (self.master, self._slave):
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue
+
+
+@pytest.fixture
+def pty() -> Iterator[Pty]:
+    pair = Pty()
+    yield pair
+    pair.close()
+
+
+def test_what_the_host_writes_reaches_the_device(pty: Pty) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+
+    link.write(bytes.fromhex("ff0001 1a ffff"))
+
+    assert os.read(pty.master, 16).hex() == "011aff"
+    link.close()
+
+
+def test_the_port_rests_in_space_parity(pty: Pty) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+
+    link.write(bytes.fromhex("ff0081"))
+
+    assert pty.flags() & CMSPAR
+    assert not pty.flags() & termios.PARODD
+    link.close()
+
+
+def test_address_then_drain_and_mark_then_space_then_the_rest(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+    calls: list[str] = []
+    ioctl, write = fcntl.ioctl, os.write
+
+    def watched_ioctl(fd: int, request: int, argument: bytes) -> object:
+        assert request == termios.TCSETSW, "a flip must drain first"
+        (cflag,) = struct.unpack_from("=I", argument, 8)
+        calls.append("mark" if cflag & termios.PARODD else "space")
+        return ioctl(fd, request, argument)
+
+    def watched_write(fd: int, data: bytes) -> int:
+        calls.append(data.hex())
+        return write(fd, data)
+
+    monkeypatch.setattr("edge_agent.links.uart.fcntl.ioctl", watched_ioctl)
+    monkeypatch.setattr("edge_agent.links.uart.os.write", watched_write)
+
+    link.write(bytes.fromhex("ff0080 ff0001 2f 03"))
+
+    monkeypatch.undo()
+    assert calls == ["mark", "8001", "space", "2f03"]
+    link.close()
+
+
+def test_what_the_device_writes_arrives_in_the_marked_form(pty: Pty) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+
+    os.write(pty.master, bytes.fromhex("01ff12"))
+
+    assert link.read(1.0).hex() == "01ffff12"
+    link.close()
+
+
+def test_a_plain_line_carries_the_same_form(pty: Pty) -> None:
+    link = UartLink(pty.port, PLAIN)
+    link.open()
+
+    os.write(pty.master, b"$\xff\r\n")
+    link.write(b"a\xff\xffb")
+
+    assert link.read(1.0) == b"$\xff\xff\r\n"
+    assert os.read(pty.master, 16) == b"a\xffb"
+    link.close()
+
+
+def test_silence_reads_as_nothing(pty: Pty) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+
+    assert link.read(0.0) == b""
+    link.close()
+
+
+def test_a_port_may_be_opened_again(pty: Pty) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+    link.close()
+    link.open()
+
+    os.write(pty.master, b"\x00")
+
+    assert link.read(1.0) == b"\x00"
+    assert repr(link).endswith("open>")
+    link.close()
+
+
+def test_a_port_that_vanishes_is_lost(pty: Pty) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+    pty.close()
+
+    with pytest.raises(LinkError, match="was lost"):
+        link.read(1.0)
+    with pytest.raises(LinkError, match="was lost"):
+        link.write(b"\x01")
+    link.close()
+
+
+def test_a_device_that_takes_no_more_bytes_is_lost(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.links.uart.WRITE_SECONDS", 0.05)
+    link = UartLink(pty.port, PLAIN)
+    link.open()
+
+    with pytest.raises(LinkError, match=r"takes no more bytes|Resource temporarily unavailable"):
+        link.write(b"x" * 1_000_000)
+    link.close()
+
+
+def test_a_port_held_by_another_is_in_use(pty: Pty) -> None:
+    holder, other = UartLink(pty.port, SAS), UartLink(pty.port, SAS)
+    holder.open()
+
+    with pytest.raises(InUseError, match=r"held by another program.*fuser"):
+        other.open()
+    holder.close()
+
+
+def test_a_port_that_does_not_exist_is_named() -> None:
+    with pytest.raises(LinkError, match=r"/dev/ttyNOPE does not exist .* /dev/serial/by-id"):
+        UartLink("/dev/ttyNOPE", SAS).open()
+
+
+def test_a_file_is_not_a_serial_port(tmp_path: Path) -> None:
+    (tmp_path / "port").touch()
+
+    with pytest.raises(LinkError, match="is not a serial port"):
+        UartLink(str(tmp_path / "port"), SAS).open()
+
+
+def test_a_character_device_that_is_not_a_tty_is_refused() -> None:
+    with pytest.raises(LinkError, match=r"/dev/null"):
+        UartLink("/dev/null", SAS).open()
+
+
+def test_an_adapter_that_ignores_mark_parity_is_refused(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pty takes CMSPAR but never PARENB: asked as if it were an adapter, it must be refused."""
+    monkeypatch.setattr("edge_agent.links.uart._PTY_MAJORS", ())
+
+    with pytest.raises(LinkError, match=r"does not take mark and space parity.*FTDI"):
+        UartLink(pty.port, SAS).open()
+
+
+def test_a_reader_wakes_when_bytes_arrive(pty: Pty) -> None:
+    link = UartLink(pty.port, SAS)
+    link.open()
+    writer = threading.Timer(0.05, os.write, (pty.master, b"\x12"))
+    writer.start()
+
+    assert link.read(10.0) == b"\x12"
+    writer.join()
+    link.close()
+
+
+@pytest.mark.parametrize("spec", ["ttyUSB0", "carrier-pigeon:1", "uart:", ""])
+def test_a_spec_that_names_no_link_is_refused(spec: str) -> None:
+    with pytest.raises(ConfigurationError, match="names no known kind of link"):
+        open_link(spec, SAS)
+
+
+def test_a_spec_or_a_path_names_a_port(pty: Pty) -> None:
+    for spec in (pty.port, f"uart:{pty.port}"):
+        assert open_link(spec, SAS).name == pty.port

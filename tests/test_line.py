@@ -1,0 +1,188 @@
+"""The collecting loop: append, then send. Everything else about a line follows from that order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from edge_agent.errors import JournalFull, LinkError
+from edge_agent.events import Observation
+from edge_agent.events.agent import LineDown
+from edge_agent.line import Line
+from edge_agent.links.memory import MemoryLink
+from edge_agent.notebook import Notebook
+from edge_agent.station import LineCounters
+
+PATIENCE_SECONDS = 5.0
+
+
+class EchoStation:
+    """Learns one thing from every byte, and sends `ack` for each once it was taken."""
+
+    def __init__(self, story: list[str]) -> None:
+        self.counters = LineCounters()
+        self.wake_at: float | None = None
+        self._story = story
+        self._learnt: list[Observation] = []
+        self._owed = 0
+
+    def link_opened(self, _now: float) -> None:
+        self._story.append("opened")
+
+    def link_lost(self, now: float, reason: str) -> None:
+        self._story.append("lost")
+        self._learnt.append(Observation("echo", now, LineDown(line="echo", reason=reason)))
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        self._learnt += [Observation("echo", now, LineDown(line="echo", reason=chr(byte))) for byte in data]
+
+    def handle_timer(self, _now: float) -> None:
+        return
+
+    def next_timer(self) -> float | None:
+        return self.wake_at
+
+    def take_observations(self) -> Sequence[Observation]:
+        taken, self._learnt = self._learnt, []
+        self._owed += len(taken)
+        return taken
+
+    def data_to_send(self, _now: float) -> bytes:
+        owed, self._owed = self._owed, 0
+        return b"ack" * owed
+
+    def note(self) -> bytes:
+        self._story.append("note")
+        return b"note"
+
+
+class Bench:
+    """A line on a memory link, with a journal that can refuse."""
+
+    def __init__(self, folder: Path) -> None:
+        self.story: list[str] = []
+        self.journal: list[bytes] = []
+        self.refusing = threading.Event()
+        self.device, self.host = MemoryLink.pair()
+        self.device.open()
+        self.station = EchoStation(self.story)
+        self.notebook = Notebook(folder / "note")
+        self.line = Line(
+            name="echo",
+            link=self.host,
+            station=self.station,
+            seal=lambda observation: observation.body.model_dump_json().encode(),
+            append=self.append,
+            notebook=self.notebook,
+            monotonic=time.monotonic,
+        )
+
+    def append(self, payloads: Sequence[bytes]) -> None:
+        if self.refusing.is_set():
+            self.story.append("refused")
+            raise JournalFull("disk is full", "free some space")
+        self.journal += payloads
+        self.story.append("appended")
+
+    def wait_until(self, true: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not true():
+            assert time.monotonic() < deadline, self.story
+            time.sleep(0.005)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr("edge_agent.line.JOURNAL_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("edge_agent.line.FIRST_REOPEN_SECONDS", 0.01)
+    bench = Bench(tmp_path)
+    bench.line.start()
+    yield bench
+    bench.line.stop()
+    assert bench.line.join(PATIENCE_SECONDS)
+    bench.notebook.close()
+
+
+def test_the_device_is_told_only_after_the_append(bench: Bench) -> None:
+    bench.device.write(b"A")
+
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+    assert bench.journal == [b'{"line":"echo","reason":"A"}']
+
+
+def test_the_note_is_kept_before_anything_is_sent(bench: Bench) -> None:
+    bench.device.write(b"A")
+
+    bench.device.read(PATIENCE_SECONDS)
+    assert bench.notebook.note == b"note"
+    assert bench.story.index("appended") < len(bench.story) - bench.story[::-1].index("note")
+
+
+def test_a_journal_that_refuses_leaves_the_device_unacknowledged(bench: Bench) -> None:
+    bench.refusing.set()
+    bench.device.write(b"A")
+
+    bench.wait_until(lambda: bench.story.count("refused") > 2)
+
+    assert bench.device.read(0.05) == b""
+    assert bench.journal == []
+
+
+def test_what_a_full_journal_refused_is_appended_once_there_is_room(bench: Bench) -> None:
+    bench.refusing.set()
+    bench.device.write(b"A")
+    bench.wait_until(lambda: "refused" in bench.story)
+
+    bench.refusing.clear()
+
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+    assert len(bench.journal) == 1
+
+
+def test_a_lost_link_is_journalled_and_opened_again(bench: Bench) -> None:
+    bench.host.cut()
+
+    bench.wait_until(lambda: bench.story.count("opened") == 2)
+
+    assert b"was cut" in bench.journal[0]
+
+
+def test_a_lost_link_while_the_journal_refuses_loses_nothing(bench: Bench) -> None:
+    bench.refusing.set()
+    bench.host.cut()
+    bench.wait_until(lambda: bench.story.count("opened") == 2)
+
+    bench.refusing.clear()
+
+    bench.wait_until(lambda: bench.journal)
+    assert b"was cut" in bench.journal[0]
+
+
+def test_a_link_that_cannot_be_opened_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[None] = []
+
+    def refuse() -> None:
+        tries.append(None)
+        raise LinkError("port x does not exist", "plug it in")
+
+    monkeypatch.setattr(bench.host, "open", refuse)
+    bench.host.cut()
+
+    bench.wait_until(lambda: len(tries) >= 3)
+    monkeypatch.undo()
+    bench.wait_until(lambda: bench.story.count("opened") == 2)
+
+
+def test_a_station_is_served_when_its_timer_is_due(bench: Bench) -> None:
+    bench.station.wake_at = 0.0
+
+    bench.wait_until(lambda: bench.story.count("note") > 20)
+    bench.station.wake_at = None
+
+
+def test_a_line_says_what_it_is(bench: Bench) -> None:
+    assert repr(bench.line) == "<Line echo starting>"

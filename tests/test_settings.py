@@ -1,0 +1,135 @@
+"""Settings: where values come from, who wins, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.errors import ConfigurationError
+from edge_agent.settings import Settings, load_settings
+
+MINIMAL = """
+site: harbour
+gateway: gw-01
+state: /var/lib/edge-agent
+lines:
+  - {name: slot-001, port: /dev/ttyUSB0, options: {address: 1}}
+uplink: {endpoint: broker.example, ca: ca.pem, certificate: device.pem, key: device.key}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "agent.yaml"
+    path.write_text(MINIMAL)
+    return path
+
+
+def load(file: Path, **environment: str) -> Settings:
+    return load_settings(file, environment=environment)
+
+
+def test_a_minimal_file_is_enough(file: Path) -> None:
+    settings = load(file)
+
+    assert settings.lines[0].device == "slot-001"
+    assert settings.journal_path == Path("/var/lib/edge-agent/journal/journal.db")
+    assert settings.source == "/floor/harbour/gw-01"
+    assert settings.events_topic == "floor/harbour/gw-01/ev/batch"
+    assert settings.status_topic == "floor/harbour/gw-01/status"
+
+
+def test_the_environment_wins_over_the_file(file: Path) -> None:
+    settings = load(file, EDGE_AGENT_UPLINK__PORT="443", EDGE_AGENT_SITE="pier", HOME="/root")
+
+    assert settings.uplink.port == 443
+    assert settings.site == "pier"
+
+
+def test_a_flag_wins_over_the_environment(file: Path) -> None:
+    settings = load_settings(file, environment={"EDGE_AGENT_SITE": "pier"}, overrides=["site=quay"])
+
+    assert settings.site == "quay"
+
+
+def test_settings_are_frozen(file: Path) -> None:
+    settings = load(file)
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.site = "elsewhere"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("port: /dev/ttyUSB0", "prot: /dev/ttyUSB0"), r"lines\.0\.port: Field required"),
+        (("site: harbour", "site: har/bour"), "site: String should match pattern"),
+        (("site: harbour", "site: 7"), "site: Input should be a valid string"),
+        (("key: device.key", "keys: device.key"), r"uplink\.keys: Extra inputs are not permitted"),
+        ((", key: device.key", ""), "kind iot_core needs key"),
+        (("site: harbour", "sites: harbour"), "site: Field required"),
+    ],
+)
+def test_a_wrong_setting_is_named(file: Path, change: tuple[str, str], said: str) -> None:
+    file.write_text(MINIMAL.replace(*change))
+
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        load(file)
+
+    assert str(file) in refused.value.what
+    assert "\n" not in str(refused.value)
+
+
+def test_two_lines_on_one_port_are_refused(file: Path) -> None:
+    second = "\n  - {name: slot-002, port: /dev/ttyUSB0}\nuplink"
+    file.write_text(MINIMAL.replace("\nuplink", second))
+
+    with pytest.raises(ConfigurationError, match="two lines have the port '/dev/ttyUSB0'"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("site: [", "is not YAML"),
+        ("- one", "holds no settings"),
+        ("", "holds no settings"),
+        ("\x00", "is not YAML"),
+    ],
+)
+def test_a_file_that_holds_no_settings_is_named(file: Path, text: str, said: str) -> None:
+    file.write_text(text)
+
+    with pytest.raises(ConfigurationError, match=said):
+        load(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yaml cannot be read: No such file"):
+        load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("site", "has no '='"),
+        ("site.name=x", "reaches into 'site'"),
+        ("site=[", "no YAML scalar"),
+    ],
+)
+def test_a_wrong_flag_is_named(file: Path, override: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        load_settings(file, environment={}, overrides=[override])
+
+
+def test_a_file_uplink_needs_a_path(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="kind file needs path"):
+        load_settings(file, environment={}, overrides=["uplink={kind: file}"])
+
+
+def test_the_schema_documents_every_setting() -> None:
+    schema = Settings.model_json_schema()
+
+    assert schema["properties"]["gateway"]["description"]
+    assert set(schema["required"]) == {"site", "gateway", "state", "uplink"}
