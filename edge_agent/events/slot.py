@@ -22,6 +22,8 @@ SnapshotReason = Literal[
     "stop",
 ]
 
+VarianceCause = Literal["unknown", "overflow", "memory_error", "power_cycle"]
+
 
 class SlotException(EventBody):
     """A machine answered with an exception that carries no data of its own."""
@@ -190,6 +192,10 @@ class MeterVariance(EventBody):
     after: Count
     explained: int = Field(description="by the events journalled between the two snapshots")
     unexplained: int = Field(description="what the meter rose by, less what is explained")
+    likely_cause: VarianceCause = Field(
+        default="unknown",
+        description="what the machine said in between that would account for it; unknown if nothing",
+    )
 
     @property
     def event_type(self) -> str:
