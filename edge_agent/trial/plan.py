@@ -54,7 +54,7 @@ class TrialPlan:
     rate: float
 
     @classmethod
-    def of(  # noqa: PLR0913  one argument for each option of the command
+    def of(
         cls,
         *,
         machines: int = 8,

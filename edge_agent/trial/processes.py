@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,16 @@ class TrialProcess:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  a prctl and nothing else
             )
         self._expected_end = False
+
+    @property
+    def pid(self) -> int:
+        """Its process id in this life; 0 before the first."""
+        return self._process.pid if self._process is not None else 0
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL it: no handler runs, nothing is flushed."""
@@ -114,9 +124,10 @@ class TrialProcess:
         self._cpu_of_this_life = 0.0
 
 
-def wait_for(what: str, ready: object, processes: Sequence[TrialProcess], seconds: float = 20.0) -> None:
+def wait_for(
+    what: str, ready: Callable[[], object], processes: Sequence[TrialProcess], seconds: float = 20.0
+) -> None:
     """Wait until `ready()` is true; raise AgentError if a process ends or time runs out."""
-    assert callable(ready)  # noqa: S101  typed loosely so that lambdas stay short
     deadline = time.monotonic() + seconds
     while not ready():
         for process in processes:

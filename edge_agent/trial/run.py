@@ -1,0 +1,326 @@
+"""The director of a trial: starts the processes, troubles them, lets them settle, and proves.
+
+    start     the stand-in, the floor, the collector, the forwarder
+    play      for the time asked; partway the cloud goes away, and whatever was to be killed is
+    settle    guests leave, machines empty their queues, the journal drains
+    prove     what was raised against what was received, meters against meters
+
+Ctrl-C ends the play early; what follows is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import yaml
+
+from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.health import read_status
+from edge_agent.standin.control import StandinControl
+from edge_agent.trial.plan import GATEWAY, SITE, TrialFolder, TrialPlan, trial_folder
+from edge_agent.trial.processes import TrialProcess, wait_for
+from edge_agent.trial.proof import Proof, prove
+from edge_agent.trial.view import View, open_view
+
+# Where in the play the troubles begin: machines have raised something before, and something follows.
+OUTAGE_AT, KILL_AT = 0.35, 0.70
+
+# A killed process stays away this long: long enough that the others notice.
+AWAY_SECONDS = 1.0
+
+TICK_SECONDS = 0.25
+
+# After the guests have gone: queues empty at the poll rate, and a last snapshot is due within its cadence.
+LONGEST_SETTLE_SECONDS = 90.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the view shows."""
+
+    plan: TrialPlan
+    phase: str = "starting"
+    elapsed: float = 0.0
+    cloud_away: bool = False
+    collector: Mapping[str, Any] = field(default_factory=dict)
+    forwarder: Mapping[str, Any] = field(default_factory=dict)
+    floor: Mapping[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def simulate(plan: TrialPlan, *, as_json: bool) -> int:
+    """Run a trial and print its proof; 0 if nothing was lost and all meters agree, 1 if not."""
+    with (
+        trial_folder(plan.state) as folder,
+        open_view(quiet=as_json) as view,
+        Trial(plan, folder, view) as trial,
+    ):
+        trial.play()
+        trial.settle()
+        proof = trial.prove()
+    if as_json:
+        print(json.dumps(proof.as_dict()))
+    else:
+        print(proof.as_text())
+    return 0 if proof.holds else 1
+
+
+class Trial:
+    """One run: its processes and its clock."""
+
+    def __init__(self, plan: TrialPlan, folder: TrialFolder, view: View) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._view = view
+        self._held = ExitStack()
+        self._interrupted = False
+        self.progress = Progress(plan)
+        self._processes: dict[str, TrialProcess] = {}
+        self._began = self._played = 0.0
+        self._cpu_at_start: dict[str, float] = {}
+        self._polls = _Polls()
+
+    def __enter__(self) -> Self:
+        with self._held:
+            self._held.enter_context(_interrupts_noticed(self))
+            self._start()
+            self._held = self._held.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._held.close()
+
+    def interrupt(self) -> None:
+        """End the play early."""
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def _start(self) -> None:
+        self._note("making a development PKI")
+        pki = make_pki(self._folder.pki, thing=GATEWAY)
+        port = _free_port()
+        (self._folder / "agent.yaml").write_text(
+            yaml.safe_dump(_agent_settings(self._plan, self._folder, pki, port))
+        )
+        (self._folder / "floor.json").write_text(json.dumps(_floor_plan(self._plan)))
+        run, logs = str(self._folder.run), self._folder / "logs"
+        config = ["--config", str(self._folder / "agent.yaml")]
+        for name, arguments in {
+            "broker": ["edge_agent.standin", *_standin_arguments(self._folder, pki, port)],
+            "floor": ["edge_agent.trial.floor", run],
+            "collector": ["edge_agent", "collect", *config],
+            "forwarder": ["edge_agent", "forward", *config],
+        }.items():
+            self._processes[name] = TrialProcess(name, arguments, logs / f"{name}.log")
+        for process in reversed(self._processes.values()):
+            self._held.callback(process.stop)
+        processes = list(self._processes.values())
+        self._processes["broker"].start()
+        self._processes["floor"].start()
+        wait_for("the floor", lambda: read_status(self._folder / "floor-status.json"), processes)
+        wait_for("the stand-in", (self._folder / "control.sock").exists, processes)
+        self._note(f"{self._plan.machines} machines and {self._plan.tables} tables on pseudo-terminals")
+        self._processes["collector"].start()
+        wait_for("the collector", lambda: read_status(self._status("collector")), processes)
+        self._processes["forwarder"].start()
+        wait_for("the forwarder", lambda: read_status(self._status("forwarder")).get("connected"), processes)
+        self._note("the forwarder is connected over mutual TLS")
+
+    def play(self) -> None:
+        """Let the guests play, and trouble the processes as planned."""
+        plan = self._plan
+        self._began = time.monotonic()
+        self._measure()
+        self._cpu_at_start = {name: process.cpu_seconds for name, process in self._processes.items()}
+        outage = (plan.seconds * OUTAGE_AT, plan.seconds * OUTAGE_AT + plan.outage)
+        kill_at = plan.seconds * KILL_AT if plan.killed else float("inf")
+        restart_at = float("inf")
+        self.progress.phase = "playing"
+        while (elapsed := time.monotonic() - self._began) < plan.seconds and not self._interrupted:
+            self.progress.elapsed = elapsed
+            if plan.outage and not self.progress.cloud_away and outage[0] <= elapsed < outage[1]:
+                self._cloud_goes(plan.outage)
+            if self.progress.cloud_away and elapsed >= outage[1]:
+                self.progress.cloud_away = False
+                self._note("the cloud is back")
+            if elapsed >= kill_at:
+                kill_at, restart_at = float("inf"), elapsed + AWAY_SECONDS
+                self._kill()
+            if elapsed >= restart_at:
+                restart_at = float("inf")
+                self._restart()
+            self._tick()
+        if restart_at != float("inf"):
+            self._restart()
+        self._played = time.monotonic() - self._began
+        self._measure()
+
+    def settle(self) -> None:
+        """Let the guests go, and wait until everything they did has arrived."""
+        self.progress.phase = "settling"
+        self._note("guests leave; waiting for the queues, the last meters and the journal to drain")
+        self._processes["floor"].send(signal.SIGUSR1)
+        deadline = time.monotonic() + LONGEST_SETTLE_SECONDS
+        while time.monotonic() < deadline and not self._settled():
+            self._tick()
+
+    def prove(self) -> Proof:
+        """Stop everything in order, and compare."""
+        self.progress.phase = "proving"
+        for name in ("collector", "forwarder", "floor", "broker"):
+            self._processes[name].stop()
+        cpu = {
+            name: process.cpu_seconds - self._cpu_at_start[name] for name, process in self._processes.items()
+        }
+        return prove(
+            self._plan,
+            self._folder,
+            played=self._played,
+            cpu_percent={name: 100 * seconds / self._played for name, seconds in cpu.items()},
+            rss_bytes={name: process.usage.peak_rss_bytes for name, process in self._processes.items()},
+            polls=self._polls.totals(),
+            kills={name: process.kills for name, process in self._processes.items() if process.kills},
+        )
+
+    def _settled(self) -> bool:
+        floor = self.progress.floor
+        drained = self.progress.forwarder.get("depth") == 0
+        quiet = not any(floor.get("pending", {"": 1}).values())
+        return drained and quiet and _last_meters_are_in(self.progress.collector)
+
+    def _tick(self) -> None:
+        time.sleep(TICK_SECONDS)
+        for process in self._processes.values():
+            process.check()
+        self.progress.collector = read_status(self._status("collector"))
+        self.progress.forwarder = read_status(self._status("forwarder"))
+        self.progress.floor = read_status(self._folder / "floor-status.json")
+        self._polls.see(self.progress.collector)
+        self._view.show(self.progress)
+
+    def _measure(self) -> None:
+        for process in self._processes.values():
+            process.measure()
+
+    def _cloud_goes(self, seconds: float) -> None:
+        self.progress.cloud_away = True
+        with StandinControl(self._folder / "control.sock") as control:
+            control.down(seconds)
+        self._note(f"the cloud is away for {seconds:g} s; the journal fills")
+
+    def _kill(self) -> None:
+        for name in self._plan.killed:
+            self._processes[name].kill()
+            self._note(f"kill -9: the {name}")
+
+    def _restart(self) -> None:
+        for name in self._plan.killed:
+            self._processes[name].start()
+            self._note(f"started again: the {name}")
+
+    def _status(self, name: str) -> Path:
+        return self._folder / "agent" / "status" / f"{name}.json"
+
+    def _note(self, text: str) -> None:
+        self.progress.notes.append(text)
+        self._view.note(text)
+
+
+class _Polls:
+    """Poll counters over all the collector's lives: each life counts from zero again."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, int] = {}
+        self._this_life: dict[str, int] = {}
+        self._pid = 0
+
+    def see(self, collector: Mapping[str, Any]) -> None:
+        """Take the collector's latest status."""
+        if not collector:
+            return
+        if collector["pid"] != self._pid:
+            self._pid = collector["pid"]
+            self._done = self.totals()
+        self._this_life = {}
+        for counters in collector["lines"].values():
+            for name in ("polls", "polls_late", "polls_unanswered", "repeats_recognised", "protocol_errors"):
+                self._this_life[name] = self._this_life.get(name, 0) + counters[name]
+
+    def totals(self) -> dict[str, int]:
+        """The sums so far."""
+        return {
+            name: self._done.get(name, 0) + self._this_life.get(name, 0)
+            for name in self._done | self._this_life
+        }
+
+
+def _agent_settings(plan: TrialPlan, folder: TrialFolder, pki: PkiPaths, port: int) -> dict[str, Any]:
+    lines = [
+        {
+            "name": name,
+            "port": str(folder.port(name)),
+            "driver": "sas",
+            "options": {"address": 1, "poll_ms": plan.poll_ms},
+        }
+        for name in plan.machine_names
+    ]
+    lines += [{"name": name, "port": str(folder.port(name)), "driver": "tdl1"} for name in plan.table_names]
+    return {
+        "site": SITE,
+        "gateway": GATEWAY,
+        "state": str(folder / "agent"),
+        "lines": lines,
+        "uplink": {
+            "endpoint": "localhost",
+            "port": port,
+            "ca": str(pki.ca),
+            "certificate": str(pki.device_certificate),
+            "key": str(pki.device_key),
+            "keep_alive_seconds": 30,
+            "max_reconnect_ms": 2_000,  # a trial is short; in production a floor must not come back all at once
+        },
+        "log": {"level": "info", "form": "json"},
+    }
+
+
+def _floor_plan(plan: TrialPlan) -> dict[str, Any]:
+    return {
+        "machines": plan.machine_names,
+        "tables": plan.table_names,
+        "seed": plan.seed,
+        "rate": plan.rate,
+        "wire": plan.wire,
+    }
+
+
+def _free_port() -> int:
+    """A port nobody listens on now. It stays the same over the broker's lives."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _interrupts_noticed(trial: Trial) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the play; a second one ends the run."""
+
+    def notice(_number: int, _frame: FrameType | None) -> None:
+        trial.interrupt()
+
+    before = {number: signal.signal(number, notice) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
