@@ -1,0 +1,106 @@
+"""The command: `python -m edge_agent.standin`, also `edge-agent stand-in`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_agent.errors import AgentError, ConfigurationError
+from edge_agent.standin.config import StandinConfig, shipped_policy
+from edge_agent.standin.server import run_standin
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a stand-in until SIGTERM; its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        run_standin(_config(options))
+    except AgentError as error:
+        sys.stderr.write(f"stand-in: {error}\n")
+        return error.exit_status
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-agent stand-in",
+        description="An IoT Core stand-in: a small MQTT 5 broker on 127.0.0.1 that demands client "
+        "certificates and enforces IoT Core's limits and the IoT policy. Prints one JSON line when ready; ends on SIGTERM.",
+        epilog="See docs/stand-in.md for what it enforces and for the faults it can be asked for.",
+    )
+    add = parser.add_argument
+    add(
+        "--state",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the ledger and the control socket",
+    )
+    add(
+        "--thing",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="a thing that exists: the common name of its certificate; may be repeated",
+    )
+    add("--site", required=True, metavar="NAME", help="the things' site attribute")
+    add("--port", type=int, default=0, metavar="N", help="TCP port; 0 takes a free one (default %(default)s)")
+    add(
+        "--pki",
+        type=Path,
+        metavar="DIR",
+        help="development certificates, made if missing (default: pki in --state)",
+    )
+    add(
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help="IoT policy document (default: certs/policies/forwarder.json)",
+    )
+    add("--ledger", type=Path, metavar="FILE", help="accepted publishes (default: ledger.jsonl in --state)")
+    add("--observer", metavar="CLIENT_ID", help="a client id that may watch everything, with any certificate")
+    add(
+        "--no-rates",
+        action="store_true",
+        help="do not hold connections to 100 publishes and 512 KiB a second",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the PUBACKs lost by percentage (default %(default)s)",
+    )
+    return parser
+
+
+def _config(options: argparse.Namespace) -> StandinConfig:
+    if not 0 <= options.port <= 65_535:
+        raise ConfigurationError(f"--port {options.port} is no TCP port", "use 0 to 65535")
+    try:
+        from edge_agent.credentials.dev_pki import make_pki  # noqa: PLC0415  an extra, needed here alone
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the stand-in needs the package {error.name}",
+            "install the simulator extra",
+        ) from error
+    paths = make_pki(options.pki or options.state / "pki", thing=options.thing[0])
+    return StandinConfig(
+        state=options.state,
+        ca=paths.ca,
+        certificate=paths.server_certificate,
+        key=paths.server_key,
+        things={thing: {"site": options.site} for thing in options.thing},
+        policy=options.policy or shipped_policy(),
+        port=options.port,
+        ledger=options.ledger,
+        observer=options.observer,
+        rates=not options.no_rates,
+        seed=options.seed,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The broker: who is connected, what is retained, and who is told of what.
+
+Pure: bytes and time are arguments. The server makes a `Session` for each TLS connection, feeds it,
+and after every call sends what the sessions in `take_touched` have to say: a publish by one is a
+delivery to others, and a CONNECT can end somebody else's session.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from edge_agent.standin.faults import Faults
+from edge_agent.standin.ledger import Entry
+from edge_agent.standin.limits import RETAINED_MESSAGES
+from edge_agent.standin.packets import Publish, Reason
+from edge_agent.standin.policy import Action, Identity, Policy, Request, parse_policy
+from edge_agent.standin.session import Session
+
+# What the observer's client id may do: watch everything, publish nothing.
+OBSERVER = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["iot:Connect", "iot:Subscribe", "iot:Receive"],
+            "Resource": "*",
+        }
+    ],
+}
+
+
+class Appends(Protocol):
+    """Where accepted publishes go: a `Ledger`, or a list in a test."""
+
+    def append(self, entry: Entry) -> None:
+        """Keep an entry."""
+
+
+@dataclass(slots=True)
+class BrokerCounters:
+    """What the broker has done since it started."""
+
+    connected: int = 0
+    connections_refused: Counter[int] = field(default_factory=Counter)
+    accepted: int = 0
+    pubacks_lost: int = 0
+    refused: Counter[int] = field(default_factory=Counter)
+    disconnected: Counter[int] = field(default_factory=Counter)
+    wills: int = 0
+    deliveries_dropped: int = 0
+
+
+class Broker:
+    """Everything the connections share."""
+
+    def __init__(
+        self,
+        *,
+        things: Mapping[str, Mapping[str, str]],
+        policy: Policy,
+        ledger: Appends,
+        faults: Faults | None = None,
+        observer: str | None = None,
+        rates: bool = True,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.ledger = ledger
+        self.rates = rates
+        self.counters = BrokerCounters()
+        self.clients: dict[str, Session] = {}
+        self.retained: dict[str, Publish] = {}
+        self._things = things
+        self._policy = policy
+        self._observer = observer
+        self._observer_policy = parse_policy(OBSERVER)
+        self._sessions: set[Session] = set()
+        self._touched: set[Session] = set()
+
+    def __repr__(self) -> str:
+        return f"<Broker {' '.join(sorted(self.clients)) or 'nobody'} accepted:{self.counters.accepted}>"
+
+    def open(self, common_name: str, now: float) -> Session:
+        """A TLS connection whose certificate has this common name."""
+        session = Session(self, common_name, now)
+        self._sessions.add(session)
+        return session
+
+    def take_touched(self) -> set[Session]:
+        """The sessions that may have something to send, or to close, since last asked."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def handle_timer(self, now: float) -> None:
+        """Time has passed for everybody."""
+        for session in tuple(self._sessions):
+            session.handle_timer(now)
+
+    def next_timer(self, now: float) -> float | None:
+        """When `handle_timer` is due."""
+        wanted = [session.next_timer() for session in self._sessions] if not self.faults.stalled(now) else []
+        times = [time for time in (*wanted, self.faults.next_timer(now)) if time is not None]
+        return min(times, default=None)
+
+    def drop(self, now: float, *, client: str | None = None, reason: int | None = None) -> int:
+        """End one connection or all, with a DISCONNECT if there is a reason to give; how many."""
+        dropped = [one for one in self._sessions if client is None or one.client_id == client]
+        for session in dropped:
+            session.drop(now, reason)
+        return len(dropped)
+
+    def identify(self, common_name: str, client_id: str) -> Identity:
+        """What is known of a connection."""
+        return Identity(common_name, client_id, self._things.get(common_name))
+
+    def allows(
+        self, identity: Identity, action: Action, name: str, attributes: frozenset[str] = frozenset()
+    ) -> bool:
+        """Whether the policy lets this connection do that."""
+        observes = self._observer is not None and identity.client_id == self._observer
+        policy = self._observer_policy if observes else self._policy
+        return policy.allows(Request(action, name, identity, attributes))
+
+    def take_over(self, session: Session, now: float) -> None:
+        """Make this the session of its client id; an older one is told and ends."""
+        older = self.clients.get(session.client_id)
+        if older is not None:
+            older.drop(now, Reason.SESSION_TAKEN_OVER)
+        self.clients[session.client_id] = session
+
+    def forget(self, session: Session) -> None:
+        """A session has ended."""
+        self._sessions.discard(session)
+        if self.clients.get(session.client_id) is session:
+            del self.clients[session.client_id]
+
+    def touch(self, session: Session) -> None:
+        """A session may have something to send, or to close."""
+        self._touched.add(session)
+
+    def publish(self, packet: Publish, sender: Session, now: float) -> Reason:
+        """Keep what is retained and tell whoever asked; the reason code this earns."""
+        if packet.retain and not self._retain(packet):
+            return Reason.QUOTA_EXCEEDED
+        told = [session.deliver(packet, sender, now) for session in tuple(self.clients.values())]
+        return Reason.SUCCESS if any(told) else Reason.NO_MATCHING_SUBSCRIBERS
+
+    def _retain(self, packet: Publish) -> bool:
+        if not packet.payload:  # section 3.3.1.3: an empty payload removes
+            self.retained.pop(packet.topic, None)
+            return True
+        if packet.topic not in self.retained and len(self.retained) >= RETAINED_MESSAGES:
+            return False
+        properties = replace(packet.properties, topic_alias=None)
+        self.retained[packet.topic] = replace(packet, packet_id=0, dup=False, properties=properties)
+        return True

@@ -1,0 +1,142 @@
+"""Delivery: what one client asked to be told, and what is on its way there.
+
+At QoS 1 at most the client's receive maximum, and never more than 100, are unacknowledged; the
+rest waits in a queue of bounded length. Nothing is sent twice: there are no sessions to resume.
+As at IoT Core, a filter with wildcards gets no retained messages.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from edge_agent.standin import limits
+from edge_agent.standin.decoding import MalformedPacket
+from edge_agent.standin.encoding import encode
+from edge_agent.standin.packets import (
+    Properties,
+    Publish,
+    Reason,
+    Suback,
+    Subscribe,
+    Subscription,
+    Unsuback,
+    Unsubscribe,
+)
+from edge_agent.standin.policy import Action
+from edge_agent.standin.topics import SHARED_PREFIX, has_wildcard, matches, valid_filter
+
+Allows: TypeAlias = Callable[[Action, str], bool]
+
+# Section 2.2.1: packet identifiers are 1 to 65,535.
+PACKET_IDS = 65_535
+
+
+class Delivery:
+    """The outbound half of a session."""
+
+    def __init__(self, properties: Properties, allows: Allows) -> None:
+        self._window = min(properties.receive_maximum or limits.RECEIVE_MAXIMUM, limits.RECEIVE_MAXIMUM)
+        self._largest = properties.maximum_packet_size or limits.PACKET_LIMIT_BYTES
+        self._allows = allows
+        self._subscriptions: dict[str, Subscription] = {}
+        self._queue: deque[Publish] = deque()
+        self._unacknowledged: set[int] = set()
+        self._last_id = 0
+        self._dropped = 0
+
+    def subscribe(self, packet: Subscribe, retained: Mapping[str, Publish]) -> Suback:
+        """Take note of the filters; retained messages that match become due."""
+        if packet.properties.subscription_identifiers:
+            raise MalformedPacket("SUBSCRIBE with an identifier", Reason.SUBSCRIPTION_IDS_NOT_SUPPORTED)
+        reasons = []
+        for at, subscription in enumerate(packet.subscriptions):
+            reason = self._judge(subscription.topic_filter, at)
+            reasons.append(min(subscription.qos, limits.MAXIMUM_QOS) if reason is None else reason)
+            if reason is None:
+                new = subscription.topic_filter not in self._subscriptions
+                self._subscriptions[subscription.topic_filter] = subscription
+                self._offer_retained(subscription, retained, new=new)
+        return Suback(packet.packet_id, tuple(reasons))
+
+    def unsubscribe(self, packet: Unsubscribe) -> Unsuback:
+        """Forget filters."""
+        known = [self._subscriptions.pop(one, None) is not None for one in packet.topic_filters]
+        reasons = tuple(Reason.SUCCESS if one else Reason.NO_SUBSCRIPTION_EXISTED for one in known)
+        return Unsuback(packet.packet_id, reasons)
+
+    def offer(self, packet: Publish, *, own: bool) -> bool:
+        """Queue a message if it was asked for; whether it was."""
+        wanted = [
+            one
+            for one in self._subscriptions.values()
+            if matches(one.topic_filter, packet.topic) and not (own and one.no_local)
+        ]
+        if not wanted or not self._allows(Action.RECEIVE, packet.topic):
+            return False
+        qos = max(one.qos for one in wanted)
+        retain = packet.retain and any(one.retain_as_published for one in wanted)
+        self._enqueue(packet, qos, retain=retain)
+        return True
+
+    def acknowledge(self, packet_id: int) -> None:
+        """The client has it."""
+        self._unacknowledged.discard(packet_id)
+
+    def due(self) -> Iterator[Publish]:
+        """What may be sent now, with packet identifiers given."""
+        while self._queue and (not self._queue[0].qos or len(self._unacknowledged) < self._window):
+            packet = self._queue.popleft()
+            if packet.qos:
+                packet = replace(packet, packet_id=self._next_id())
+            if len(encode(packet)) > self._largest:
+                self._unacknowledged.discard(packet.packet_id)
+                self._dropped += 1
+                continue
+            yield packet
+
+    def take_dropped(self) -> int:
+        """How many messages were dropped since last asked."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
+
+    def _judge(self, topic_filter: str, at: int) -> Reason | None:
+        """Why a filter is refused, if it is."""
+        if topic_filter.startswith(SHARED_PREFIX):
+            return Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+        if not valid_filter(topic_filter):
+            return Reason.TOPIC_FILTER_INVALID
+        if not self._allows(Action.SUBSCRIBE, topic_filter):
+            return Reason.NOT_AUTHORISED
+        full = topic_filter not in self._subscriptions and len(self._subscriptions) >= limits.SUBSCRIPTIONS
+        return Reason.QUOTA_EXCEEDED if full or at >= limits.FILTERS_PER_SUBSCRIBE else None
+
+    def _offer_retained(
+        self, subscription: Subscription, retained: Mapping[str, Publish], *, new: bool
+    ) -> None:
+        """Section 3.8.3.1: retain handling 0 always sends, 1 for a new subscription, 2 never."""
+        wanted = subscription.retain_handling == 0 or (subscription.retain_handling == 1 and new)
+        packet = retained.get(subscription.topic_filter)
+        if not wanted or packet is None or has_wildcard(subscription.topic_filter):
+            return
+        if self._allows(Action.RECEIVE, packet.topic):
+            self._enqueue(packet, subscription.qos, retain=True)
+
+    def _enqueue(self, packet: Publish, qos: int, *, retain: bool) -> None:
+        if len(self._queue) >= limits.QUEUED_DELIVERIES:
+            self._queue.popleft()
+            self._dropped += 1
+        properties = replace(packet.properties, topic_alias=None, will_delay_interval=None)
+        level = min(qos, packet.qos, limits.MAXIMUM_QOS)
+        copy = replace(packet, qos=level, packet_id=0, retain=retain, dup=False, properties=properties)
+        self._queue.append(copy)
+
+    def _next_id(self) -> int:
+        # At most 100 are unacknowledged, so one of the next 101 is free.
+        while True:
+            self._last_id = self._last_id % PACKET_IDS + 1
+            if self._last_id not in self._unacknowledged:
+                self._unacknowledged.add(self._last_id)
+                return self._last_id
