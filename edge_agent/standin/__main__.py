@@ -27,7 +27,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edge-agent stand-in",
         description="An IoT Core stand-in: a small MQTT 5 broker on 127.0.0.1 that demands client "
-        "certificates and enforces IoT Core's limits and the IoT policy. Prints one JSON line when ready; ends on SIGTERM.",
+        "certificates and enforces IoT Core's limits and the IoT policy. Prints one JSON line when ready; "
+        "ends on SIGTERM.",
         epilog="See docs/stand-in.md for what it enforces and for the faults it can be asked for.",
     )
     add = parser.add_argument
