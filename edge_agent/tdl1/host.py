@@ -1,0 +1,375 @@
+"""The host end of a TDL/1 line: it listens, acknowledges late, and never asks for anything to happen.
+
+The caller keeps one order, which is the guarantee:
+
+    host.handle_timer(now)
+    heard = host.take_events()           made durable before anything is sent
+    data = host.data_to_send(now)        acknowledges what was taken, and nothing else
+    host.memory()                        kept before `data` is written
+    host.receive_data(data, now)
+
+An event is known by the device's serial number, its boot counter and its sequence. So nothing
+is taken or acknowledged before the device has said which boot this is: event 3 of this boot
+must not pass for event 3 of the last. A device that does not say, or that we may not ask, is
+taken at its word, marked `possibly_repeated` where the memory knows the number.
+
+A hole in the sequence is asked for at once (RP) and reported when it is still there after the
+device had time to repeat. Commands are ID? CT? RP and, on a shared pair, PO. TDL/1 knows none
+that starts, stops or influences a game, a shuffle or a lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from edge_agent.errors import RemoteProtocolError
+from edge_agent.tdl1.acquaintance import Acquaintance
+from edge_agent.tdl1.frame import BadFrame, FrameReader, encode
+from edge_agent.tdl1.heard import (
+    Booted,
+    DeviceAnswers,
+    DeviceKey,
+    DeviceSilent,
+    EventHeard,
+    Heard,
+    Identified,
+    SequenceMissing,
+    SnapshotHeard,
+)
+from edge_agent.tdl1.identity import boot_of, key_of
+from edge_agent.tdl1.messages import Kind, Message
+from edge_agent.tdl1.sequence import Window, after, ahead
+
+# What a device says of itself, when it boots and when asked.
+IDENTITY_CODES = frozenset({"DEV.BOOT", "DEV.ID"})
+
+# TDL/1: no valid frame for 15 s, three heartbeats, and the device is gone.
+SILENCE_SECONDS = 15.0
+
+# A device repeats after 1, 2, 3 and then 13 s; what is missing after that it no longer has.
+GAP_SECONDS = 15.0
+
+# A device that was asked this often who it is, a second apart, will not say.
+IDENTITY_TRIES, IDENTITY_SECONDS = 5, 1.0
+
+# TDL/1: on a shared pair the host polls each device every 100 ms.
+POLL_SECONDS = 0.1
+
+# Four rings of the smallest device; beyond it the device keeps its events and repeats them.
+MOST_UNTAKEN = 256
+
+# Holes asked for at once; the rest come round when these are filled or reported.
+MOST_REPLAYS = 8
+
+# All that one opening of the link can want to ask; on a receive-only link it is never sent.
+MOST_COMMANDS = 2 * MOST_REPLAYS
+
+
+class HostEnd:
+    """One host end, for one device.
+
+    Args:
+        address: the device's, 0x01 to 0xFE.
+        receive_only: nothing may be written; the device runs unacknowledged.
+        polled: the line is a shared pair, on which the device speaks only when polled.
+        memory: what `memory()` of an earlier host end gave, or b"".
+    """
+
+    def __init__(
+        self, address: int = 1, *, receive_only: bool = False, polled: bool = False, memory: bytes = b""
+    ) -> None:
+        self.address = address
+        self.status = ""  # what the last heartbeat said
+        self.frames = self.repeats = self.held_back = self.polls = self.errors = 0
+        self.last_error = ""
+        self._receive_only = receive_only
+        self._polled = polled
+        self._reader = FrameReader()
+        self._known = Acquaintance.from_memory(memory)
+        self._heard: list[Heard] = []
+        self._untaken: set[int] = set()
+        self._acks: deque[int] = deque()
+        self._commands: deque[tuple[str, dict[str, str]]] = deque(maxlen=MOST_COMMANDS)
+        self._own_sequence = 0
+        self._open = False
+        self._answering = False
+        self._said_silent = False
+        self._asked = 0
+        self._up = 0
+        self._now = 0.0
+        self._heard_at: float | None = None
+        self._silent_due: float | None = None
+        self._ask_due: float | None = None
+        self._poll_due: float | None = None
+        self._gap_due: float | None = None
+        self._gap_through = 0
+
+    def __repr__(self) -> str:
+        state = "answering" if self._answering else "silent"
+        return f"<HostEnd {self.address:02X}:{state} {self.device}>"
+
+    @property
+    def device(self) -> DeviceKey | None:
+        """The device, as far as it is known."""
+        return self._known.device
+
+    @property
+    def answering(self) -> bool:
+        """Whether a valid frame came within the last SILENCE_SECONDS."""
+        return self._answering
+
+    def link_opened(self, now: float) -> None:
+        """The link is open: ask who is there."""
+        self._forget_line(now)
+        self._open = True
+        if not self._said_silent:
+            self._silent_due = now + SILENCE_SECONDS
+        self._poll_due = now if self._polled and not self._receive_only else None
+        self._become_uncertain(now)
+
+    def link_lost(self, now: float, reason: str) -> None:
+        """The link is gone. What is owed is repeated by the device, and acknowledged then."""
+        self._forget_line(now)
+        self._open = False
+        self._ask_due = self._poll_due = None
+        self._fall_silent(now, reason)
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take what arrived. Rubbish is counted."""
+        self._now = now
+        for found in self._reader.receive_data(data):
+            if isinstance(found, BadFrame):
+                self._count(found.reason)
+                continue
+            try:
+                self._on_message(found, now)
+            except RemoteProtocolError as error:
+                self._count(f"{found.code}: {error.what}")
+
+    def handle_timer(self, now: float) -> None:
+        """Time has passed."""
+        self._now = now
+        if self._silent_due is not None and now >= self._silent_due:
+            self._fall_silent(now, f"silent for {SILENCE_SECONDS:g} s")
+        if self._ask_due is not None and now >= self._ask_due:
+            self._ask(now)
+        if self._gap_due is not None and now >= self._gap_due:
+            self._report_missing(now, self._gap_through)
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` wants to be called next, or None."""
+        dues = (self._silent_due, self._ask_due, self._gap_due, self._poll_due)
+        return min((due for due in dues if due is not None), default=None)
+
+    def take_events(self) -> list[Heard]:
+        """What was learnt since last asked. Make it durable before asking what to send."""
+        taken, self._heard = self._heard, []
+        self._untaken.clear()
+        window = self._known.window
+        for heard in taken:
+            if isinstance(heard, EventHeard) and window is not None and heard.device == self.device:
+                window.add(heard.message.sequence)
+                self._acks.append(heard.message.sequence)
+        self._look_for_gaps()
+        return taken
+
+    def data_to_send(self, now: float) -> bytes:
+        """Acknowledgements of what was taken, then questions."""
+        if self._receive_only or not self._open:
+            return b""
+        if self._poll_due is not None and now >= self._poll_due:
+            self._poll_due = now + POLL_SECONDS
+            self.polls += 1
+            self._commands.append(("PO", {}))
+        frames = [encode(Message(self.address, sequence, Kind.ACK, "OK")) for sequence in self._acks]
+        frames += [self._command(code, values) for code, values in self._commands]
+        self._acks.clear()
+        self._commands.clear()
+        return b"".join(frames)
+
+    def memory(self) -> bytes:
+        """What the next host end on this line must know; at most 140 bytes."""
+        return self._known.memory()
+
+    # What the device says
+
+    def _on_message(self, message: Message, now: float) -> None:
+        if message.kind in {Kind.COMMAND, Kind.ACK}:
+            return  # our own words, which a shared pair gives back
+        if message.address != self.address:
+            raise RemoteProtocolError(
+                f"it comes from {message.address:02X}, this line is set to {self.address:02X}"
+            )
+        self.frames += 1
+        self._stay_awake(now)
+        if message.code in IDENTITY_CODES:
+            self._on_identity(message, now)
+            return
+        self._notice_reboot(message, now)
+        match message.kind:
+            case Kind.EVENT:
+                self._on_event(message, now)
+            case Kind.HEARTBEAT:
+                self._on_heartbeat(message)
+            case Kind.SNAPSHOT:
+                self._say(SnapshotHeard(now, self.device, message))
+            case Kind.NAK:
+                self._on_nak(message)
+            case Kind.REPLY:
+                pass  # to RP and PO: they say nothing that the events do not
+
+    def _on_identity(self, message: Message, now: float) -> None:
+        device = key_of(message.values)
+        self._learn(device, message, now)
+        self._say(Identified(now, device, message))
+
+    def _on_event(self, message: Message, now: float) -> None:
+        sequence = message.sequence
+        if sequence == 0:
+            raise RemoteProtocolError("an event has sequence 0000")
+        if not self._may_take() or len(self._heard) >= MOST_UNTAKEN:
+            self.held_back += 1  # not taken, so not acknowledged: the device keeps it
+            return
+        window, doubtful = self._known.window_for(sequence)
+        if sequence in self._untaken:
+            self.repeats += 1
+        elif window.has(sequence):
+            self.repeats += 1
+            if sequence not in self._acks:
+                self._acks.append(sequence)
+        else:
+            late = ahead(sequence, window.newest) < 0
+            window.expect(sequence)
+            self._untaken.add(sequence)
+            self._heard.append(EventHeard(now, self.device, message, late=late, possibly_repeated=doubtful))
+
+    def _on_heartbeat(self, message: Message) -> None:
+        self.status = message.values.get("st", "")
+        if not self._known.certain or message.sequence == 0 or message.values.get("q", "0") != "0":
+            return
+        # It has nothing left to tell, so what we have not heard by now is missing.
+        if self._known.window is None:
+            self._known.window = Window.joining(message.sequence)
+        self._known.window.expect(message.sequence)
+
+    def _on_nak(self, message: Message) -> None:
+        if message.code != "BUSY" and self._ask_due is not None:
+            self._asked = IDENTITY_TRIES  # it does not know ID?
+        raise RemoteProtocolError(f"the device answers NAK {message.code}")
+
+    # Who the device is
+
+    def _become_uncertain(self, now: float) -> None:
+        self._known.certain = False
+        self._asked = 0
+        self._up = 0
+        self._ask_due = None if self._receive_only else now
+
+    def _ask(self, now: float) -> None:
+        if self._asked >= IDENTITY_TRIES:
+            self._ask_due = None
+            return
+        self._asked += 1
+        self._ask_due = now + IDENTITY_SECONDS
+        self._commands.append(("ID?", {}))
+
+    def _may_take(self) -> bool:
+        """Whether events are taken now: the device is certain, or will not say who it is."""
+        if self._known.certain:
+            return True
+        if not self._receive_only and self._asked < IDENTITY_TRIES:
+            return False
+        self._known.take_at_its_word()
+        return True
+
+    def _notice_reboot(self, message: Message, now: float) -> None:
+        boot = message.values.get("boot")
+        if boot is not None and self._known.serial:
+            if self._learn(DeviceKey(self._known.serial, boot_of(boot)), message, now):
+                self._ask_again(now)
+            return
+        up = message.values.get("up", "")
+        if not (up.isascii() and up.isdigit()):
+            return
+        if int(up) < self._up:
+            self._become_uncertain(now)
+        self._up = int(up)
+
+    def _learn(self, device: DeviceKey, message: Message, now: float) -> bool:
+        was_certain, self._ask_due = self._known.certain, None
+        if device != self.device and not self._known.at_its_word:
+            self._report_missing(now)
+            self._acks.clear()  # they belong to the sequence of another boot
+            self._untaken.clear()
+        booted = self._known.learn(device, booting=message.code == "DEV.BOOT")
+        if booted:
+            self._say(Booted(now, device, message))
+        if booted or not was_certain:
+            self._commands.append(("CT?", {}))
+        return booted
+
+    def _ask_again(self, now: float) -> None:
+        if not self._receive_only:
+            self._asked, self._ask_due = IDENTITY_TRIES - 1, now
+
+    # What is missing
+
+    def _look_for_gaps(self) -> None:
+        window = self._known.window
+        missing = window.missing() if window is not None else []
+        if window is None or not missing:
+            self._gap_due = None
+        elif self._gap_due is None:
+            self._gap_due, self._gap_through = self._now + GAP_SECONDS, window.newest
+            for first, last in missing[:MOST_REPLAYS]:
+                self._commands.append(("RP", {"from": f"{first:04X}", "to": f"{last:04X}"}))
+
+    def _report_missing(self, now: float, through: int | None = None) -> None:
+        self._gap_due = None
+        window = self._known.window
+        if window is None:
+            return
+        with_untaken = replace(window)
+        for sequence in self._untaken:
+            with_untaken.add(sequence)
+        for first, last in with_untaken.take_missing(window.newest if through is None else through):
+            self._say(SequenceMissing(now, self.device, first, last))
+        window.reported = with_untaken.reported
+
+    # The line
+
+    def _stay_awake(self, now: float) -> None:
+        if not self._answering:
+            since = now if self._heard_at is None else self._heard_at
+            self._say(DeviceAnswers(now, max(0.0, now - since)))
+            self._answering, self._said_silent = True, False
+            self._become_uncertain(now)
+        self._heard_at = now
+        self._silent_due = now + SILENCE_SECONDS
+
+    def _fall_silent(self, now: float, reason: str) -> None:
+        self._answering, self._silent_due = False, None
+        if not self._said_silent:
+            self._said_silent = True
+            self._say(DeviceSilent(now, reason))
+
+    def _forget_line(self, now: float) -> None:
+        self._now = now
+        if self._heard_at is None:
+            self._heard_at = now
+        self._reader.reset()
+        self._acks.clear()
+        self._commands.clear()
+
+    def _say(self, heard: Heard) -> None:
+        if len(self._heard) < 2 * MOST_UNTAKEN:
+            self._heard.append(heard)
+
+    def _count(self, reason: str) -> None:
+        self.errors += 1
+        self.last_error = reason
+
+    def _command(self, code: str, values: dict[str, str]) -> bytes:
+        self._own_sequence = after(self._own_sequence)
+        return encode(Message(self.address, self._own_sequence, Kind.COMMAND, code, values))
