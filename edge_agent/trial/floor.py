@@ -219,7 +219,7 @@ def main(arguments: list[str]) -> int:
     try:
         run_floor(lines, run, opened)
     except LinkError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"floor: {error}\n")
         return error.exit_status
     finally:
         for line in opened:

@@ -12,61 +12,19 @@ events between the first and the last snapshot add up to their difference, to th
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.events import read_batch
+from edge_agent.journal import open_journal
+from edge_agent.trial.evidence import Arrived, Matched, match, read_raised, read_received
+from edge_agent.trial.meters import MeterCheck, check_meters
+from edge_agent.trial.plan import TrialFolder, TrialPlan
 
-# A bill is reported by its denomination in one-byte mode and as 4F with data in real-time events.
-BILL_CODES = frozenset((*range(0x47, 0x50), 0x50))
-BILL = 0x4F
-
-# meter of the machine -> how the published events between two snapshots explain what it rose by
-EXPLAINED_BY = {
-    "coin_in": "wagers",
-    "won": "wins",
-    "bills_in": "bills",
-    "tickets_out": "tickets",
-    "games_played": "games",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """One event as the stand-in received it first."""
-
-    event: Mapping[str, Any]
-    acked_at: float
-
-    @property
-    def subject(self) -> str:
-        """The device."""
-        return str(self.event["subject"])
-
-    @property
-    def sequence(self) -> int:
-        """The record's number in the journal."""
-        return int(self.event["sequence"])
-
-
-@dataclass(frozen=True, slots=True)
-class MeterCheck:
-    """One meter of one machine that does not agree."""
-
-    machine: str
-    meter: str
-    what: str
-    expected: int | None
-    found: int | None
-
-    def __str__(self) -> str:
-        return f"{self.machine} {self.meter}: {self.what} {self.expected}, found {self.found}"
+# So many lost events are named; the files of the run have the rest.
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,117 +101,126 @@ class Proof:
             "holds": self.holds,
         }
 
+    def as_text(self) -> str:
+        """The proof as a person reads it."""
+        rows = [
+            ("raised by the machines", f"{self.raised:>8}", self._dropped()),
+            ("journalled", f"{self.journalled:>8}", "with the agent's own: snapshots, lines up and down"),
+            ("acknowledged", f"{self.acknowledged:>8}", "after a PUBACK that says success"),
+            ("received by the cloud", f"{self.received:>8}", f"{self.repeats} repeats removed by identity"),
+            ("lost", f"{self.lost:>8}", _named(self.lost_events) or self._wire_repeats()),
+            (
+                "tables",
+                f"{self.tables:>8}",
+                "every sequence complete" if self.tables_complete else "INCOMPLETE",
+            ),
+            ("meters agree", f"{self.machines_agreeing:>5} of {self.machines}", "to the cent"),
+        ]
+        lines = ["", f"Proof, {self.seconds:.0f} s of play, seed {self.seed}", ""]
+        lines += [f"  {what:<24}{figure:>12}   {remark}".rstrip() for what, figure, remark in rows]
+        lines += [f"  {'':24}{'':12}   {check}" for check in self.meter_checks[:MOST_NAMED]]
+        lines += ["", *self._figures(), ""]
+        lines.append(
+            "Nothing was lost, and every meter is explained."
+            if self.holds
+            else f"THE PROOF DOES NOT HOLD. The evidence is in {self.folder}"
+        )
+        return "\n".join(lines)
+
+    def _dropped(self) -> str:
+        if not self.dropped_by_machines:
+            return ""
+        return f"{self.dropped_by_machines} more dropped by full machines (overflow 70)"
+
+    def _wire_repeats(self) -> str:
+        return f"{self.repeats_on_the_wire} said twice by machines" if self.repeats_on_the_wire else ""
+
+    def _figures(self) -> list[str]:
+        p50, p99 = self.latency_ms["p50"], self.latency_ms["p99"]
+        kills = ", ".join(f"{name} killed {times} times" for name, times in self.kills.items())
+        return [
+            f"  raised to PUBACK: p50 {p50} ms, p99 {p99} ms (time without a cloud included)",
+            (
+                f"  {self.polls_per_second:.0f} polls/s, {self.missed_polls} missed"
+                f"; collector {self.cpu_percent['collector']:.0f} % of a core, {self.rss_mb['collector']:.0f} MB"
+                f"; forwarder {self.cpu_percent['forwarder']:.0f} %, {self.rss_mb['forwarder']:.0f} MB"
+            ),
+            *([f"  {kills}"] if kills else []),
+        ]
+
     @property
     def missed_polls(self) -> int:
         """Polls that left more than half an interval late, or that a machine that was up never answered."""
         return self.polls.get("polls_late", 0) + self.polls.get("polls_unanswered", 0)
 
 
-@dataclass(slots=True)
-class Evidence:
-    """Everything the witnesses wrote."""
-
-    raised: list[Mapping[str, Any]] = field(default_factory=list)
-    dropped: int = 0
-    truth: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    arrived: list[Arrived] = field(default_factory=list)
-    copies: int = 0
-    journalled: int = 0
-    acknowledged: int = 0
-
-
-def read_ledger(lines: Iterable[str]) -> tuple[list[Mapping[str, Any]], int]:
-    """What the devices raised and kept, in order, and how many they dropped themselves."""
-    raised: dict[tuple[str, int], Mapping[str, Any]] = {}
-    dropped = 0
-    for line in lines:
-        entry = json.loads(line)
-        if entry["what"] == "raised":
-            raised[entry["line"], entry["serial"]] = entry
-        elif entry["what"] == "dropped":
-            dropped += 1
-            raised.pop((entry["line"], entry["serial"]), None)
-    return list(raised.values()), dropped
-
-
-def read_received(lines: Iterable[str]) -> tuple[list[Arrived], int]:
-    """The distinct events the stand-in received, by identity, and how many copies were more."""
-    first: dict[str, Arrived] = {}
-    copies = 0
-    for line in lines:
-        row = json.loads(line)
-        for event in _events_of(row):
-            if event["id"] in first:
-                copies += 1
-            else:
-                first[event["id"]] = Arrived(event, row["acked_at"] or row["at"])
-    return sorted(first.values(), key=lambda arrived: arrived.sequence), copies
-
-
-def _events_of(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if not str(row.get("content_type", "")).startswith("application/cloudevents"):
-        return
-    payload = base64.b64decode(row["payload_b64"])
-    if row.get("encoding") == "gzip":
-        payload = gzip.decompress(payload)
-    yield from read_batch(payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """The raised events of all devices, each with the received one that tells of it."""
-
-    pairs: tuple[tuple[Mapping[str, Any], Arrived], ...]
-    lost: tuple[Mapping[str, Any], ...]
-    unexplained: tuple[Arrived, ...]
-
-
-def match(raised: Sequence[Mapping[str, Any]], arrived: Sequence[Arrived]) -> Matched:
-    """Explain what arrived by what was raised.
-
-    Of one device and one code, order is kept on every path, so the next received event tells of
-    the next raised one whose data it agrees with and which was raised before it was observed.
-    """
-    waiting: dict[tuple[str, int], list[Arrived]] = defaultdict(list)
+def prove(
+    plan: TrialPlan,
+    folder: TrialFolder,
+    *,
+    played: float,
+    cpu_percent: Mapping[str, float],
+    rss_bytes: Mapping[str, int],
+    polls: Mapping[str, int],
+    kills: Mapping[str, int],
+) -> Proof:
+    """Compare what the witnesses of a run wrote down."""
+    with (folder / "floor.jsonl").open(encoding="utf-8") as lines:
+        raised, dropped = read_raised(lines)
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    arrived, copies = read_received(folder / "received.jsonl")
+    with open_journal(folder / "agent" / "journal" / "journal.db", role="read") as journal:
+        journalled, acknowledged = journal.head, journal.position("forwarder")
+    matched = match(raised, arrived)
+    by_subject: dict[str, list[Arrived]] = defaultdict(list)
     for one in arrived:
-        code = _code_of(one.event)
-        if code is not None:
-            waiting[one.subject, code].append(one)
-    pairs, lost = [], []
-    for entry in raised:
-        queue = waiting[entry["line"], _alike(entry["code"])]
-        found = next((one for one in queue if _tells_of(one, entry)), None)
-        if found is None:
-            lost.append(entry)
-        else:
-            queue.remove(found)
-            pairs.append((entry, found))
-    unexplained = tuple(one for queue in waiting.values() for one in queue)
-    return Matched(tuple(pairs), tuple(lost), unexplained)
+        by_subject[one.subject].append(one)
+    checks = [
+        check for name in plan.machine_names for check in check_meters(name, truth[name], by_subject[name])
+    ]
+    return Proof(
+        machines=plan.machines,
+        tables=plan.tables,
+        seconds=played,
+        seed=plan.seed,
+        raised=len(raised),
+        dropped_by_machines=dropped,
+        journalled=journalled,
+        acknowledged=acknowledged,
+        received=len(arrived),
+        repeats=copies,
+        repeats_on_the_wire=len(matched.unexplained),
+        lost=len(matched.lost),
+        lost_events=tuple(f"{entry['line']} {entry['code']}" for entry in matched.lost[:MOST_NAMED]),
+        gaps=_gaps(arrived, acknowledged),
+        tables_complete=not any(entry["line"] in plan.table_names for entry in matched.lost),
+        variances=sum(one.event["type"] == "floor.slot.meter_variance" for one in arrived),
+        meter_checks=tuple(checks),
+        machines_agreeing=plan.machines - len({check.machine for check in checks}),
+        latency_ms=_latency(matched),
+        polls=polls,
+        polls_per_second=polls.get("polls", 0) / played,
+        cpu_percent=cpu_percent,
+        rss_mb={name: used / 1e6 for name, used in rss_bytes.items()},
+        kills=kills,
+        folder=str(folder.run),
+    )
 
 
-def _code_of(event: Mapping[str, Any]) -> Any:  # noqa: ANN401  a SAS code, or a table device's own identity
-    data = event["data"]
-    if "device_sequence" in data:
-        return (data.get("boot"), data["device_sequence"])
-    return _alike(int(data["code"], 16)) if "possibly_repeated" in data else None
+def _named(events: Sequence[str]) -> str:
+    return ", ".join(events)
 
 
-def _alike(code: Any) -> Any:  # noqa: ANN401  as above
-    return BILL if code in BILL_CODES else tuple(code) if isinstance(code, list) else code
+def _gaps(arrived: Sequence[Arrived], acknowledged: int) -> int:
+    """How many acknowledged records are missing among those received."""
+    received = {one.sequence for one in arrived}
+    return sum(sequence not in received for sequence in range(1, acknowledged + 1))
 
 
-def _tells_of(one: Arrived, entry: Mapping[str, Any]) -> bool:
-    data, values = one.event["data"], entry["values"]
-    if float(one.event["monotonictime"]) < entry["at"]:
-        return False
-    if "coin_in_credits" in data:
-        return bool(data["coin_in_credits"] == values["coin_in"])
-    if "win" in data:
-        return bool(data["win"]["credits"] == values["win"])
-    if "denomination_code" in data:
-        return bool(data["count"] == values["count"])
-    return True
+def _latency(matched: Matched) -> dict[str, float | None]:
+    """Milliseconds from a machine raising an event to its PUBACK."""
+    waits = [1000 * (one.acked_at - entry["at"]) for entry, one in matched.pairs if one.acked_at is not None]
+    return {"p50": percentile(waits, 0.50), "p99": percentile(waits, 0.99)}
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -261,4 +228,4 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     if not values:
         return None
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)

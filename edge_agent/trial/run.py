@@ -27,6 +27,8 @@ import yaml
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.health import read_status
 from edge_agent.standin.control import StandinControl
+from edge_agent.trial.evidence import Arrived, read_received
+from edge_agent.trial.meters import last_snapshot_is_in
 from edge_agent.trial.plan import GATEWAY, SITE, TrialFolder, TrialPlan, trial_folder
 from edge_agent.trial.processes import TrialProcess, wait_for
 from edge_agent.trial.proof import Proof, prove
@@ -68,10 +70,8 @@ def simulate(plan: TrialPlan, *, as_json: bool) -> int:
         trial.play()
         trial.settle()
         proof = trial.prove()
-    if as_json:
-        print(json.dumps(proof.as_dict()))
-    else:
-        print(proof.as_text())
+    sys.stdout.write(json.dumps(proof.as_dict()) if as_json else proof.as_text())
+    sys.stdout.write("\n")
     return 0 if proof.holds else 1
 
 
@@ -117,7 +117,7 @@ class Trial:
         run, logs = str(self._folder.run), self._folder / "logs"
         config = ["--config", str(self._folder / "agent.yaml")]
         for name, arguments in {
-            "broker": ["edge_agent.standin", *_standin_arguments(self._folder, pki, port)],
+            "broker": ["edge_agent.standin", *_standin_arguments(self._folder, port)],
             "floor": ["edge_agent.trial.floor", run],
             "collector": ["edge_agent", "collect", *config],
             "forwarder": ["edge_agent", "forward", *config],
@@ -129,7 +129,7 @@ class Trial:
         self._processes["broker"].start()
         self._processes["floor"].start()
         wait_for("the floor", lambda: read_status(self._folder / "floor-status.json"), processes)
-        wait_for("the stand-in", (self._folder / "control.sock").exists, processes)
+        wait_for("the stand-in", StandinControl.socket_in(self._folder / "stand-in").exists, processes)
         self._note(f"{self._plan.machines} machines and {self._plan.tables} tables on pseudo-terminals")
         self._processes["collector"].start()
         wait_for("the collector", lambda: read_status(self._status("collector")), processes)
@@ -197,7 +197,14 @@ class Trial:
         floor = self.progress.floor
         drained = self.progress.forwarder.get("depth") == 0
         quiet = not any(floor.get("pending", {"": 1}).values())
-        return drained and quiet and _last_meters_are_in(self.progress.collector)
+        return drained and quiet and self._last_snapshots_are_in()
+
+    def _last_snapshots_are_in(self) -> bool:
+        arrived, _ = read_received(self._folder / "received.jsonl")
+        of_machine: dict[str, list[Arrived]] = {name: [] for name in self._plan.machine_names}
+        for one in arrived:
+            of_machine.get(one.subject, []).append(one)
+        return all(last_snapshot_is_in(events) for events in of_machine.values())
 
     def _tick(self) -> None:
         time.sleep(TICK_SECONDS)
@@ -215,7 +222,7 @@ class Trial:
 
     def _cloud_goes(self, seconds: float) -> None:
         self.progress.cloud_away = True
-        with StandinControl(self._folder / "control.sock") as control:
+        with StandinControl(self._folder / "stand-in") as control:
             control.down(seconds)
         self._note(f"the cloud is away for {seconds:g} s; the journal fills")
 
@@ -288,10 +295,21 @@ def _agent_settings(plan: TrialPlan, folder: TrialFolder, pki: PkiPaths, port: i
             "certificate": str(pki.device_certificate),
             "key": str(pki.device_key),
             "keep_alive_seconds": 30,
-            "max_reconnect_ms": 2_000,  # a trial is short; in production a floor must not come back all at once
+            "max_reconnect_ms": 2_000,  # a trial is short
         },
         "log": {"level": "info", "form": "json"},
     }
+
+
+def _standin_arguments(folder: TrialFolder, port: int) -> list[str]:
+    return [
+        *("--state", str(folder / "stand-in")),
+        *("--thing", GATEWAY),
+        *("--site", SITE),
+        *("--port", str(port)),
+        *("--pki", str(folder.pki)),
+        *("--ledger", str(folder / "received.jsonl")),
+    ]
 
 
 def _floor_plan(plan: TrialPlan) -> dict[str, Any]:

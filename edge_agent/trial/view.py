@@ -114,13 +114,10 @@ class _Picture:
 
     def _lines(self, progress: Progress) -> Table:
         table = Table(expand=True, box=None, pad_edge=False)
-        for heading, justify in (
-            ("line", "left"),
-            ("state", "left"),
-            ("polls/s", "right"),
-            ("events", "right"),
-        ):
-            table.add_column(heading, justify=justify)  # type: ignore[arg-type]  rich spells it as a literal
+        table.add_column("line")
+        table.add_column("state")
+        table.add_column("polls/s", justify="right")
+        table.add_column("events", justify="right")
         table.add_column("errors", justify="right")
         table.add_column("last event", justify="left", ratio=1)
         lines = progress.collector.get("lines", {})
