@@ -119,6 +119,11 @@ class HostEnd:
         """Whether a valid frame came within the last SILENCE_SECONDS."""
         return self._answering
 
+    @property
+    def silent(self) -> bool:
+        """Whether it was said that the device is silent, and no valid frame has come since."""
+        return self._said_silent
+
     def link_opened(self, now: float) -> None:
         """The link is open: ask who is there."""
         self._forget_line(now)
@@ -203,7 +208,7 @@ class HostEnd:
             )
         self.frames += 1
         self._stay_awake(now)
-        if message.code in IDENTITY_CODES:
+        if message.code in IDENTITY_CODES and message.kind is not Kind.EVENT:
             self._on_identity(message, now)
             return
         self._notice_reboot(message, now)
