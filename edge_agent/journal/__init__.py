@@ -1,0 +1,6 @@
+"""The durable log between the floor and the cloud: appended by one process, forwarded by another."""
+
+from edge_agent.journal.journal import Journal, Role, open_journal
+from edge_agent.journal.record import DeadLetter, Record
+
+__all__ = ["DeadLetter", "Journal", "Record", "Role", "open_journal"]

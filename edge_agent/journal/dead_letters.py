@@ -1,0 +1,56 @@
+"""Dead letters: records a consumer could not use, kept with the reason until someone looks.
+
+One small database per consumer, written by that consumer alone, made when first needed. A
+letter is fsynced before its consumer moves on, since the record itself is forgotten then.
+Setting the same record aside again keeps the newest reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from edge_agent.journal.record import DeadLetter, Record
+from edge_agent.journal.storage import FILE_MODE, connect, transaction, translated
+
+# A cloud that refuses everything must not fill the disk with copies: beyond this the oldest go.
+LETTERS_KEPT = 10_000
+
+_SCHEMA = """CREATE TABLE IF NOT EXISTS dead_letters (
+    journal TEXT NOT NULL, sequence INTEGER NOT NULL, payload BLOB NOT NULL,
+    appended_at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (journal, sequence))"""
+_ALL = """SELECT sequence, payload, appended_at, reason FROM dead_letters
+    WHERE journal = ? ORDER BY rowid"""
+_DROP_OLDEST = """DELETE FROM dead_letters WHERE rowid <= (
+    SELECT rowid FROM dead_letters ORDER BY rowid DESC LIMIT 1 OFFSET ?)"""
+
+
+class DeadLetters:
+    """The dead letters of one consumer of one journal."""
+
+    def __init__(self, path: Path, consumer: str, journal_id: str) -> None:
+        self._path = path
+        self._consumer = consumer
+        self._journal_id = journal_id
+
+    def add(self, records: Sequence[Record], reason: str) -> None:
+        """Keep `records`; durable on return."""
+        with translated(self._path):
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, FILE_MODE))
+            with closing(connect(self._path, synchronous="FULL")) as db, transaction(db):
+                db.execute(_SCHEMA)
+                db.executemany(
+                    "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
+                    ((self._journal_id, r.sequence, r.payload, r.appended_at, reason) for r in records),
+                )
+                db.execute(_DROP_OLDEST, (LETTERS_KEPT,))
+
+    def all(self) -> list[DeadLetter]:
+        """Every letter kept, in the order they were set aside."""
+        if not self._path.exists():
+            return []
+        with translated(self._path), closing(connect(self._path, synchronous="FULL")) as db:
+            rows = db.execute(_ALL, (self._journal_id,)).fetchall()
+        return [DeadLetter(self._consumer, *row) for row in rows]

@@ -1,0 +1,140 @@
+"""Housekeeper: forgets what was acknowledged, and does the file's slow work beside the appends.
+
+- Forgetting deletes, in bounded steps, what every registered consumer has acknowledged. A step
+  takes its turn between commits and is not fsynced: a power cut may bring records back, which
+  are known to be acknowledged and go again.
+- Free pages are given back to the disk, except a few that the next hour will need.
+- Checkpoints move the log into the file. They run beside the commits; only when that cannot
+  catch up, because someone always commits meanwhile, does one take a turn.
+
+A thread does all three every second. When it fails it says so once and tries again: nothing
+depends on it but the size of the file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from edge_agent.errors import JournalError
+from edge_agent.journal.group_commit import GroupCommit
+from edge_agent.journal.storage import connect, transaction, translated
+
+ROUND_SECONDS = 1.0
+
+# A step holds the file about a millisecond per 500 records; an append behind it does not notice.
+STEP_RECORDS = 500
+# 10,000 records a second: twice what IoT Core takes from one connection, in batches of 50.
+STEPS_A_ROUND = 20
+
+# Pages of 4 KiB. The file keeps 1 MiB to breathe with, and gives the rest back 1 MiB a turn.
+KEEP_FREE_PAGES = 256
+GIVE_BACK_PAGES = 256
+
+# A page of the log moves once, however often it was written in between; at 200 appends a second
+# ten seconds of log are some 20 MiB at most.
+ROUNDS_A_CHECKPOINT = 10
+# 16 MiB of 4 KiB pages: a log longer than this may cost a turn, because it would grow for ever.
+LONGEST_LOG_PAGES = 4096
+
+
+class Housekeeper:
+    """Keeps one journal small. Used by the process that appends.
+
+    Args:
+        path: the journal.
+        turns: the queue in which appends take their turns.
+        acknowledged: what every consumer has acknowledged.
+    """
+
+    def __init__(self, path: Path, *, turns: GroupCommit, acknowledged: Callable[[], int]) -> None:
+        self._path = path
+        self._turns = turns
+        self._acknowledged = acknowledged
+        self._trouble = ""
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        with translated(path):
+            self._db = connect(path, synchronous="NORMAL")
+
+    def start(self) -> None:
+        """Keep house every second, in a thread."""
+        self._thread = threading.Thread(target=self._run, name=f"journal-housekeeper[{self._path.name}]")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and close the file."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._db.close()
+
+    def forget(self) -> int:
+        """Forget one step of what everyone acknowledged; how many records that was."""
+        through = self._acknowledged()
+        with translated(self._path):
+            return self._turns.alone(lambda: self._forget(through))
+
+    def give_back(self) -> None:
+        """Give one step of free pages back to the disk, if there are many."""
+        with translated(self._path):
+            (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
+            if free > KEEP_FREE_PAGES:
+                pages = min(GIVE_BACK_PAGES, free - KEEP_FREE_PAGES)
+                self._turns.alone(lambda: self._give_back(pages))
+
+    def checkpoint(self, *, longest_log_pages: int = 0) -> None:
+        """Move the log into the file; take a turn for what is left only if the log is longer than this."""
+        with translated(self._path):
+            pages, moved = self._move_log()
+            if moved < pages and pages > longest_log_pages:
+                self._turns.alone(self._move_log)
+
+    def keep_house(self, *, checkpoint: bool) -> None:
+        """One round."""
+        for _step in range(STEPS_A_ROUND):
+            if self.forget() < STEP_RECORDS:
+                break
+        self.give_back()
+        if checkpoint:
+            self.checkpoint(longest_log_pages=LONGEST_LOG_PAGES)
+
+    def _run(self) -> None:
+        rounds = 0
+        while not self._stopping.wait(ROUND_SECONDS):
+            rounds += 1
+            try:
+                self.keep_house(checkpoint=rounds % ROUNDS_A_CHECKPOINT == 0)
+            except JournalError as error:
+                self._complain(error)
+            else:
+                self._trouble = ""
+
+    def _complain(self, error: JournalError) -> None:
+        if error.what != self._trouble:
+            self._trouble = error.what
+            structlog.get_logger().warning(
+                "journal housekeeping failed; it tries again", reason=error.what, mend=error.mend
+            )
+
+    def _forget(self, acknowledged: int) -> int:
+        (forgotten,) = self._db.execute("SELECT forgotten_through FROM journal").fetchone()
+        through = min(acknowledged, forgotten + STEP_RECORDS)
+        if through <= forgotten:
+            return 0
+        with transaction(self._db):
+            self._db.execute("DELETE FROM records WHERE sequence <= ?", (through,))
+            self._db.execute("UPDATE journal SET forgotten_through = ?", (through,))
+        return int(through - forgotten)
+
+    def _give_back(self, pages: int) -> None:
+        # The pragma gives back a page each time it is stepped, so it must be stepped to its end.
+        self._db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+
+    def _move_log(self) -> tuple[int, int]:
+        """Pages in the log, and how many of them are in the file now."""
+        _busy, pages, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return pages, moved
