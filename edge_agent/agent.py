@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,22 +24,31 @@ import structlog
 
 from edge_agent import __version__
 from edge_agent.clock import Clock
+from edge_agent.credentials.device import check_identity
+from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.drivers.registry import find_driver
-from edge_agent.errors import AgentError, ConfigurationError
+from edge_agent.errors import ConfigurationError
 from edge_agent.events import EventBody, Observation, identify, seal
 from edge_agent.events.agent import AgentStarted, AgentStopped
-from edge_agent.health import Heartbeat
-from edge_agent.journal import Journal, Record, open_journal
+from edge_agent.forwarder import Forwarder
+from edge_agent.health import PERIOD_SECONDS, Heartbeat, write_status
+from edge_agent.journal import Journal, open_journal
 from edge_agent.line import Line
 from edge_agent.links import open_link
 from edge_agent.notebook import Notebook
 from edge_agent.settings import LineSettings, Settings
 from edge_agent.station import DeviceIdentity
+from edge_agent.uplink import Uplink
+from edge_agent.uplink.file import FileUplink
 
 # Greengrass kills five seconds after it asks; lines notice within a quarter of one.
 STOP_SECONDS = 4.0
 
 FOLDER_MODE = 0o700
+
+# The two are often started together; the collector makes the journal within a second.
+JOURNAL_SECONDS = 30.0
+CONSUMER = "forwarder"
 
 
 def collect(settings: Settings) -> None:
@@ -72,6 +81,92 @@ def collect(settings: Settings) -> None:
         if late:
             structlog.get_logger().warning("lines did not stop in time", lines=late)
         journalist.say(AgentStopped(version=__version__))
+
+
+def forward(settings: Settings) -> None:
+    """Publish the journal, until asked to stop. Waits for a collector that has yet to make it."""
+    _make_folders(settings)
+    with open_journal(settings.journal_path, role="forward", wait_seconds=JOURNAL_SECONDS) as journal:
+        asyncio.run(_forward(settings, journal))
+
+
+async def _forward(settings: Settings, journal: Journal) -> None:
+    uplink = _make_uplink(settings)
+    forwarder = Forwarder(
+        journal,
+        uplink,
+        compose=lambda journal_id, record: identify(record.payload, journal_id, record.sequence),
+        topic=settings.events_topic,
+        window=settings.forwarder.window,
+        batch_records=settings.forwarder.batch_records,
+        batch_bytes=settings.forwarder.batch_bytes,
+        linger=settings.forwarder.linger_ms / 1000,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, forwarder.stop)
+    status = settings.state / "status" / "forwarder.json"
+    await uplink.start()
+    beating = asyncio.create_task(_beat(status, forwarder, uplink, journal), name="heartbeat")
+    try:
+        await forwarder.run()
+    finally:
+        beating.cancel()
+        await uplink.stop()
+        write_status(status, _forwarder_status(forwarder, uplink, journal))
+
+
+async def _beat(path: Path, forwarder: Forwarder, uplink: Uplink, journal: Journal) -> None:
+    """Rewrite the status in the loop's own thread: the journal's connection belongs to it."""
+    while True:
+        with suppress(OSError):  # a full disk is the collector's to report
+            write_status(path, _forwarder_status(forwarder, uplink, journal))
+        await asyncio.sleep(PERIOD_SECONDS)
+
+
+def _make_uplink(settings: Settings) -> Uplink:
+    uplink = settings.uplink
+    if uplink.kind == "file":
+        return FileUplink(_given(uplink.path))
+    ca, certificate, key = _given(uplink.ca), _given(uplink.certificate), _given(uplink.key)
+    # awscrt takes a tenth of a second to import, which the collector and the commands do without.
+    from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink  # noqa: PLC0415
+
+    return IotCoreUplink(
+        IotCoreOptions(
+            endpoint=uplink.endpoint,
+            port=uplink.port,
+            ca=ca,
+            certificate=certificate,
+            key=key,
+            client_id=uplink.client_id or f"{settings.gateway}-events",
+            status_topic=settings.status_topic,
+            keep_alive_seconds=uplink.keep_alive_seconds,
+            ack_timeout_seconds=uplink.ack_timeout_seconds,
+            min_reconnect_ms=uplink.min_reconnect_ms,
+            max_reconnect_ms=uplink.max_reconnect_ms,
+            cloud_limits=uplink.cloud_limits,
+        ),
+        check=lambda: check_identity(ca, certificate, key),
+        diagnose=lambda: diagnose(uplink.endpoint, uplink.port, ca, certificate, key),
+    )
+
+
+def _given(path: Path | None) -> Path:
+    """A path the settings' own validation has made sure of."""
+    assert path is not None  # noqa: S101  see UplinkSettings
+    return path
+
+
+def _forwarder_status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[str, Any]:
+    return {
+        **asdict(forwarder.counters),
+        "connected": uplink.state.connected,
+        "connects": uplink.state.connects,
+        "last_reason": forwarder.counters.last_reason or uplink.state.last_reason,
+        "depth": journal.depth(CONSUMER),
+        "oldest_seconds": journal.oldest_age(CONSUMER, time.time()),
+    }
 
 
 def run_both(arguments: Sequence[str]) -> int:

@@ -66,6 +66,7 @@ class Line:
         self._notebook = notebook
         self._monotonic = monotonic
         self._not_yet_durable: list[bytes] = []
+        self._trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"line[{name}]")
         self._log = structlog.get_logger().bind(line=name)
@@ -91,12 +92,12 @@ class Line:
         while not self._stopping.is_set():
             try:
                 self._link.open()
-                pause = FIRST_REOPEN_SECONDS
+                pause, self._trouble = FIRST_REOPEN_SECONDS, ""
                 self.station.link_opened(self._monotonic())
                 self._log.info("line opened", port=self._link.name)
                 self._collect()
             except (LinkError, InUseError) as lost:
-                self._log.warning("line lost", reason=lost.what, mend=lost.mend, again_in=pause)
+                self._complain(lost)
                 self.station.link_lost(self._monotonic(), lost.what)
                 with suppress(JournalError):
                     self._make_durable()
@@ -130,6 +131,12 @@ class Line:
         if self._not_yet_durable:
             self._append(self._not_yet_durable)
             self._not_yet_durable = []
+
+    def _complain(self, lost: LinkError | InUseError) -> None:
+        """Say once what is wrong with the port, however often it is tried."""
+        if lost.what != self._trouble:
+            self._trouble = lost.what
+            self._log.warning("line lost", reason=lost.what, mend=lost.mend)
 
     def _hold_back(self, refused: JournalError) -> None:
         """Tell the machine nothing until the journal takes what it said."""

@@ -141,9 +141,9 @@ class Proof:
         return [
             f"  raised to PUBACK: p50 {p50} ms, p99 {p99} ms (time without a cloud included)",
             (
-                f"  {self.polls_per_second:.0f} polls/s, {self.missed_polls} missed"
-                f"; collector {self.cpu_percent['collector']:.0f} % of a core, {self.rss_mb['collector']:.0f} MB"
-                f"; forwarder {self.cpu_percent['forwarder']:.0f} %, {self.rss_mb['forwarder']:.0f} MB"
+                f"  {self.polls_per_second:.0f} polls/s, {self.missed_polls} missed; "
+                f"collector {self.cpu_percent['collector']:.0f} % of a core, {self.rss_mb['collector']:.0f} MB; "
+                f"forwarder {self.cpu_percent['forwarder']:.0f} %, {self.rss_mb['forwarder']:.0f} MB"
             ),
             *([f"  {kills}"] if kills else []),
         ]
