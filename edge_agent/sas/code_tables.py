@@ -41,7 +41,9 @@ COUNTRIES: Mapping[int, str] = MappingProxyType(dict(enumerate((
 ))))  # fmt: skip
 
 # The first letters of long poll 1F: who built the machine. M; no complete public list is known.
-GAME_IDS: Mapping[str, str] = MappingProxyType({"AT": "Aristocrat", "SS": "IGT S-Plus", "AC": "American Coin"})
+GAME_IDS: Mapping[str, str] = MappingProxyType(
+    {"AT": "Aristocrat", "SS": "IGT S-Plus", "AC": "American Coin"}
+)
 
 # Validation styles: features1 bits 5 and 6 of long poll A0. H, GD MO SP.
 VALIDATION_STYLES: Mapping[int, str] = MappingProxyType({0: "standard", 1: "system", 2: "secure_enhanced"})
@@ -68,12 +70,13 @@ HOPPER_STATUSES: Mapping[int, str] = MappingProxyType({
     0x05: "runaway", 0x06: "optics_disconnected", 0x07: "empty", 0xFF: "other",
 })  # fmt: skip
 
-# Feature bits of long poll A0, one tuple a byte, bit 0 first; None: reserved, or half of a number. H, GD MO SP.
+# Feature bits of long poll A0, one tuple a byte, bit 0 first. None: reserved, or part of a number.
+# H, GD MO SP.
 _FEATURE_BITS: tuple[tuple[str | None, ...], ...] = (
     ("jackpot_multiplier", "aft_bonus_awards", "legacy_bonus_awards", "tournament", "validation_extensions",
      None, None, "ticket_redemption"),
-    (None, None, "tickets_to_drop", "extended_meters", "component_authentication", "jackpot_key_off_exception",
-     "aft", "multi_denomination"),
+    (None, None, "tickets_to_drop", "extended_meters", "component_authentication",
+     "jackpot_key_off_exception", "aft", "multi_denomination"),
     ("fast_polling", "multiple_sas_progressive_wins", "meter_change_notification", "session_play",
      "foreign_currency_redemption", "non_sas_progressive_reporting", "enhanced_progressive_data", None),
     ("max_progressive_payback", None, None, None, None, None, None, None),

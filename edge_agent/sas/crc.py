@@ -27,6 +27,6 @@ def append_crc(frame: bytes) -> bytes:
     return frame + crc16(frame).to_bytes(CRC_BYTES, "little")
 
 
-def crc_is_good(frame: bytes) -> bool:
+def crc_is_good(frame: bytes | bytearray) -> bool:
     """Whether the last two bytes of `frame` are the CRC of the rest."""
     return len(frame) > CRC_BYTES and crc_hqx(frame.translate(_TURNED), 0) == 0

@@ -65,7 +65,7 @@ _, REAL_TIME_ONLY, ONE_BYTE_ONLY = Reported
 # Money in credits is in the accounting denomination of long poll 1F.
 _BILL = (Bcd("country", 1), Bcd("denomination_code", 1), Bcd("count", 4))
 _BONUS = (Binary("multiplier", 1), Bcd("multiplied_win", 4), Binary("tax_status", 1), Bcd("bonus", 4))
-# The wager is in the player denomination where bit 6 of wager_type says so (code in bits 5..0); bit 7: max bet.
+# Wager type: bit 7 max bet; bit 6 the wager is in the player denomination whose code is in bits 5..0.
 _GAME_START = (Bcd("wager", 2), Bcd("coin_in", 4), Binary("wager_type", 1), Binary("progressive_group", 1))
 _GAME_END = (Bcd("win", 4),)
 _REEL = (Binary("reel", 1), Binary("stop", 1))
@@ -74,7 +74,7 @@ _RECALL = (Bcd("game", 2), Bcd("entry", 2))
 _CARD = (Binary("card", 1),)
 _GAME = (Bcd("game", 2),)
 # Data nobody has laid out travels as it is.
-_UNEXPLAINED = (RestRaw("data"),)
+_AS_IS = (RestRaw("data"),)
 
 # fmt: off
 EXCEPTIONS: Mapping[int, ExceptionCode] = MappingProxyType({
@@ -188,7 +188,7 @@ EXCEPTIONS: Mapping[int, ExceptionCode] = MappingProxyType({
         ExceptionCode(0x86, "out_of_service_by_attendant", "menu", QUEUED, "H", "SC GD"),
         ExceptionCode(0x87, "draw_cards_requested", "game", QUEUED, "H", "SC GD", reported=REAL_TIME_ONLY),
         ExceptionCode(0x88, "reel_stopped", "reel", QUEUED, "H", "SC GD", _REEL, reported=REAL_TIME_ONLY),
-        ExceptionCode(0x89, "credit_wagered", "game", QUEUED, "H", "SC GD", _UNEXPLAINED, reported=REAL_TIME_ONLY),
+        ExceptionCode(0x89, "credit_wagered", "game", QUEUED, "H", "SC GD", _AS_IS, reported=REAL_TIME_ONLY),
         ExceptionCode(0x8A, "game_recall_entry_displayed", "game", QUEUED, "H", "SC GD", _RECALL),
         ExceptionCode(0x8B, "card_held", "game", QUEUED, "H", "SC GD", _CARD, reported=REAL_TIME_ONLY),
         ExceptionCode(0x8C, "game_selected", "game", QUEUED, "H", "SC GD", _GAME),
@@ -217,4 +217,4 @@ def exception_name(code: int) -> str:
 def event_fields(code: int) -> tuple[Field, ...]:
     """The layout of the data of an event frame."""
     row = EXCEPTIONS.get(code)
-    return row.real_time_fields if row else _UNEXPLAINED
+    return row.real_time_fields if row else _AS_IS

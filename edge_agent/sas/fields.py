@@ -67,7 +67,7 @@ class Bcd:
 
 @dataclass(frozen=True, slots=True)
 class LateBcd:
-    """A whole number where older machines have reserved bytes: left out when it is none, zero when not given."""
+    """A whole number where older machines have reserved bytes: left out when it is none."""
 
     name: str
     size: int

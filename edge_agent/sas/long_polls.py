@@ -153,12 +153,8 @@ _ROWS: tuple[LongPoll, ...] = (
     _meter(0x15, "games_played"),
     _meter(0x16, "games_won"),
     _meter(0x17, "games_lost"),
-    LongPoll(
-        0x18, "games_since", R, (Bcd("games_since_power_up", 2), Bcd("games_since_door_close", 2))
-    ),
-    LongPoll(
-        0x19, "meters_11_to_15", R, _meters("coin_in", "coin_out", "drop", "jackpot", "games_played")
-    ),
+    LongPoll(0x18, "games_since", R, (Bcd("games_since_power_up", 2), Bcd("games_since_door_close", 2))),
+    LongPoll(0x19, "meters_11_to_15", R, _meters("coin_in", "coin_out", "drop", "jackpot", "games_played")),
     _meter(0x1A, "current_credits"),
     LongPoll(
         0x1B,
@@ -271,9 +267,7 @@ _ROWS: tuple[LongPoll, ...] = (
         (_GAME,),
     ),
     LongPoll(0x53, "game_configuration", M, (_GAME, *_MACHINE), (_GAME,)),
-    LongPoll(
-        0x54, "sas_version_and_serial", R, (Text("version", 3), RestText("serial")), reply_counted=True
-    ),
+    LongPoll(0x54, "sas_version_and_serial", R, (Text("version", 3), RestText("serial")), reply_counted=True),
     LongPoll(0x55, "selected_game", R, (_GAME,)),
     LongPoll(0x56, "enabled_games", R, (Rows("games", _GAME),), reply_counted=True),
     LongPoll(

@@ -28,6 +28,8 @@ from edge_agent.sas.poll_lengths import READ_POLL_BYTES, host_poll_length
 GENERAL_POLL_BIT = 0x80
 LAST_ADDRESS = 0x7F
 BUSY = 0x00
+# The longest answer without a CRC: busy.
+SHORT_REPLY_BYTES = 2
 ROM_SIGNATURE = 0x21
 
 LARGEST_BODY_BYTES = 0xFF
@@ -170,7 +172,7 @@ def encode_reply(reply: Reply) -> bytes:
 
 def decode_reply(frame: bytes, poll: Poll) -> Reply:
     """What a machine says with `frame` in answer to `poll`."""
-    if len(frame) <= len(_SHORT):
+    if len(frame) <= SHORT_REPLY_BYTES:
         return _decode_short(frame, poll)
     if frame[0] != poll.address:
         raise RemoteProtocolError(f"an answer from address {frame[0]}, not {poll.address}")
@@ -182,10 +184,6 @@ def decode_reply(frame: bytes, poll: Poll) -> Reply:
     if command == ROM_SIGNATURE or (isinstance(poll, LongPollRequest) and command == poll.command):
         return DataReply(poll.address, command, _decode_data(_row(command), body))
     raise RemoteProtocolError(f"an answer to long poll {command:02X}, which was not asked")
-
-
-# The longest answer that is no frame: a busy answer.
-_SHORT = (0, BUSY)
 
 
 def _decode_short(frame: bytes, poll: Poll) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Total bytes, address and CRC included. Confidence H, from MO against NC's buffers and captures; 5F, 77, 8B, 8C: M.
+# Total bytes, address and CRC included. H, MO checked against NC and captures; 5F, 77, 8B, 8C: M.
 _FIXED = {
     4: (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x0A, 0x0B, 0x94),
     5: (0x0E, 0x4D, 0x50, 0x66, 0xA8, 0xAA),
@@ -33,7 +33,7 @@ HOST_POLL_LENGTHS: Mapping[int, int | None] = MappingProxyType(
 )
 
 
-def host_poll_length(message: bytes) -> int | None:
+def host_poll_length(message: bytes | bytearray) -> int | None:
     """The total length of the long poll that begins with `message`; None while it is too short to tell."""
     if len(message) < READ_POLL_BYTES:
         return None

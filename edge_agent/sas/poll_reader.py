@@ -1,0 +1,79 @@
+"""Framing, machine side: a wakeup bit starts a poll, always, and the length table says where it ends.
+
+Characters without the bit that belong to no poll are strays: the CRC some hosts put behind a type R poll,
+the zero others put behind 54, the answers of the machine's neighbours. A poll cut short by the next one,
+or by silence, is dropped; it was never a poll. Both are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.errors import RemoteProtocolError
+from edge_agent.sas.messages import GENERAL_POLL_BIT, Poll, UnknownPoll, decode_poll
+from edge_agent.sas.poll_lengths import READ_POLL_BYTES, host_poll_length
+from edge_agent.sas.wakeup import WAKEUP
+
+# The text allows 5 ms between the characters of a message; adapters and pseudo-terminals need more.
+GAP_SECONDS = 0.050
+
+
+@dataclass(frozen=True, slots=True)
+class BadPoll:
+    """A whole poll with a wrong CRC or contents that make no sense."""
+
+    address: int
+    command: int
+    data: bytes
+    reason: str
+
+
+class PollReader:
+    """Finds the polls on a line, whoever they are for."""
+
+    def __init__(self, gap_seconds: float = GAP_SECONDS) -> None:
+        self._gap_seconds = gap_seconds
+        self._message = bytearray()
+        self._last = 0.0
+        self.strays = 0
+        self.dropped = 0
+
+    @property
+    def deadline(self) -> float | None:
+        """When `handle_gap` is due, if nothing more arrives."""
+        return self._last + self._gap_seconds if self._message else None
+
+    def feed(self, characters: Sequence[int], now: float) -> list[Poll | UnknownPoll | BadPoll]:
+        """The polls that are complete with these characters."""
+        if self._message and now - self._last > self._gap_seconds:
+            self.handle_gap()
+        self._last = now
+        polls = []
+        for character in characters:
+            if character & WAKEUP:
+                self.handle_gap()
+            elif not self._message:
+                self.strays += 1
+                continue
+            self._message.append(character & 0xFF)
+            if self._complete():
+                polls.append(_decoded(bytes(self._message)))
+                self._message.clear()
+        return polls
+
+    def handle_gap(self) -> None:
+        """The line has been silent: what has begun will not be finished."""
+        self.dropped += bool(self._message)
+        self._message.clear()
+
+    def _complete(self) -> bool:
+        message = self._message
+        return bool(message[0] & GENERAL_POLL_BIT) or host_poll_length(message) == len(message)
+
+
+def _decoded(frame: bytes) -> Poll | UnknownPoll | BadPoll:
+    try:
+        return decode_poll(frame)
+    except RemoteProtocolError as error:
+        return BadPoll(frame[0], frame[1], frame[READ_POLL_BYTES:], error.what)

@@ -1,0 +1,269 @@
+"""Framing, host side: which of the characters that come back are the answer.
+
+A poll is expected first; what arrives afterwards is matched against everything that may answer it:
+
+    complete at once     frames with a good CRC; a one-byte exception the table knows; a marked chirp
+    complete by silence  ACK, NACK, busy; a chirp without its mark; an exception that could be anything else
+    never                the rest: Garbage, with the reason
+
+Machines answer late, glued together, with chirps in front and 00 behind, and loops echo what we sent. So
+the reader looks for the first position at which a whole frame checks out. What stood before it is Garbage,
+unless it is only addresses and idle bytes. What is decided depends on the characters and on `finish`,
+never on how they were cut into chunks, and no more is kept than one frame and one run of rubbish.
+
+Measuring the silence is the caller's: `finish` says that the gap was long enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.errors import RemoteProtocolError
+from edge_agent.sas.crc import CRC_BYTES, crc_is_good
+from edge_agent.sas.exception_codes import EVENT_MARK, EXCEPTIONS, event_fields
+from edge_agent.sas.fields import fixed_size
+from edge_agent.sas.long_polls import LONG_POLLS
+from edge_agent.sas.messages import (
+    GENERAL_POLL_BIT,
+    SHORT_REPLY_BYTES,
+    ExceptionReply,
+    GeneralPoll,
+    Poll,
+    Reply,
+    decode_reply,
+    encode_poll,
+)
+from edge_agent.sas.poll_lengths import LONGEST_MESSAGE_BYTES, READ_POLL_BYTES, UNCOUNTED_BYTES
+from edge_agent.sas.wakeup import WAKEUP
+
+# Rubbish is reported in pieces of the longest message, so that it cannot pile up.
+RUBBISH_LIMIT_BYTES = LONGEST_MESSAGE_BYTES
+
+# Address, command or FF, and CRC; an event has its code besides.
+FRAME_BYTES = 2 + CRC_BYTES
+EVENT_BYTES = FRAME_BYTES + 1
+# The longest event of the tables has fifteen bytes; an unlisted one may have twice that.
+LONGEST_EVENT_BYTES = 32
+
+_IDLE = 0x00  # stray zeros come from restarting UARTs
+_SYNC_POLL = GENERAL_POLL_BIT
+_STRAYS = bytes((_IDLE, _SYNC_POLL))
+
+
+@dataclass(frozen=True, slots=True)
+class Chirp:
+    """A machine that hears no host said its address."""
+
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Characters that answer nothing."""
+
+    data: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Echo:
+    """Our own characters, come back over a loop."""
+
+
+Heard = Reply | Chirp | Garbage
+
+# How many characters stand first, and what they are: None is rubbish. No step: more characters decide.
+_Step = tuple[int, Heard | _Echo | None]
+
+
+class ReplyReader:
+    """Finds the answers of one machine among the characters of its line."""
+
+    def __init__(self, address: int) -> None:
+        self._address = address
+        self._characters: list[int] = []  # undecided, wakeup bits kept
+        self._low = bytearray()  # the same without wakeup bits
+        self._rubbish = bytearray()  # decided: no part of an answer
+        self._quiet = frozenset((address, _IDLE, _SYNC_POLL))  # strays not worth a word
+        self._poll: Poll = GeneralPoll(0)
+        self._sent = encode_poll(self._poll)
+        self._answered = True
+        self._real_time = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether characters wait for more, or for `finish`."""
+        return bool(self._low or self._rubbish)
+
+    def expect(self, poll: Poll, real_time: bool) -> None:  # noqa: FBT001  how the machine reports now
+        """`poll` goes out; what is left of earlier characters is forgotten."""
+        self._poll = poll
+        self._sent = encode_poll(poll)
+        self._real_time = real_time
+        self._answered = poll.address != self._address
+        self._forget()
+
+    def feed(self, characters: Sequence[int]) -> list[Heard]:
+        """What is complete with these characters."""
+        heard: list[Heard] = []
+        for start in range(0, len(characters), LONGEST_MESSAGE_BYTES):
+            piece = characters[start : start + LONGEST_MESSAGE_BYTES]
+            self._characters.extend(piece)
+            self._low.extend([character & 0xFF for character in piece])
+            heard.extend(self._scan(final=False))
+        return heard
+
+    def finish(self) -> list[Heard]:
+        """The line has been silent: what is complete by that, and the rest as Garbage."""
+        if not self.pending:
+            return []
+        if alone := self._alone():
+            self._answered = True
+            self._forget()
+            return [alone]
+        return self._scan(final=True) + self._leftover()
+
+    def _forget(self) -> None:
+        self._characters.clear()
+        self._low.clear()
+        self._rubbish.clear()
+
+    def _scan(self, *, final: bool) -> list[Heard]:
+        """Take steps for as long as what stands first can be told."""
+        heard: list[Heard] = []
+        while self._low and (step := self._step(final=final)):
+            size, found = step
+            if found is None:
+                self._rubbish += self._low[:size]
+                if len(self._rubbish) >= RUBBISH_LIMIT_BYTES:
+                    heard += self._leftover()
+            elif not isinstance(found, _Echo):
+                heard += self._before()
+                heard.append(found)
+            del self._characters[:size], self._low[:size]
+        return heard
+
+    def _step(self, *, final: bool) -> _Step | None:
+        if self._characters[0] & WAKEUP:
+            return self._marked(final=final)
+        if isinstance(self._poll, GeneralPoll) and self._low[0] in (self._sent[0], _SYNC_POLL):
+            return self._poll_byte(final=final)
+        if len(self._sent) > READ_POLL_BYTES and self._sent.startswith(self._low[: len(self._sent)]):
+            # A poll that carries a CRC could pass for its own answer.
+            if len(self._low) >= len(self._sent):
+                return len(self._sent), _Echo()
+            if not final:
+                return None
+        if self._low[0] == self._address:
+            return self._addressed(final=final)
+        return self._exception() or (1, None)
+
+    def _marked(self, *, final: bool) -> _Step | None:
+        """Only hosts begin with a wakeup bit, and chirps."""
+        first = self._low[0]
+        if self._sent.startswith(self._low[: len(self._sent)]):
+            if len(self._low) >= len(self._sent):
+                return len(self._sent), _Echo()
+            if not final:
+                return None
+        if first & GENERAL_POLL_BIT or not first:
+            return 1, _Echo()
+        return 1, Chirp(first)
+
+    def _poll_byte(self, *, final: bool) -> _Step | None:
+        """The byte of a general poll: an echo when an answer follows it, else an exception of that number."""
+        if len(self._low) > 1:
+            return 1, _Echo()
+        return (1, None) if final else None
+
+    def _addressed(self, *, final: bool) -> _Step | None:
+        """A frame, or a stray address."""
+        for size in self._frame_sizes(final=final):
+            if len(self._low) >= size:
+                if crc_is_good(self._low[:size]):
+                    return size, self._decoded(bytes(self._low[:size]))
+            elif not final:
+                return None
+        # A type R poll has no CRC: it is an echo only where the answer, or nothing, follows.
+        if self._low.startswith(self._sent) and self._low[len(self._sent) :][:1] in (b"", self._low[:1]):
+            return len(self._sent), _Echo()
+        return 1, None
+
+    def _frame_sizes(self, *, final: bool) -> tuple[int, ...]:
+        """Where a frame that begins here may end, likeliest first; one more byte where that must be seen."""
+        more = len(self._low) + 1
+        if len(self._low) < READ_POLL_BYTES:
+            return (more,)
+        command = self._low[1]
+        third = self._low[2] if len(self._low) > READ_POLL_BYTES else None
+        if command == EVENT_MARK:
+            return (more,) if third is None else self._event_sizes(third, final=final)
+        row = LONG_POLLS.get(command)
+        if row is None or not row.reply:
+            return ()
+        if row.reply_counted:
+            return (more,) if third is None else (UNCOUNTED_BYTES + third,)
+        size = FRAME_BYTES + (fixed_size(row.reply) or 0)
+        return tuple(range(size, size + row.reply_slack + 1))
+
+    def _event_sizes(self, code: int, *, final: bool) -> tuple[int, ...]:
+        data = fixed_size(event_fields(code))
+        if data == 0:
+            return (EVENT_BYTES,)
+        if data:
+            return EVENT_BYTES + data, EVENT_BYTES  # machines have been seen to leave the data out
+        if len(self._low) > LONGEST_EVENT_BYTES:
+            return (EVENT_BYTES,)
+        return EVENT_BYTES, len(self._low) if final else len(self._low) + 1
+
+    def _exception(self) -> _Step | None:
+        """One byte that answers a general poll; anything doubtful waits for the silence."""
+        code = self._low[0]
+        expected = isinstance(self._poll, GeneralPoll) and not (self._real_time or self._answered)
+        if expected and code in EXCEPTIONS and not self._rubbish:
+            self._answered = True
+            return 1, ExceptionReply(self._address, code)
+        return None
+
+    def _alone(self) -> Reply | None:
+        """An answer without a CRC, which only silence on both sides tells from a piece of something else."""
+        if self._answered or (self._characters and self._characters[0] & WAKEUP):
+            return None
+        data = bytes(self._rubbish + self._low)
+        if isinstance(self._poll, GeneralPoll):
+            if data == bytes((self._address,)) and self._address not in EXCEPTIONS:
+                return None  # a chirp without its mark
+        else:
+            data = data.lstrip(_STRAYS)
+        if not 0 < len(data) <= SHORT_REPLY_BYTES:
+            return None
+        try:
+            return decode_reply(data, self._poll)
+        except RemoteProtocolError:
+            return None
+
+    def _decoded(self, frame: bytes) -> Reply | Garbage:
+        try:
+            reply = decode_reply(frame, self._poll)
+        except RemoteProtocolError as error:
+            return Garbage(frame, error.what)
+        self._answered = True
+        return reply
+
+    def _before(self) -> list[Heard]:
+        """The rubbish in front of something that made sense."""
+        rubbish = bytes(self._rubbish)
+        self._rubbish.clear()
+        return [] if self._quiet.issuperset(rubbish) else [Garbage(rubbish, "in front of a message")]
+
+    def _leftover(self) -> list[Heard]:
+        """Rubbish with nothing behind it."""
+        rubbish = bytes(self._rubbish)
+        self._rubbish.clear()
+        core = rubbish.strip(_STRAYS)
+        if core and not core.strip(bytes((self._address,))):
+            return [Chirp(self._address)] * len(core)
+        if not core and (self._answered or _IDLE not in rubbish):
+            return []
+        return [Garbage(rubbish, "no message in it")]
