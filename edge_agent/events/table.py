@@ -1,8 +1,11 @@
 """What a table device tells us, shufflers first: cycles, jams, counters, faults, visits.
 
-Each event names its origin, the device's serial number, boot counter and sequence, by which it
-is one event for ever, however often it was heard. Never here: the order, faces or images of
-cards. Counts and pass or fail are all a shuffler has to say before play.
+What a device raised carries its serial number, its boot counter and `device_sequence`: by these
+three it is one event for ever, however often it was heard. Snapshots and identities, which
+consume no sequence, carry the first two.
+
+Never here: the order, faces or images of cards. Counts and pass or fail are all a shuffler has
+to say before play.
 """
 
 from __future__ import annotations
@@ -11,37 +14,37 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from edge_agent.events.base import Count, EventBody, Strict
+from edge_agent.events.base import Count, EventBody
 
-Flat = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,15}$")], str]
+Unlisted = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,15}$")], str]
 
-SequenceNumber = Annotated[int, Field(ge=0, le=0xFFFF)]
+DeviceSequence = Annotated[int, Field(ge=1, le=0xFFFF)]
 
 
-class Origin(Strict):
-    """Which event of which device this is."""
+class TableStatement(EventBody):
+    """What everything a table device says has in common."""
 
-    serial: str | None = Field(description="null where the device has not said it")
+    serial: str | None = Field(description="the device's; null where it has not said it")
     boot: Count | None = Field(description="the device's boot counter; null where it has not said it")
-    sequence: SequenceNumber = Field(
-        description="rises by one, 1 follows 65535; snapshots repeat the last event's"
+    device_time: str | None = Field(
+        default=None, description="UTC by the device's own clock; null if it gave none"
+    )
+    unlisted: Unlisted = Field(default_factory=dict, description="keys the vocabulary does not list, as sent")
+    dropped_keys: tuple[str, ...] = Field(
+        default=(), description="keys the device sent whose values may not leave a table"
     )
 
 
-class TableEvent(EventBody):
-    """What every event of a table device has."""
+class TableEvent(TableStatement):
+    """Something that happened at a table device."""
 
-    origin: Origin
-    device_time: str | None = Field(
-        default=None, description="UTC by the device's own clock; null if it has none"
+    device_sequence: DeviceSequence = Field(
+        description="rises by one for each event; 1 follows 65535, and a boot"
     )
     late: bool = Field(default=False, description="a younger event of the device was heard before it")
     possibly_repeated: bool = Field(
-        default=False, description="it may be in the record already: the same origin says so for certain"
-    )
-    unlisted: Flat = Field(default_factory=dict, description="keys the vocabulary does not list, as sent")
-    dropped_keys: tuple[str, ...] = Field(
-        default=(), description="keys the device sent whose values may not leave a table"
+        default=False,
+        description="it may be in the record already; serial, boot and device_sequence tell",
     )
 
 
@@ -222,7 +225,7 @@ class ShufflerCardsOut(TableEvent):
         return "floor.table.shuffler_cards_out"
 
 
-class DeviceBooted(TableEvent):
+class DeviceBooted(TableStatement):
     """The device has booted since it was last heard; its sequence begins again."""
 
     schema_name: ClassVar[str] = "table-device-booted"
@@ -237,7 +240,7 @@ class DeviceBooted(TableEvent):
         return "floor.table.device_booted"
 
 
-class DeviceIdentified(TableEvent):
+class DeviceIdentified(TableStatement):
     """What the device says it is, at the start and when it changes."""
 
     schema_name: ClassVar[str] = "table-device-identified"
@@ -245,7 +248,6 @@ class DeviceIdentified(TableEvent):
     device_class: str | None = Field(default=None, description="SHF for a shuffler")
     maker: str | None = None
     model: str | None = None
-    serial: str | None = None
     firmware: str | None = None
     firmware_hash: str | None = None
     settable_clock: bool | None = None
@@ -357,7 +359,7 @@ class DeviceTemperature(TableEvent):
         return "floor.table.device_temperature"
 
 
-class DeviceCounters(TableEvent):
+class DeviceCounters(TableStatement):
     """Totals and condition, at boot, every ten minutes and on request. Null is not reported."""
 
     schema_name: ClassVar[str] = "table-device-counters"
@@ -384,7 +386,7 @@ class DeviceCounters(TableEvent):
         return "floor.table.device_counters"
 
 
-class CountersReset(TableEvent):
+class CountersReset(TableStatement):
     """A total that only rises has fallen, and no service said why."""
 
     schema_name: ClassVar[str] = "table-counters-reset"
@@ -399,15 +401,13 @@ class CountersReset(TableEvent):
         return "floor.table.counters_reset"
 
 
-class SequenceGap(EventBody):
+class SequenceGap(TableStatement):
     """Events the device raised and we never heard, although it had time to repeat them."""
 
     schema_name: ClassVar[str] = "table-sequence-gap"
 
-    serial: str | None
-    boot: Count | None
-    first: SequenceNumber
-    last: SequenceNumber
+    first: DeviceSequence
+    last: DeviceSequence
     count: Count = Field(description="how many are missing")
 
     @property
@@ -417,14 +417,26 @@ class SequenceGap(EventBody):
 
 
 class VendorEvent(TableEvent):
-    """A message no table lists, or one whose values are not written as it should be: as it came."""
+    """An event no table lists, as it came."""
 
     schema_name: ClassVar[str] = "table-vendor-event"
 
-    code: str
-    snapshot: bool = Field(description="a state that is repeated, rather than something that happened")
+    code: str = Field(description="as the device sent it, e.g. RLT.RESULT")
 
     @property
     def event_type(self) -> str:
         """`floor.table.vendor_event`."""
         return "floor.table.vendor_event"
+
+
+class VendorSnapshot(TableStatement):
+    """A state no table lists, which a device repeats, as it came."""
+
+    schema_name: ClassVar[str] = "table-vendor-snapshot"
+
+    code: str = Field(description="as the device sent it, e.g. SHO.CTR")
+
+    @property
+    def event_type(self) -> str:
+        """`floor.table.vendor_snapshot`."""
+        return "floor.table.vendor_snapshot"

@@ -310,7 +310,7 @@ class HostEnd:
         booted = self._known.learn(device, booting=message.code == "DEV.BOOT")
         if booted:
             self._say(Booted(now, device, message))
-        if booted or not was_certain:
+        if (booted or not was_certain) and message.code != "DEV.BOOT":  # after a boot it sends them unasked
             self._commands.append(("CT?", {}))
         return booted
 

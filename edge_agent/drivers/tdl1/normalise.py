@@ -7,12 +7,21 @@ from dataclasses import dataclass
 
 from edge_agent.drivers.tdl1.privacy import screen
 from edge_agent.events import table
-from edge_agent.events.table import Origin, TableEvent
-from edge_agent.tdl1 import Booted, DeviceKey, EventHeard, Identified, Kind, Message, SnapshotHeard
-from edge_agent.tdl1.codes import CODES, JAM_LOCATIONS, Code, Read, TypedValue, read_values
+from edge_agent.events.table import TableEvent, TableStatement
+from edge_agent.tdl1 import (
+    Booted,
+    DeviceKey,
+    EventHeard,
+    Identified,
+    Message,
+    SequenceMissing,
+    SnapshotHeard,
+)
+from edge_agent.tdl1.codes import CODES, COMMON_KEYS, JAM_LOCATIONS, Code, read_values
+from edge_agent.tdl1.sequence import ahead
 
 # Which body each code becomes. Their fields are named as the vocabulary's meanings are.
-BODIES: Mapping[str, type[TableEvent]] = {
+EVENTS: Mapping[str, type[TableEvent]] = {
     "DEV.FAULT": table.DeviceFault,
     "DEV.CLEAR": table.DeviceFaultCleared,
     "DEV.DOOR": table.DeviceDoor,
@@ -32,20 +41,23 @@ BODIES: Mapping[str, type[TableEvent]] = {
     "SHF.MODE": table.ShufflerMode,
     "SHF.CIN": table.ShufflerCardsIn,
     "SHF.COUT": table.ShufflerCardsOut,
+}
+
+SNAPSHOTS: Mapping[str, type[TableStatement]] = {
     "SHF.CTR": table.DeviceCounters,
 }
 
-# Said by every event in its origin, or of no use to anybody but the protocol.
+# Every statement names the boot already; the time since it is of use to the protocol only.
 _NOT_FIELDS = frozenset({"boot", "up_ms"})
 
-_UNLISTED_CODE = Code("", "unlisted")
+_UNLISTED = Code("", "unlisted")
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
     """A body, and what was odd about the message it came from."""
 
-    body: TableEvent
+    body: TableStatement
     misread: tuple[str, ...] = ()
     unknown_code: str = ""
 
@@ -53,64 +65,75 @@ class Normalised:
 def normalise(heard: EventHeard | SnapshotHeard, device_class: str) -> Normalised:
     """The body of an event or a snapshot."""
     message = heard.message
-    body = BODIES.get(message.code)
-    row = CODES[message.code] if body is not None else _UNLISTED_CODE
-    values, dropped = _screened(message, row, device_class)
-    read = read_values(row, values)
-    fields = _common(heard.device, message, read) | {"dropped_keys": dropped}
+    is_event = isinstance(heard, EventHeard)
+    body = (EVENTS if is_event else SNAPSHOTS).get(message.code)
+    row = _UNLISTED if body is None else CODES[message.code]
+    fields, misread = _fields(heard.device, message, row, device_class)
     if isinstance(heard, EventHeard):
-        fields |= {"late": heard.late, "possibly_repeated": heard.possibly_repeated}
+        fields |= {
+            "device_sequence": message.sequence,
+            "late": heard.late,
+            "possibly_repeated": heard.possibly_repeated,
+        }
     if body is None:
-        fields |= {"code": message.code, "snapshot": message.kind is Kind.SNAPSHOT}
-        vendor = table.VendorEvent.model_validate(fields)
-        return Normalised(vendor, read.misread, unknown_code=message.code)
-    fields |= {meaning: value for meaning, value in read.known.items() if meaning not in _NOT_FIELDS}
+        vendor = table.VendorEvent if is_event else table.VendorSnapshot
+        return Normalised(vendor.model_validate(fields | {"code": message.code}), unknown_code=message.code)
     if body is table.ShufflerJam:
-        fields["location_name"] = _location_name(read.known.get("location"))
-    return Normalised(body.model_validate(fields), read.misread)
+        fields["location_name"] = _location_name(fields.get("location"))
+    return Normalised(body.model_validate(fields), misread)
 
 
-def booted(heard: Booted) -> TableEvent:
-    """The body of a boot."""
-    read = read_values(CODES["DEV.BOOT"], heard.message.values)
-    fields = _common(heard.device, heard.message, read) | {"witnessed": heard.message.code == "DEV.BOOT"}
-    return table.DeviceBooted.model_validate(fields | {"unlisted": {}})
+def booted(heard: Booted) -> table.DeviceBooted:
+    """The body of a boot. What the device says of itself is in its identity."""
+    return table.DeviceBooted(
+        serial=heard.device.serial, boot=heard.device.boot, witnessed=heard.message.code == "DEV.BOOT"
+    )
 
 
 def identified(heard: Identified) -> table.DeviceIdentified:
     """The body of an identity."""
-    row = CODES["DEV.ID"]
-    values, dropped = _screened(heard.message, row, "SHF")
-    read = read_values(row, values)
-    fields = _common(heard.device, heard.message, read) | {"dropped_keys": dropped}
-    fields |= {meaning: value for meaning, value in read.known.items() if meaning not in _NOT_FIELDS}
-    return table.DeviceIdentified.model_validate(fields)
+    fields, _ = _fields(heard.device, heard.message, CODES["DEV.ID"], "")
+    return table.DeviceIdentified.model_validate(fields | {"device_time": None})
 
 
-def _screened(message: Message, row: Code, device_class: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    names = {key.wire for key in row.keys}
-    listed = {key: value for key, value in message.values.items() if key in names}
-    unlisted = {
-        key: value for key, value in message.values.items() if key not in names | {"ts", "up", "boot"}
+def missing(heard: SequenceMissing) -> table.SequenceGap:
+    """The body of a hole in a device's sequence."""
+    return table.SequenceGap(
+        serial=heard.device.serial if heard.device is not None else None,
+        boot=heard.device.boot if heard.device is not None else None,
+        first=heard.first,
+        last=heard.last,
+        count=ahead(heard.last, heard.first) + 1,
+    )
+
+
+def _fields(
+    device: DeviceKey | None, message: Message, row: Code, device_class: str
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """The fields of a body by name, and the keys whose values are not written as the row says."""
+    dropped = _dropped(message, row, device_class)
+    read = read_values(row, {key: value for key, value in message.values.items() if key not in dropped})
+    fields: dict[str, object] = {
+        meaning: value for meaning, value in read.known.items() if meaning not in _NOT_FIELDS
     }
-    dropped = screen(message.code, device_class, listed, unlisted)
-    kept = {key: value for key, value in message.values.items() if key not in dropped}
-    return kept, tuple(sorted(dropped))
-
-
-def _common(device: DeviceKey | None, message: Message, read: Read) -> dict[str, object]:
-    return {
-        "origin": Origin(
-            serial=device.serial if device is not None else None,
-            boot=device.boot if device is not None else None,
-            sequence=message.sequence,
-        ),
-        "device_time": read.known.get("device_time"),
+    fields |= {
+        "serial": device.serial if device is not None else None,
+        "boot": device.boot if device is not None else None,
         "unlisted": read.unlisted,
+        "dropped_keys": tuple(sorted(dropped)),
     }
+    return fields, read.misread
 
 
-def _location_name(location: TypedValue | None) -> str:
+def _dropped(message: Message, row: Code, device_class: str) -> frozenset[str]:
+    names = {key.wire for key in row.keys}
+    common = {key.wire for key in COMMON_KEYS}
+    listed = {key: value for key, value in message.values.items() if key in names}
+    unlisted = {key: value for key, value in message.values.items() if key not in names | common}
+    return screen(message.code, device_class, listed, unlisted)
+
+
+def _location_name(location: object) -> str:
     if isinstance(location, int) and location < len(JAM_LOCATIONS):
         return JAM_LOCATIONS[location]
     return "unknown" if location is None else f"unknown_{location}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from edge_agent.drivers.tdl1.normalise import booted, identified, normalise
+from edge_agent.drivers.tdl1.normalise import booted, identified, missing, normalise
 from edge_agent.drivers.tdl1.options import Tdl1Options
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp, ProtocolErrors
@@ -17,7 +17,6 @@ from edge_agent.events.table import (
     DeviceCounters,
     DeviceIdentified,
     DeviceServiced,
-    SequenceGap,
 )
 from edge_agent.station import DeviceIdentity, LineCounters, SerialFormat, Station
 from edge_agent.tdl1 import (
@@ -33,7 +32,6 @@ from edge_agent.tdl1 import (
 )
 from edge_agent.tdl1.codes import MONOTONIC
 from edge_agent.tdl1.plain import PlainReader
-from edge_agent.tdl1.sequence import ahead
 
 # A storm on a line is one fact a minute, not a flood of them.
 ERRORS_PERIOD_SECONDS = 60.0
@@ -128,11 +126,8 @@ class Tdl1Station:
                 yield booted(heard)
             case Identified():
                 yield from self._who(heard)
-            case SequenceMissing(_, device, first, last):
-                serial, boot = (device.serial, device.boot) if device is not None else (None, None)
-                yield SequenceGap(
-                    serial=serial, boot=boot, first=first, last=last, count=ahead(last, first) + 1
-                )
+            case SequenceMissing():
+                yield missing(heard)
             case DeviceSilent(_, reason):
                 yield LineDown(line=self._subject, reason=reason)
             case DeviceAnswers(_, seconds):
@@ -162,8 +157,7 @@ class Tdl1Station:
         before, self._identified = self._identified, body
         if before is None or before.serial != body.serial:
             self._totals.clear()
-        constant = {"origin": body.origin, "device_time": body.device_time}
-        if before is None or before.model_copy(update=constant) != body:
+        if before is None or before.model_copy(update={"boot": body.boot}) != body:
             yield body
 
     def _resets(self, body: DeviceCounters) -> Iterator[EventBody]:
@@ -174,7 +168,9 @@ class Tdl1Station:
                 continue
             before = self._totals.get(name, 0)
             if now < before and not self._serviced:
-                yield CountersReset(origin=body.origin, counter=name, before=before, after=now)
+                yield CountersReset(
+                    serial=body.serial, boot=body.boot, counter=name, before=before, after=now
+                )
             self._totals[name] = now
         self._serviced = False
 

@@ -1,0 +1,164 @@
+"""A table on a line: a simulated shuffler and the device end that speaks for it, as one end of a wire.
+
+Bytes and time in, bytes out. What it raised, what it lost itself and what the host acknowledged
+is its history; what it is in the end, its truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import heappop, heappush
+from typing import Any, Protocol
+
+from edge_agent.simulator.shuffler import CardShuffler, ShufflerSpec
+from edge_agent.tdl1 import DeviceCard, DeviceEnd, Fate
+from edge_agent.tdl1.plain import PlainReader
+
+_WORDS = {Fate.RAISED: "raised", Fate.OVERWRITTEN: "dropped", Fate.ACKNOWLEDGED: "acknowledged"}
+
+
+class Wire(Protocol):
+    """A way for characters to arrive late, changed or not at all."""
+
+    def carry(self, stream: bytes, now: float) -> Iterable[tuple[float, bytes]]:
+        """When what of it arrives."""
+
+
+class TableOnLine:
+    """One shuffler at its end of a line.
+
+    Args:
+        spec: what the shuffler is.
+        seed: of its story.
+        rate: how much faster than life it plays.
+        address: on its line.
+        boot: its boot counter before this power-up.
+        to_device: the wire from the host; None for a perfect one.
+        to_host: the wire to the host.
+    """
+
+    def __init__(
+        self,
+        spec: ShufflerSpec,
+        seed: int,
+        *,
+        rate: float = 1.0,
+        address: int = 1,
+        boot: int = 0,
+        to_device: Wire | None = None,
+        to_host: Wire | None = None,
+    ) -> None:
+        self.shuffler = CardShuffler(spec, seed, rate)
+        self.end = DeviceEnd(
+            DeviceCard("SHF", spec.maker, spec.model, spec.serial, spec.firmware),
+            self.shuffler.counters,
+            lambda: self.shuffler.status,
+            address=address,
+            boot=boot,
+        )
+        self._plain = PlainReader()
+        self._to_device = _Travelling(to_device)
+        self._to_host = _Travelling(to_host)
+        self._values: dict[tuple[int, int], Mapping[str, str]] = {}
+        self._started = False
+
+    def __repr__(self) -> str:
+        return f"<TableOnLine {self.shuffler!r} {self.end!r}>"
+
+    @property
+    def pending(self) -> int:
+        """What it has raised and the host has not acknowledged."""
+        return self.end.waiting
+
+    def receive_data(self, stream: bytes, now: float) -> None:
+        """Take a marked stream from the host."""
+        self._to_device.send(stream, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Live on."""
+        if not self._started:
+            self._started = True
+            self.end.boot(now)
+            self.shuffler.start(now)
+        for said in self.shuffler.handle_timer(now):
+            sequence = self.end.raise_event(said.code, said.values, now)
+            self._values[self.end.boot_counter, sequence] = said.values
+        arrived = self._to_device.arrived(now)
+        if arrived:
+            self.end.receive_data(self._plain.receive_data(arrived), now)
+        self.end.handle_timer(now)
+        self._to_host.send(self.end.data_to_send(now), now)
+
+    def next_timer(self) -> float | None:
+        """When to be called next."""
+        dues = (
+            self.end.next_timer(),
+            self.shuffler.next_timer(),
+            self._to_device.next_timer(),
+            self._to_host.next_timer(),
+        )
+        return min((due for due in dues if due is not None), default=None)
+
+    def data_to_send(self, now: float) -> bytes:
+        """What reaches the host now; plain characters, all of them ASCII unless the wire changed them."""
+        self.handle_timer(now)
+        return self._to_host.arrived(now)
+
+    def stop_play(self, now: float) -> None:
+        """Finish the cycle, and start no other."""
+        self.handle_timer(now)
+        self.shuffler.stop_play()
+
+    def power_cycle(self, now: float) -> None:
+        """The plug is pulled and put back: what the host had not acknowledged is gone."""
+        self.shuffler.totals.power_ons += 1
+        self.end.boot(now)
+
+    def history(self) -> Iterator[dict[str, Any]]:
+        """What was raised, dropped and acknowledged since last asked."""
+        for happened in self.end.take_history():
+            key = (happened.boot, happened.sequence)
+            values = self._values.get(key, {})
+            if happened.fate is not Fate.RAISED:
+                self._values.pop(key, None)
+            yield {
+                "what": _WORDS[happened.fate],
+                "at": happened.at,
+                "serial": happened.boot << 16 | happened.sequence,
+                "code": [happened.boot, happened.sequence],
+                "values": {"code": happened.code, **values},
+            }
+
+    def truth(self) -> dict[str, Any]:
+        """What the shuffler itself says at the end."""
+        return {
+            "serial": self.shuffler.spec.serial,
+            "boot": self.end.boot_counter,
+            "last_sequence": self.end.sequence,
+            "counters": self.shuffler.counters()[1],
+        }
+
+
+class _Travelling:
+    """What is on its way over a wire."""
+
+    def __init__(self, wire: Wire | None) -> None:
+        self._wire = wire
+        self._under_way: list[tuple[float, int, bytes]] = []
+        self._sent = 0
+
+    def send(self, data: bytes, now: float) -> None:
+        if not data:
+            return
+        for at, part in self._wire.carry(data, now) if self._wire is not None else ((now, data),):
+            self._sent += 1  # parts that arrive together arrive in order
+            heappush(self._under_way, (at, self._sent, part))
+
+    def arrived(self, now: float) -> bytes:
+        parts = []
+        while self._under_way and self._under_way[0][0] <= now:
+            parts.append(heappop(self._under_way)[2])
+        return b"".join(parts)
+
+    def next_timer(self) -> float | None:
+        return self._under_way[0][0] if self._under_way else None
