@@ -1,0 +1,377 @@
+"""The forwarder: what the journal holds goes to the cloud, and only its receipt lets it go.
+
+Invariants
+- A record is acknowledged only when it and every one before it has a receipt that means
+  success, or lies with the dead letters.
+- What failed is sent again, as it was, before anything newer.
+- After trouble one publish goes alone; once it is delivered the window opens again.
+- What is held in memory is bounded by the window, whatever the journal holds.
+
+Batches are cut from what the journal has after the last sequence read, and kept in order. Each
+is waiting, in flight or settled; the settled ones at the front are acknowledged. One task
+sends; each publish is a task of its own, and wakes it when it is answered.
+
+Reading 200 records takes 0.4 ms, an acknowledgement 10 µs, asking for news 5 µs: they are done
+in the loop, where handing them to a thread would cost as much. Setting aside is rare and waits
+for the disk: a thread does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+import structlog
+
+from edge_agent.errors import AgentError, JournalError
+from edge_agent.journal import Journal, Record
+from edge_agent.uplink.base import Message, Receipt, Uplink
+from edge_agent.uplink.batch import make_message, pack
+from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES, check_topic
+from edge_agent.uplink.reason_codes import PACKET_TOO_LARGE, Reaction, describe, reaction_to
+
+Compose = Callable[[str, Record], bytes]
+
+# A new record is noticed within this. Waking up to ask a hundred times a second is 0.5 % of a core.
+POLL_SECONDS = 0.010
+# Full jitter: the first pause is anything up to a second, because quotas are counted by the second;
+# the longest anything up to a minute, so that nobody waits for us once the trouble is over.
+PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+# A policy is mended by a person, and the service may hang up on every attempt: attempts are few.
+PROBE_SECONDS = 30.0
+# Greengrass grants five seconds to stop, and the uplink wants to say goodbye within them.
+DRAIN_SECONDS = 2.0
+# How far we read on behind a receipt that does not come. After a crash all of it would be sent again.
+SPAN_WINDOWS = 10
+
+
+@dataclass(slots=True)
+class ForwarderCounters:
+    """What the forwarder has done since it started, for health and the live view."""
+
+    published: int = 0  # publishes, repeats included
+    delivered: int = 0  # publishes whose receipt meant success
+    delivered_bytes: int = 0  # their payloads
+    acknowledged: int = 0  # records
+    dead_letters: int = 0  # records
+    in_flight: int = 0  # publishes
+    retries: int = 0  # publishes that failed and are sent again
+    refused: dict[str, int] = field(default_factory=dict)  # publishes by code, as 0x87
+    withheld: bool = False  # an alarm: the cloud does not let us publish to our topic
+    last_reason: str = ""  # why a publish failed last; empty once all is well again
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Consecutive records on their way, and what is published for them."""
+
+    records: Sequence[Record]
+    message: Message
+    sent_at: float = 0.0
+    settled: bool = False
+
+    @property
+    def first(self) -> int:
+        return self.records[0].sequence
+
+    @property
+    def last(self) -> int:
+        return self.records[-1].sequence
+
+
+class Forwarder:
+    """Delivers one consumer's records over one uplink. asyncio; runs once.
+
+    Args:
+        journal: open to forward.
+        uplink: started, and stopped, by whoever made it.
+        compose: makes one event of a journal's id and a record.
+        topic: where batches go.
+        consumer: whose records these are.
+        window: publishes in flight at most; fewer if the broker's receive maximum is less.
+        batch_records: events in a publish at most.
+        batch_bytes: bytes of a publish before compression at most, unless one event is more.
+        linger: seconds a batch waits to fill once there is something in it.
+        probe: seconds between attempts at a topic we may not publish to.
+        compress: whether batches are gzipped where that makes them smaller.
+        jitter: gives numbers from 0 up to 1.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        uplink: Uplink,
+        *,
+        compose: Compose,
+        topic: str,
+        consumer: str = "forwarder",
+        window: int = 20,
+        batch_records: int = 200,
+        batch_bytes: int = 100_000,
+        linger: float = 0.0,
+        probe: float = PROBE_SECONDS,
+        compress: bool = True,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        check_topic(topic)
+        self.counters = ForwarderCounters()
+        self._journal = journal
+        self._uplink = uplink
+        self._compose = compose
+        self._topic = topic
+        self._consumer = consumer
+        self._window = window
+        self._batch_records = batch_records
+        self._batch_bytes = batch_bytes
+        self._linger = linger
+        self._probe = probe
+        self._compress = compress
+        self._jitter = jitter
+        self._log = structlog.get_logger().bind(topic=topic)
+        self._acknowledged = journal.position(consumer)
+        self._read_through = self._acknowledged
+        self._read_at = 0.0  # when to read on; never, until there is news
+        self._batches: deque[_Batch] = deque()  # read and not acknowledged, in order
+        self._waiting: list[_Batch] = []  # those of them that are to be sent, in order
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._failures = 0  # in a row
+        self._not_before = 0.0  # nothing is sent until then
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._broken: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Forwarder {self._topic} acknowledged {self._acknowledged} read {self._read_through}"
+            f" waiting {len(self._waiting)} in flight {len(self._publishing)}>"
+        )
+
+    async def run(self) -> None:
+        """Forward until stopped.
+
+        Raises UplinkError when the uplink gives up, and JournalError when the journal cannot be read.
+        """
+        try:
+            while not self._stopping:
+                self._take_stock()
+                if not self._uplink.state.connected:
+                    await self._until_connected()
+                elif not self._may_send():
+                    await self._nap(self._pause())
+                elif batch := self._next():
+                    self._send(batch)
+                    await asyncio.sleep(0)  # it leaves before the next one is cut
+                else:
+                    await self._nap(POLL_SECONDS)
+        finally:
+            await self._drain()
+
+    def stop(self) -> None:
+        """Send nothing more. `run` returns when what is in flight is answered, or soon anyway."""
+        self._stopping = True
+        self._wake.set()
+
+    # What goes out.
+
+    def _may_send(self) -> bool:
+        """Whether no pause is on, the window has room, and no missing receipt is too far back."""
+        room = min(self._window, self._uplink.state.receive_maximum or self._window)
+        if self._failures:
+            room = 1
+        near = bool(self._waiting) or len(self._batches) < SPAN_WINDOWS * self._window
+        return _now() >= self._not_before and len(self._publishing) < room and near
+
+    def _next(self) -> _Batch | None:
+        """What failed comes before what is new."""
+        if not self._waiting and self._has_news():
+            self._read()
+        return self._waiting.pop(0) if self._waiting else None
+
+    def _has_news(self) -> bool:
+        if self._journal.changed():
+            self._read_at = min(self._read_at, _now() + self._linger)
+        return _now() >= self._read_at
+
+    def _read(self) -> None:
+        """Cut batches from the next records; there may be more until there are none."""
+        records = self._journal.read(
+            self._consumer, self._batch_records, self._batch_bytes, after=self._read_through
+        )
+        if not records:
+            self._read_at = math.inf
+            return
+        events = [self._compose(self._journal.id, record) for record in records]
+        for part in pack([len(event) for event in events], self._batch_bytes):
+            batch = self._batch(records[part], events[part])
+            self._batches.append(batch)
+            self._waiting.append(batch)
+        self._read_through = records[-1].sequence
+
+    def _batch(self, records: Sequence[Record], events: Sequence[bytes]) -> _Batch:
+        return _Batch(records, make_message(self._topic, events, compress=self._compress))
+
+    def _send(self, batch: _Batch) -> None:
+        batch.sent_at = _now()
+        task = asyncio.create_task(self._publish(batch), name=f"publish[{batch.first}..{batch.last}]")
+        self._publishing.add(task)
+        self.counters.in_flight = len(self._publishing)
+        task.add_done_callback(self._on_published)
+
+    async def _publish(self, batch: _Batch) -> None:
+        if len(batch.message.payload) > MAX_PAYLOAD_BYTES:  # then it is one record: pack saw to that
+            await self._refuse(batch, Receipt(PACKET_TOO_LARGE, f"over {MAX_PAYLOAD_BYTES} bytes"))
+            return
+        self.counters.published += 1
+        try:
+            receipt = await self._uplink.publish(batch.message)
+        except AgentError as error:
+            self._send_again(batch, str(error))
+            return
+        if reaction_to(receipt.reason_code) is Reaction.DELIVERED:
+            self._deliver(batch)
+        else:
+            await self._refuse(batch, receipt)
+
+    def _on_published(self, task: asyncio.Task[None]) -> None:
+        self._publishing.discard(task)
+        self.counters.in_flight = len(self._publishing)
+        if not task.cancelled():
+            self._broken = self._broken or task.exception()
+        self._wake.set()
+
+    # What comes back.
+
+    def _deliver(self, batch: _Batch) -> None:
+        self.counters.delivered += 1
+        self.counters.delivered_bytes += len(batch.message.payload)
+        batch.settled = True
+        # A receipt for what was sent before the trouble does not say that the trouble is over.
+        if self._failures and batch.sent_at >= self._not_before:
+            self._log.info("delivering again", failures=self._failures)
+            self._failures = 0
+            self.counters.withheld = False
+            self.counters.last_reason = ""
+
+    async def _refuse(self, batch: _Batch, receipt: Receipt) -> None:
+        code = f"0x{receipt.reason_code:02X}"
+        self.counters.refused[code] = self.counters.refused.get(code, 0) + 1
+        reason = describe(receipt.reason_code, receipt.reason)
+        match reaction_to(receipt.reason_code):
+            case Reaction.WITHHOLD:
+                self._withhold(batch, reason)
+            case Reaction.SPLIT if len(batch.records) > 1:
+                self._split(batch)
+            case Reaction.SPLIT | Reaction.SET_ASIDE:
+                await self._set_aside(batch, reason)
+            case _:
+                self._send_again(batch, reason)
+
+    def _send_again(self, batch: _Batch, reason: str) -> None:
+        """Keep it, and pause with full jitter. What fails during a pause belongs to the same trouble."""
+        if _now() >= self._not_before:
+            longest = min(LONGEST_PAUSE_SECONDS, PAUSE_SECONDS * 2**self._failures)
+            self._failures = min(self._failures + 1, 10)  # 2**10 s is beyond the longest pause
+            self._not_before = _now() + self._jitter() * longest
+        self._keep(batch, reason)
+
+    def _withhold(self, batch: _Batch, reason: str) -> None:
+        """Keep it, raise an alarm, and try again slowly: a person has to mend this."""
+        if not self.counters.withheld:
+            self._log.error(
+                "publishing is not allowed", alarm=True, reason=reason, mend="check the IoT policy"
+            )
+        self.counters.withheld = True
+        self._failures = max(self._failures, 1)
+        self._not_before = max(self._not_before, _now() + self._probe)
+        self._keep(batch, reason)
+
+    def _keep(self, batch: _Batch, reason: str) -> None:
+        if reason != self.counters.last_reason:
+            self._log.warning("kept, to be sent again", first=batch.first, last=batch.last, reason=reason)
+        self.counters.last_reason = reason
+        self.counters.retries += 1
+        insort(self._waiting, batch, key=attrgetter("first"))
+
+    def _split(self, batch: _Batch) -> None:
+        """One record may spoil a batch for the others: send each half by itself."""
+        place = self._batches.index(batch)
+        del self._batches[place]
+        middle = len(batch.records) // 2
+        for records in (batch.records[middle:], batch.records[:middle]):
+            half = self._batch(records, [self._compose(self._journal.id, record) for record in records])
+            self._batches.insert(place, half)
+            insort(self._waiting, half, key=attrgetter("first"))
+
+    async def _set_aside(self, batch: _Batch, reason: str) -> None:
+        """Nothing will ever take these: keep them where someone looks, and go on."""
+        sequences = [record.sequence for record in batch.records]
+        try:
+            await asyncio.to_thread(self._journal.set_aside, self._consumer, sequences, reason)
+        except JournalError as error:
+            self._send_again(batch, str(error))
+            return
+        self._log.error(
+            "set aside as dead letters", alarm=True, first=batch.first, last=batch.last, reason=reason
+        )
+        self.counters.dead_letters += len(sequences)
+        batch.settled = True
+
+    # What may be forgotten.
+
+    def _take_stock(self) -> None:
+        if self._broken:
+            raise self._broken
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        """Acknowledge what is settled, as far as nothing before it is not."""
+        while self._batches and self._batches[0].settled:
+            through = self._batches[0].last
+            self._journal.acknowledge(self._consumer, through)
+            self._batches.popleft()
+            self.counters.acknowledged += through - self._acknowledged
+            self._acknowledged = through
+
+    async def _drain(self) -> None:
+        """Take the receipts that come in time. The rest is sent again after the next start."""
+        if self._publishing:
+            _answered, late = await asyncio.wait(self._publishing, timeout=DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._acknowledge()
+
+    # What is waited for.
+
+    async def _until_connected(self) -> None:
+        connected = asyncio.create_task(self._uplink.wait_connected(), name="forwarder-until-connected")
+        connected.add_done_callback(lambda _task: self._wake.set())
+        while not (connected.done() or self._stopping):
+            await self._nap()
+        if self._stopping:
+            connected.cancel()
+        await asyncio.gather(connected, return_exceptions=self._stopping)
+
+    def _pause(self) -> float | None:
+        """How long nothing may be sent; None for as long as no receipt comes."""
+        left = self._not_before - _now()
+        return left if left > 0 else None
+
+    async def _nap(self, seconds: float | None = None) -> None:
+        """Wait for a receipt, or to be stopped, but no longer than `seconds`."""
+        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        await self._wake.wait()
+        self._wake.clear()
+        if timer is not None:
+            timer.cancel()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

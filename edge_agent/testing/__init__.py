@@ -1,0 +1,1 @@
+"""Testing: the fakes we test with, shipped so that driver authors test with the same."""

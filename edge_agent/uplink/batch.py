@@ -1,0 +1,50 @@
+"""A batch: many events in one publish, as CloudEvents batches them, compressed when it pays.
+
+IoT Core meters publishes by the 5 KB and allows a connection 100 of them a second; events are
+some 500 bytes and mostly the same words. A batch is the JSON array of its events, so events
+are joined, never parsed.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Sequence
+
+from edge_agent.uplink.base import Message
+from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES
+
+CONTENT_TYPE = "application/cloudevents-batch+json"
+GZIPPED = (("content-encoding", "gzip"),)
+
+# Below this a publish is one packet and one metered unit either way.
+GZIP_ABOVE_BYTES = 1024
+# On batches of our events level 1 leaves 13 % and level 6 10 % of the bytes, for half the time.
+GZIP_LEVEL = 1
+
+
+def make_message(topic: str, events: Sequence[bytes], *, compress: bool = True) -> Message:
+    """One publish of these events. May be over what the service takes when the events are."""
+    payload = b"[" + b",".join(events) + b"]"
+    if compress and len(payload) > GZIP_ABOVE_BYTES:
+        # Without a time in its header the same batch is the same bytes.
+        smaller = gzip.compress(payload, GZIP_LEVEL, mtime=0)
+        if len(smaller) < len(payload):
+            return Message(topic, smaller, CONTENT_TYPE, GZIPPED)
+    return Message(topic, payload, CONTENT_TYPE)
+
+
+def pack(sizes: Sequence[int], limit_bytes: int) -> Iterator[slice]:
+    """Cut a row of events, given by their sizes, into batches that keep to a limit before compression.
+
+    An event that is over the limit alone gets a batch of its own.
+    """
+    limit = min(limit_bytes, MAX_PAYLOAD_BYTES)
+    start, total = 0, 2  # the brackets
+    for index, size in enumerate(sizes):
+        grown = total + size + (1 if index > start else 0)  # and a comma
+        if grown > limit and index > start:
+            yield slice(start, index)
+            start, grown = index, 2 + size
+        total = grown
+    if start < len(sizes):
+        yield slice(start, len(sizes))

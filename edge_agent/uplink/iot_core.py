@@ -1,0 +1,332 @@
+"""IotCoreUplink: MQTT 5 over mutual TLS, with the SDK kept to what a journal needs of it.
+
+The journal is the queue. So the client starts every session clean, fails whatever is unanswered
+when a session ends, and never sends anything again by itself: the caller does, from the journal.
+The SDK reconnects, with full jitter, for as long as that can help.
+
+Its callbacks come on the SDK's one event loop thread and do nothing there but hand over to ours.
+A status topic says, retained, whether we are online; the broker says offline for us when we
+vanish. Should another client take our session over, two agents have one identity: we stop,
+because whoever fights over a session delivers nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from awscrt import mqtt5
+from awscrt.exceptions import AwsCrtError
+from awsiot import mqtt5_client_builder
+
+from edge_agent.errors import AgentError, CredentialError, LocalProtocolError, NotConnected, UplinkError
+from edge_agent.uplink.base import Message, Promise, Receipt, UplinkState
+from edge_agent.uplink.limits import check_message, check_topic
+from edge_agent.uplink.reason_codes import (
+    PACKET_TOO_LARGE,
+    SESSION_TAKEN_OVER,
+    UNSPECIFIED_ERROR,
+    describe,
+)
+
+ONLINE = b'{"state":"online"}'
+OFFLINE = b'{"state":"offline"}'
+
+# A ping is answered within a round trip; a satellite takes one second, a stalled broker for ever.
+# The SDK insists that it is shorter than the keep-alive, which is 30 s at least.
+PING_TIMEOUT_MS = 10_000
+# A session that lasts this long was a good one: the next reconnect starts at the shortest delay again.
+GOOD_SESSION_MS = 10_000
+# A TLS handshake across the world takes one second. The SDK reports an untrusted server only
+# after 10 to 30 s, so that is when we ask for ourselves.
+PATIENCE_SECONDS = 3.0
+# A diagnosis is a connection of its own, which the broker sees; the mend takes a person minutes.
+DIAGNOSE_EVERY_SECONDS = 30.0
+# Saying goodbye must leave room within the five seconds Greengrass grants.
+GOODBYE_SECONDS = 1.0
+STOP_SECONDS = 1.0
+
+# How the SDK says that a packet is over the maximum the server announced.
+_TOO_LARGE = {"AWS_ERROR_MQTT5_PACKET_VALIDATION", "AWS_ERROR_MQTT5_ENCODE_SIZE_UNSUPPORTED_PACKET_SIZE"}
+
+
+@dataclass(frozen=True, slots=True)
+class IotCoreOptions:
+    """Where to connect, as whom, and how patiently."""
+
+    endpoint: str
+    ca: Path
+    certificate: Path
+    key: Path
+    client_id: str
+    status_topic: str
+    port: int = 8883  # or 443, by ALPN
+    keep_alive_seconds: int = 45
+    ack_timeout_seconds: int = 20
+    min_reconnect_ms: int = 1_000  # IoT Core takes one CONNECT a second of a client
+    max_reconnect_ms: int = 120_000
+    cloud_limits: bool = True  # keep to 100 publishes/s and 512 KiB/s, as the service demands
+
+    @property
+    def where(self) -> str:
+        """The broker, as people write it."""
+        return f"{self.endpoint}:{self.port}"
+
+
+class IotCoreUplink:
+    """A session with IoT Core, or with a broker that demands as much.
+
+    Args:
+        options: where to connect, and as whom.
+        check: raises CredentialError if the identity cannot be used; called before connecting.
+        diagnose: says why connecting fails, in a sentence; may block; empty if it cannot tell.
+    """
+
+    def __init__(
+        self, options: IotCoreOptions, *, check: Callable[[], object], diagnose: Callable[[], str]
+    ) -> None:
+        check_topic(options.status_topic)
+        self.state = UplinkState()
+        self._options = options
+        self._check = check
+        self._diagnose = diagnose
+        self._log = structlog.get_logger().bind(broker=options.where, client_id=options.client_id)
+        self._client: Any = None
+        self._settled = asyncio.Event()  # connected, or given up
+        self._stopped = asyncio.Event()
+        self._given_up: UplinkError | None = None
+        self._awaiting: set[asyncio.Future[Receipt]] = set()
+        self._patience: asyncio.TimerHandle | None = None
+        self._diagnosis: asyncio.Task[None] | None = None
+        self._diagnosed_at = float("-inf")
+        self._birth: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin connecting. Raises CredentialError on unusable files."""
+        self._check()
+        self._loop = asyncio.get_running_loop()
+        try:
+            self._client = self._make_client()
+        except AwsCrtError as error:
+            raise CredentialError(
+                f"TLS cannot use {self._options.certificate} and {self._options.key}: {error.name}",
+                "check uplink.ca, uplink.certificate and uplink.key",
+            ) from error
+        self._client.start()
+
+    async def wait_connected(self) -> None:
+        """Return once there is a session. Raises UplinkError once our identity is used elsewhere."""
+        await self._settled.wait()
+        if self._given_up:
+            raise self._given_up
+
+    async def publish(self, message: Message) -> Receipt:
+        """Publish and wait for the PUBACK, whatever it says.
+
+        Raises NotConnected when there is no session, or none came in time before it ended, and
+        LocalProtocolError for what IoT Core would hang up on.
+        """
+        check_message(message)
+        if not self.state.connected:
+            raise NotConnected(
+                f"{self._options.where}: not connected ({self.state.last_reason or 'not yet'})"
+            )
+        receipt: asyncio.Future[Receipt] = self._loop.create_future()
+        self._awaiting.add(receipt)
+        receipt.add_done_callback(self._awaiting.discard)
+        try:
+            answer = self._client.publish(_packet(message))
+        except AwsCrtError as error:
+            raise LocalProtocolError(f"the SDK refuses a publish to {message.topic}: {error.name}") from error
+        answer.add_done_callback(lambda answered: self._hand_over(self._on_answer, receipt, answered))
+        return await receipt
+
+    async def stop(self) -> None:
+        """Say goodbye if there is a session, and end it."""
+        if self._client is None:
+            return
+        if self.state.connected:
+            await self._say(OFFLINE)
+        self._cancel_patience()
+        for task in (self._birth, self._diagnosis):
+            if task is not None:
+                task.cancel()
+        self._client.stop()
+        try:
+            await asyncio.wait_for(self._stopped.wait(), STOP_SECONDS)
+        except TimeoutError:
+            self._log.warning("the MQTT client did not stop in time")
+        self._ended("stopped")
+        self._client = None
+
+    def _make_client(self) -> Any:  # noqa: ANN401  awscrt has no types
+        options = self._options
+        limits = mqtt5.ExtendedValidationAndFlowControlOptions
+        return mqtt5_client_builder.mtls_from_path(
+            cert_filepath=str(options.certificate),
+            pri_key_filepath=str(options.key),
+            ca_filepath=str(options.ca),
+            endpoint=options.endpoint,
+            port=options.port,
+            client_id=options.client_id,
+            session_behavior=mqtt5.ClientSessionBehaviorType.CLEAN,
+            offline_queue_behavior=mqtt5.ClientOperationQueueBehaviorType.FAIL_ALL_ON_DISCONNECT,
+            retry_jitter_mode=mqtt5.ExponentialBackoffJitterMode.FULL,
+            min_reconnect_delay_ms=options.min_reconnect_ms,
+            max_reconnect_delay_ms=options.max_reconnect_ms,
+            min_connected_time_to_reset_reconnect_delay_ms=GOOD_SESSION_MS,
+            keep_alive_interval_sec=options.keep_alive_seconds,
+            ping_timeout_ms=PING_TIMEOUT_MS,
+            ack_timeout_sec=options.ack_timeout_seconds,
+            extended_validation_and_flow_control_options=(
+                limits.AWS_IOT_CORE_DEFAULTS if options.cloud_limits else limits.NONE
+            ),
+            enable_metrics_collection=False,
+            will=_packet(self._status(OFFLINE)),
+            on_lifecycle_attempting_connect=lambda _data: self._hand_over(self._on_attempt),
+            on_lifecycle_connection_success=lambda data: self._hand_over(self._on_connected, data),
+            on_lifecycle_connection_failure=lambda data: self._hand_over(self._on_failure, data),
+            on_lifecycle_disconnection=lambda data: self._hand_over(self._on_disconnection, data),
+            on_lifecycle_stopped=lambda _data: self._hand_over(self._stopped.set),
+        )
+
+    def _hand_over(self, act: Callable[..., None], *arguments: object) -> None:
+        """From the SDK's thread to our loop, if that still runs."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act, *arguments)
+
+    def _on_attempt(self) -> None:
+        self._cancel_patience()
+        self._patience = self._loop.call_later(PATIENCE_SECONDS, self._explain)
+
+    def _on_connected(self, data: mqtt5.LifecycleConnectSuccessData) -> None:
+        self._cancel_patience()
+        self.state.receive_maximum = int(data.negotiated_settings.receive_maximum_from_server or 0)
+        self.state.connects += 1
+        self._change(connected=True, reason="")
+        self._diagnosed_at = float("-inf")
+        self._settled.set()
+        self._log.info("connected", receive_maximum=self.state.receive_maximum)
+        self._birth = self._loop.create_task(self._say(ONLINE), name="uplink-birth")
+
+    def _on_failure(self, data: mqtt5.LifecycleConnectFailureData) -> None:
+        self._cancel_patience()
+        if data.connack_packet is not None:
+            code = int(data.connack_packet.reason_code)
+            reason = describe(code, data.connack_packet.reason_string or "")
+            self._complain(f"{self._options.where} refuses the session: {reason}")
+            return
+        if not self.state.last_reason:
+            self._change(connected=False, reason=f"{self._options.where}: {_words(data.exception)}")
+        self._explain()
+
+    def _on_disconnection(self, data: mqtt5.LifecycleDisconnectData) -> None:
+        packet = data.disconnect_packet
+        if packet is None:
+            self._ended(f"{self._options.where}: the connection was lost: {_words(data.exception)}")
+        else:
+            code = int(packet.reason_code)
+            self._ended(
+                f"{self._options.where} ended the session: {describe(code, packet.reason_string or '')}"
+            )
+            if code == SESSION_TAKEN_OVER:
+                self._give_up()
+        if not self._stopped.is_set():
+            self._log.warning("disconnected", reason=self.state.last_reason)
+
+    def _on_answer(self, receipt: asyncio.Future[Receipt], answer: Future[Any]) -> None:
+        if receipt.done():  # the session ended first, or nobody waits any more
+            return
+        error = answer.exception()
+        if error is None:
+            receipt.set_result(_receipt(answer.result().puback))
+        elif getattr(error, "name", "") in _TOO_LARGE:
+            receipt.set_result(Receipt(PACKET_TOO_LARGE, "over the packet size this broker takes"))
+        else:
+            receipt.set_exception(NotConnected(f"{self._options.where}: no receipt: {_words(error)}"))
+
+    def _give_up(self) -> None:
+        """Another client is us. Fighting over the session would end both."""
+        self._given_up = UplinkError(
+            f"another client connected to {self._options.where} as {self._options.client_id}",
+            "stop one of the two, or give each its own identity; a copied key must be replaced",
+        )
+        self._client.stop()
+        self._settled.set()
+        self._log.error("session taken over", alarm=True, reason=str(self._given_up))
+
+    def _ended(self, reason: str) -> None:
+        """There is no session: whatever awaits a receipt goes back to the journal."""
+        self._settled.clear()
+        self._change(connected=False, reason=reason)
+        for receipt in [*self._awaiting]:
+            if not receipt.done():
+                receipt.set_exception(NotConnected(reason))
+
+    def _explain(self) -> None:
+        """Find out why we are not connected, unless we did so lately."""
+        if self._loop.time() - self._diagnosed_at < DIAGNOSE_EVERY_SECONDS:
+            return
+        self._diagnosed_at = self._loop.time()
+        self._diagnosis = self._loop.create_task(self._ask(), name="uplink-diagnosis")
+
+    async def _ask(self) -> None:
+        sentence = await asyncio.to_thread(self._diagnose)
+        if not self.state.connected:
+            self._complain(
+                sentence or self.state.last_reason or f"{self._options.where}: no answer to our CONNECT"
+            )
+
+    def _complain(self, reason: str) -> None:
+        self._log.warning("not connected", reason=reason)
+        self._change(connected=False, reason=reason)
+
+    async def _say(self, status: bytes) -> None:
+        """Publish our status; the events do not depend on it."""
+        try:
+            receipt = await asyncio.wait_for(self.publish(self._status(status)), GOODBYE_SECONDS)
+        except (AgentError, TimeoutError) as error:
+            self._log.info("status not published", reason=str(error) or "no receipt in time")
+        else:
+            if receipt.reason_code >= UNSPECIFIED_ERROR:
+                self._log.warning("status refused", reason=describe(receipt.reason_code, receipt.reason))
+
+    def _status(self, status: bytes) -> Message:
+        return Message(self._options.status_topic, status, "application/json", retain=True)
+
+    def _cancel_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _change(self, *, connected: bool, reason: str) -> None:
+        self.state.connected = connected
+        self.state.last_reason = reason
+        self.state.changed_at = time.monotonic()
+
+
+def _packet(message: Message) -> Any:  # noqa: ANN401  as _make_client
+    return mqtt5.PublishPacket(
+        topic=message.topic,
+        payload=message.payload,
+        qos=mqtt5.QoS.AT_LEAST_ONCE,
+        retain=message.retain,
+        content_type=message.content_type,
+        user_properties=[mqtt5.UserProperty(name, value) for name, value in message.user_properties],
+    )
+
+
+def _receipt(puback: Any) -> Receipt:  # noqa: ANN401  as _make_client
+    """The SDK gives None for a code it does not know, which is none of the successes."""
+    code = UNSPECIFIED_ERROR if puback.reason_code is None else int(puback.reason_code)
+    return Receipt(code, puback.reason_string or "", Promise.DELIVERED)
+
+
+def _words(error: BaseException | None) -> str:
+    """What the SDK says, by the name its documentation has for it."""
+    return getattr(error, "name", "") or type(error).__name__
