@@ -38,6 +38,7 @@ class Appender:
         self._acknowledged = acknowledged
         self._wall = wall
         with translated(path):
+            self._file = _identity(path)
             self._db = connect(path, synchronous="FULL")
             self._head: int | None = self._find_head()
         self.turns = GroupCommit(self._write)
@@ -71,9 +72,7 @@ class Appender:
 
     def _write(self, payloads: Sequence[bytes]) -> int:
         with translated(self._path):
-            free = free_bytes(self._path.parent)
-            if free < self._minimum_free_bytes:
-                raise full(self._path, free)
+            self._look_around()
             first = self._known_head() + 1
             now = self._wall()
             self._head = None  # until we know that all of it, or nothing, is there
@@ -87,6 +86,16 @@ class Appender:
         with transaction(self._db):
             self._db.execute("INSERT OR IGNORE INTO consumers VALUES (?)", (consumer,))
 
+    def _look_around(self) -> None:
+        """Raise if there is no room, or no file: SQLite goes on writing to one that was deleted."""
+        free = free_bytes(self._path.parent)
+        if free < self._minimum_free_bytes:
+            raise full(self._path, free)
+        if _identity(self._path) != self._file:
+            raise JournalError(
+                f"journal {self._path} was moved or replaced while it was open", "restart the collector"
+            )
+
     def _known_head(self) -> int:
         if self._head is None:
             self._head = self._find_head()
@@ -97,3 +106,8 @@ class Appender:
         # given out again, they would make new records look like repeats.
         head: int = self._db.execute(HEAD).fetchone()[0]
         return max(head, self._acknowledged)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -103,7 +103,12 @@ class Consumer:
                 f"consumer {self.name} of journal {self._path}",
                 "stop that forwarder first; two would send everything twice",
             )
-            self._through = self.position
+            try:
+                self._through = self.position
+                self._position.write(self._through)  # takes its block now, while there is one
+            except BaseException:
+                claim.release()
+                raise
             self._claim = claim
 
 

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.errors import JournalFull
 from edge_agent.journal.record import DeadLetter, Record
 from edge_agent.journal.storage import FILE_MODE, connect, transaction, translated
 
-# A cloud that refuses everything must not fill the disk with copies: beyond this the oldest go.
+# So many are not bad luck with a few records. Better to stop here than to set the floor aside unseen.
 LETTERS_KEPT = 10_000
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS dead_letters (
@@ -23,8 +24,6 @@ _SCHEMA = """CREATE TABLE IF NOT EXISTS dead_letters (
     appended_at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (journal, sequence))"""
 _ALL = """SELECT sequence, payload, appended_at, reason FROM dead_letters
     WHERE journal = ? ORDER BY rowid"""
-_DROP_OLDEST = """DELETE FROM dead_letters WHERE rowid <= (
-    SELECT rowid FROM dead_letters ORDER BY rowid DESC LIMIT 1 OFFSET ?)"""
 
 
 class DeadLetters:
@@ -45,7 +44,12 @@ class DeadLetters:
                     "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
                     ((self._journal_id, r.sequence, r.payload, r.appended_at, reason) for r in records),
                 )
-                db.execute(_DROP_OLDEST, (LETTERS_KEPT,))
+                (kept,) = db.execute("SELECT count(*) FROM dead_letters").fetchone()
+                if kept > LETTERS_KEPT:
+                    raise JournalFull(
+                        f"consumer {self._consumer} has set {LETTERS_KEPT} records aside, more than are kept",
+                        f"see why they were refused, then move {self._path} away",
+                    )
 
     def all(self) -> list[DeadLetter]:
         """Every letter kept, in the order they were set aside."""

@@ -87,8 +87,9 @@ class GroupCommit:
             raise
 
     def _lead(self, turn: _Turn) -> None:
-        group = [turn, *self._joining(turn)]
+        group = [turn]
         try:
+            self._let_join(group)
             first = self._write([payload for each in group for payload in each.payloads or ()])
             for each in group:
                 each.first = first
@@ -102,18 +103,16 @@ class GroupCommit:
             for each in group[1:]:
                 each.called.release()
 
-    def _joining(self, turn: _Turn) -> list[_Turn]:
-        """Those at the front of the queue who fit into one commit with `turn`."""
-        joining: list[_Turn] = []
-        records, size = _measure(turn)
+    def _let_join(self, group: list[_Turn]) -> None:
+        """Those at the front of the queue who fit into one commit with its leader."""
+        records, size = _measure(group[0])
         with self._mutex:
             while self._waiting and self._waiting[0].payloads is not None:
                 more_records, more_size = _measure(self._waiting[0])
                 records, size = records + more_records, size + more_size
                 if records > GROUP_RECORDS or size > GROUP_BYTES:
                     break
-                joining.append(self._waiting.popleft())
-        return joining
+                group.append(self._waiting.popleft())
 
     def _hand_over(self) -> None:
         with self._mutex:

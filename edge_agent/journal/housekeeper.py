@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -54,7 +55,9 @@ class Housekeeper:
         self._path = path
         self._turns = turns
         self._acknowledged = acknowledged
-        self._trouble = ""
+        self._mutex = threading.Lock()  # one connection: its chores are done one after the other
+        self._trouble: type[JournalError] | None = None
+        self._rounds = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         with translated(path):
@@ -75,12 +78,12 @@ class Housekeeper:
     def forget(self) -> int:
         """Forget one step of what everyone acknowledged; how many records that was."""
         through = self._acknowledged()
-        with translated(self._path):
+        with self._mutex, translated(self._path):
             return self._turns.alone(lambda: self._forget(through))
 
     def give_back(self) -> None:
         """Give one step of free pages back to the disk, if there are many."""
-        with translated(self._path):
+        with self._mutex, translated(self._path):
             (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
             if free > KEEP_FREE_PAGES:
                 pages = min(GIVE_BACK_PAGES, free - KEEP_FREE_PAGES)
@@ -88,34 +91,36 @@ class Housekeeper:
 
     def checkpoint(self, *, longest_log_pages: int = 0) -> None:
         """Move the log into the file; take a turn for what is left only if the log is longer than this."""
-        with translated(self._path):
+        with self._mutex, translated(self._path):
             pages, moved = self._move_log()
             if moved < pages and pages > longest_log_pages:
                 self._turns.alone(self._move_log)
 
-    def keep_house(self, *, checkpoint: bool) -> None:
-        """One round."""
+    def keep_house(self) -> None:
+        """One round. On a full disk one chore may succeed, and make room, where another cannot."""
+        self._rounds += 1
+        chores = [self._forget_steps, self.give_back]
+        if self._rounds % ROUNDS_A_CHECKPOINT == 0:
+            chores.append(partial(self.checkpoint, longest_log_pages=LONGEST_LOG_PAGES))
+        for chore in chores:
+            try:
+                chore()
+            except JournalError as error:
+                self._complain(error)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(ROUND_SECONDS):
+            self.keep_house()
+
+    def _forget_steps(self) -> None:
         for _step in range(STEPS_A_ROUND):
             if self.forget() < STEP_RECORDS:
                 break
-        self.give_back()
-        if checkpoint:
-            self.checkpoint(longest_log_pages=LONGEST_LOG_PAGES)
-
-    def _run(self) -> None:
-        rounds = 0
-        while not self._stopping.wait(ROUND_SECONDS):
-            rounds += 1
-            try:
-                self.keep_house(checkpoint=rounds % ROUNDS_A_CHECKPOINT == 0)
-            except JournalError as error:
-                self._complain(error)
-            else:
-                self._trouble = ""
 
     def _complain(self, error: JournalError) -> None:
-        if error.what != self._trouble:
-            self._trouble = error.what
+        """Say so once, not every second: a disk stays full for hours."""
+        if type(error) is not self._trouble:
+            self._trouble = type(error)
             structlog.get_logger().warning(
                 "journal housekeeping failed; it tries again", reason=error.what, mend=error.mend
             )

@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge_agent.errors import JournalError
 from edge_agent.journal.record import Record
 from edge_agent.journal.storage import HEAD, connect, translated
 
@@ -24,7 +23,6 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mutex = threading.Lock()
-        self._closed = False
         self._seen: int | None = None
         with translated(path):
             self._db = connect(path, synchronous="NORMAL")
@@ -76,14 +74,11 @@ class Reader:
     def close(self) -> None:
         """Close the file."""
         with self._mutex:
-            self._closed = True
             self._db.close()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._mutex, translated(self._path):
-            if self._closed:
-                raise JournalError(f"journal {self._path} is closed")
             yield self._db
 
     def _one(self, query: str) -> Any:  # noqa: ANN401  a cell is what its column is

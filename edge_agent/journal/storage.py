@@ -73,16 +73,15 @@ def create(path: Path, created_at: float) -> None:
 
 
 def check(path: Path) -> None:
-    """Raise JournalDamaged unless `path` is a journal we can read. Changes nothing.
-
-    `immutable` keeps SQLite from rolling back, recovering or locking a file that is not ours.
-    Reading the header ourselves would not do: closing a file gives up every POSIX lock this
-    process has on it, those of its other connections included.
-    """
-    address = path.absolute().as_uri() + "?mode=ro&immutable=1"
-    with translated(path), closing(sqlite3.connect(address, uri=True)) as db:
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+    """Raise JournalDamaged unless `path` is a journal we can read. Changes nothing in it."""
+    with translated(path):
+        try:
+            application, version = _marks(path, "mode=ro&immutable=1")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT:
+                raise
+            # A checkpoint under way, or killed half-way, leaves a file that makes sense with its log only.
+            application, version = _marks(path, "mode=ro")
     if application != APPLICATION_ID:
         raise JournalDamaged(
             f"{path} is not a journal", "set `journal.path` to another file; this one was left as it is"
@@ -111,6 +110,19 @@ def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _marks(path: Path, how: str) -> tuple[int, int]:
+    """Whose file it is, and in which version.
+
+    `immutable` keeps SQLite from rolling back, recovering or locking a file that is not ours.
+    Reading the header ourselves would not do: closing a file gives up every POSIX lock this
+    process has on it, those of its other connections included.
+    """
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as db:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    return application, version
 
 
 @contextmanager
@@ -162,7 +174,9 @@ def full(path: Path, free: int) -> JournalFull:
 
 
 def _from_sqlite(path: Path, error: sqlite3.Error) -> JournalError:
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte is the primary result code
+    if isinstance(error, sqlite3.ProgrammingError):
+        return JournalError(f"journal {path} is closed", "open it again")
+    match error.sqlite_errorcode & 0xFF:  # the low byte is the primary result code
         case sqlite3.SQLITE_FULL:
             return full(path, free_bytes(path.parent))
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
