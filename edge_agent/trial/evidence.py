@@ -21,6 +21,18 @@ from edge_agent.standin.ledger import Entry, read_ledger
 BILL_CODES = frozenset((*range(0x47, 0x50), 0x50))
 BILL = 0x4F
 
+WITHOUT_SEQUENCE = frozenset(
+    f"floor.table.{name}"
+    for name in (
+        "device_counters",
+        "device_booted",
+        "device_identified",
+        "counters_reset",
+        "sequence_gap",
+        "vendor_snapshot",
+    )
+)
+
 RaisedEntry = Mapping[str, Any]
 
 
@@ -99,7 +111,7 @@ def match(raised: Sequence[RaisedEntry], arrived: Sequence[Arrived]) -> Matched:
     """
     waiting: dict[tuple[str, Hashable], list[Arrived]] = defaultdict(list)
     for one in arrived:
-        code = _code_of(one.data)
+        code = _code_of(one.event)
         if code is not None:
             waiting[one.subject, code].append(one)
     pairs, lost = [], []
@@ -115,11 +127,17 @@ def match(raised: Sequence[RaisedEntry], arrived: Sequence[Arrived]) -> Matched:
     return Matched(tuple(pairs), tuple(lost), unexplained)
 
 
-def _code_of(data: Mapping[str, Any]) -> Hashable:
-    """What a received event has in common with a raised one: a SAS code, or a table device's own identity."""
-    if "device_sequence" in data:
-        return (data["boot"], data["device_sequence"])
-    return _alike(int(data["code"], 16)) if "possibly_repeated" in data else None
+def _code_of(event: Mapping[str, Any]) -> Hashable:
+    """What a received event and a raised one have in common: a SAS code, or a device's boot and sequence."""
+    data = event["data"]
+    if "origin" in data:
+        # Snapshots and boots repeat the last event's sequence: they are not events of their own.
+        return (
+            None
+            if event["type"] in WITHOUT_SEQUENCE
+            else (data["origin"]["boot"], data["origin"]["sequence"])
+        )
+    return _alike(int(data["code"], 16)) if "real_time" in data else None
 
 
 def _alike(code: Any) -> Hashable:  # noqa: ANN401  a SAS code, or [boot, sequence] from JSON

@@ -28,6 +28,8 @@ from typing import Any, Protocol, TextIO
 
 from edge_agent.errors import LinkError
 from edge_agent.health import write_status
+from edge_agent.simulator.shuffler import default_tables
+from edge_agent.simulator.table_on_line import TableOnLine
 
 STATUS_SECONDS = 0.25
 READ_BYTES = 4096
@@ -228,8 +230,17 @@ def main(arguments: list[str]) -> int:
 
 
 def make_lines(plan: Mapping[str, Any], run: Path) -> list[PtyLine]:
-    """The devices a plan names."""
-    raise NotImplementedError
+    """The devices a plan names, each with a seed and wires of its own."""
+    tables = zip(plan["tables"], default_tables(len(plan["tables"]), plan["seed"]), strict=True)
+    return [
+        PtyLine(
+            name=name,
+            device=TableOnLine(spec, plan["seed"] + spec.number, rate=plan["rate"]),
+            restorer=None,
+            port=run / "ports" / name,
+        )
+        for name, spec in tables
+    ]
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def last_snapshot_is_in(arrived: Sequence[Arrived]) -> bool:
     for one in reversed(arrived):
         if one.event["type"] == METERS_READ and one.data["settled"]:
             return True
-        if int(one.data.get("code") or "0", 16) in MOVES_MONEY and "possibly_repeated" in one.data:
+        if int(one.data.get("code") or "0", 16) in MOVES_MONEY and "real_time" in one.data:
             return False
     return False
 
