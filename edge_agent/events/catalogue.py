@@ -1,0 +1,233 @@
+"""The catalogue: every event there is, each by a golden example.
+
+The examples are the published language's own test vectors: `edge_agent.events.published` seals
+them into files that receivers may build on. A body that is not here is not published.
+"""
+
+from __future__ import annotations
+
+from edge_agent.events import agent, slot, table
+from edge_agent.events.base import Credits, EventBody, Money
+
+_QUARTER = Credits(credits=1, denomination="0.25", money=Money(minor=25, currency="USD"))
+_WIN = Credits(credits=40, denomination="0.25", money=Money(minor=1000, currency="USD"))
+_TWENTY = Money(minor=2000, currency="USD")
+
+EXAMPLES: tuple[EventBody, ...] = (
+    # The agent and its lines
+    agent.AgentStarted(version="0.1.0", lines=10),
+    agent.AgentStopped(version="0.1.0"),
+    agent.LineUp(line="slot-1001", silent_seconds=12.5),
+    agent.LineDown(line="slot-1001", reason="silent for 2.6 s"),
+    agent.ProtocolErrors(line="slot-1001", count=3, total=41, last="CRC is 1A2B, the payload's is 66B7"),
+    # Gaming machines
+    slot.SlotException(
+        code="0x11", name="slot_door_opened", category="door", real_time=False, possibly_repeated=False
+    ),
+    slot.GameStarted(
+        code="0x7e",
+        name="game_started",
+        category="game",
+        real_time=True,
+        possibly_repeated=False,
+        wager=_QUARTER,
+        coin_in_credits=182_340,
+        max_bet=False,
+        progressive_group=0,
+    ),
+    slot.GameEnded(
+        code="0x7f", name="game_ended", category="game", real_time=True, possibly_repeated=False, win=_WIN
+    ),
+    slot.BillAccepted(
+        code="0x4f",
+        name="bill_accepted",
+        category="money",
+        real_time=True,
+        possibly_repeated=False,
+        bill=_TWENTY,
+        denomination_code=4,
+        country="USA",
+        country_code=55,
+        count=317,
+    ),
+    slot.BonusPaid(
+        code="0x7c",
+        name="legacy_bonus_paid",
+        category="money",
+        real_time=True,
+        possibly_repeated=False,
+        multiplier=2,
+        multiplied_win=_WIN,
+        bonus=_WIN,
+        tax_status=0,
+    ),
+    slot.ReelStopped(
+        code="0x88",
+        name="reel_stopped",
+        category="game",
+        real_time=True,
+        possibly_repeated=False,
+        reel=3,
+        stop=17,
+    ),
+    slot.GameRecalled(
+        code="0x8a",
+        name="game_recall_entry_displayed",
+        category="game",
+        real_time=True,
+        possibly_repeated=False,
+        game=1,
+        entry=5,
+    ),
+    slot.CardHeld(
+        code="0x8b",
+        name="card_held",
+        category="game",
+        real_time=True,
+        possibly_repeated=False,
+        card=2,
+        held=True,
+    ),
+    slot.GameSelected(
+        code="0x8c",
+        name="game_selected",
+        category="game",
+        real_time=True,
+        possibly_repeated=False,
+        game=4,
+    ),
+    slot.TicketRecorded(amount=Money(minor=12_550, currency="USD")),
+    slot.BillRecorded(bill=_TWENTY, denomination_code=4, country="USA", country_code=55, count=317),
+    slot.MetersRead(
+        reason="game_end",
+        denomination="0.25",
+        epoch=0,
+        settled=True,
+        meters=(
+            slot.Meter(
+                name="coin_in",
+                code="0x00",
+                value=182_340,
+                digits=8,
+                unit="credits",
+                money=Money(minor=4_558_500, currency="USD"),
+            ),
+            slot.Meter(name="games_played", code="0x05", value=60_112, digits=8, unit="count"),
+        ),
+    ),
+    slot.MeterVariance(
+        meter="coin_in", unit="credits", before=182_340, after=182_343, explained=2, unexplained=1
+    ),
+    slot.MachineIdentified(
+        sas_version="6.02",
+        serial_number="A1234567",
+        game_id="AB",
+        additional_id="001",
+        denomination="0.25",
+        max_bet=3,
+        progressive_group=0,
+        paytable_id="PT9412",
+        base_percent_hundredths=9412,
+        games_implemented=1,
+        features=("extended_meters", "polling_40_ms"),
+        unsupported_polls=("0xb5",),
+    ),
+    # Table devices
+    table.ShufflerDeckIn(
+        serial="A1234",
+        boot=17,
+        device_time="2025-06-11T08:15:00.120Z",
+        device_sequence=1,
+        batch="4411",
+        decks=1,
+        expected_cards=52,
+    ),
+    table.ShufflerStarted(
+        serial="A1234", boot=17, device_time="2025-06-11T08:15:01.000Z", device_sequence=2, batch="4411"
+    ),
+    table.ShufflerCompleted(
+        serial="A1234",
+        boot=17,
+        device_time="2025-06-11T08:15:23.400Z",
+        device_sequence=3,
+        batch="4411",
+        duration_ms=22_400,
+        cards_counted=52,
+        expected_cards=52,
+        result="OK",
+        retries=0,
+    ),
+    table.ShufflerVerifyFailed(
+        serial="A1234",
+        boot=17,
+        device_sequence=9,
+        batch="4413",
+        missing_count=1,
+        extra_count=0,
+        misread_count=0,
+        wrong_back_count=0,
+    ),
+    table.ShufflerDeckOut(serial="A1234", boot=17, device_sequence=10, batch="4411", wait_ms=8_200),
+    table.ShufflerJam(
+        serial="A1234",
+        boot=17,
+        device_time="2025-06-11T08:30:10.050Z",
+        device_sequence=4,
+        batch="4412",
+        location=2,
+        location_name="pick_off_rollers",
+        at_card=31,
+        attempt=1,
+        code="J02",
+    ),
+    table.ShufflerJamCleared(
+        serial="A1234", boot=17, device_sequence=5, batch="4412", auto=True, downtime_ms=3_000
+    ),
+    table.ShufflerMisread(serial="A1234", boot=17, device_sequence=6, batch="4412", count=1),
+    table.ShufflerLid(serial="A1234", boot=17, device_sequence=7, open=True),
+    table.ShufflerMode(serial="A1234", boot=17, device_sequence=8, mode="one deck"),
+    table.ShufflerCardsIn(serial="C2001", boot=3, device_sequence=411, count=14),
+    table.ShufflerCardsOut(serial="C2001", boot=3, device_sequence=412, count=14),
+    table.DeviceBooted(serial="A1234", boot=17, witnessed=True),
+    table.DeviceIdentified(
+        serial="A1234", boot=17, device_class="SHF", maker="ACME", model="S1", firmware="2.4.1"
+    ),
+    table.DeviceFault(
+        serial="A1234", boot=17, device_sequence=11, code="F12", severity=2, text="fan is slow"
+    ),
+    table.DeviceFaultCleared(serial="A1234", boot=17, device_sequence=12, code="F12"),
+    table.DeviceDoor(serial="A1234", boot=17, device_sequence=13, open=False),
+    table.DevicePower(serial="A1234", boot=17, device_sequence=14, on=False, source="mains"),
+    table.DeviceEventsLost(serial="A1234", boot=17, device_sequence=15, count=3),
+    table.DeviceServiced(
+        serial="A1234", boot=17, device_sequence=16, kind="roller", technician="T07", counters_reset=False
+    ),
+    table.DeviceTemperature(
+        serial="A1234", boot=17, device_sequence=18, temperature_c=41.5, location="motor"
+    ),
+    table.DeviceCounters(
+        serial="A1234",
+        boot=17,
+        cycles=182_340,
+        cycles_since_service=5_120,
+        cards=9_481_680,
+        jams=412,
+        misreads=77,
+        run_hours=6_120,
+        temperature_c=41.5,
+        motor_current_a=0.62,
+    ),
+    table.CountersReset(serial="A1234", boot=17, counter="cycles", before=182_340, after=0),
+    table.SequenceGap(serial="A1234", boot=17, first=19, last=21, count=3),
+    table.VendorEvent(
+        serial="W77",
+        boot=2,
+        device_time="2025-06-11T08:31:02.400Z",
+        device_sequence=7,
+        code="RLT.RESULT",
+        unlisted={"spin": "28", "num": "28", "dir": "CCW", "rpm": "17.2", "ms": "28000"},
+    ),
+    table.VendorSnapshot(serial="S12", boot=5, code="SHO.CTR", unlisted={"shoes": "412"}),
+)
+
+EVENT_BODIES: tuple[type[EventBody], ...] = tuple(type(example) for example in EXAMPLES)

@@ -1,0 +1,84 @@
+"""The envelope: sealed before the journal, identified after it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.events import ClockQuality, ClockReading, Observation, identify, read_batch, seal
+from edge_agent.events.agent import LineDown, LineUp
+from edge_agent.events.envelope import SEQUENCE_WIDTH, dataschema
+
+NOON = datetime(2025, 6, 11, 12, tzinfo=UTC)
+CLOCK = ClockReading(NOON.timestamp(), 1_000.0, "boot-1", ClockQuality.SYNCHRONISED)
+DOWN = LineDown(line="slot-1", reason="silent")
+
+
+def test_an_identified_event_is_a_cloudevent() -> None:
+    sealed = seal(Observation("slot-1", 990.5, DOWN), CLOCK, "/sites/a/gateways/b")
+
+    event = json.loads(identify(sealed, "JOURNAL", 42))
+
+    assert event == {
+        "id": "JOURNAL/42",
+        "sequence": "00000000000000000042",
+        "specversion": "1.0",
+        "type": "floor.line.down",
+        "source": "/sites/a/gateways/b",
+        "subject": "slot-1",
+        "time": "2025-06-11T11:59:50.500Z",
+        "partitionkey": "slot-1",
+        "monotonictime": "990.500000",
+        "bootid": "boot-1",
+        "clockquality": "synchronised",
+        "datacontenttype": "application/json",
+        "dataschema": "urn:casino-edge-agent:schema:line-down:1",
+        "data": {"line": "slot-1", "reason": "silent"},
+    }
+
+
+@given(st.floats(0, 10**7), st.floats(-1000, 1000))
+def test_a_monotonic_moment_keeps_its_distance_on_the_wall_clock(monotonic: float, away: float) -> None:
+    reading = ClockReading(NOON.timestamp(), monotonic, "boot", ClockQuality.UNKNOWN)
+
+    when = reading.utc_of(monotonic + away)
+
+    assert abs(when - (NOON + timedelta(seconds=away))) < timedelta(milliseconds=1)
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+def test_sequences_sort_as_text_as_they_do_as_numbers(one: int, other: int) -> None:
+    sealed = seal(Observation("slot-1", 0.0, DOWN), CLOCK, "/s")
+    texts = [json.loads(identify(sealed, "J", sequence))["sequence"] for sequence in (one, other)]
+
+    assert (texts[0] < texts[1]) == (one < other)
+    assert all(len(text) == SEQUENCE_WIDTH for text in texts)
+
+
+@given(st.text(), st.text())
+def test_any_text_comes_back_out_of_the_envelope(line: str, reason: str) -> None:
+    body = LineDown(
+        line=line.encode("utf-8", "replace").decode(), reason=reason.encode("utf-8", "replace").decode()
+    )
+
+    event = json.loads(identify(seal(Observation("subject", 1.0, body), CLOCK, "/s"), "J", 1))
+
+    assert LineDown.model_validate(event["data"]) == body
+
+
+def test_a_batch_is_read_as_its_receiver_reads_it() -> None:
+    sealed = seal(Observation("slot-1", 1.0, LineUp(line="slot-1", silent_seconds=2.5)), CLOCK, "/s")
+    batch = b"[" + identify(sealed, "J", 1) + b"," + identify(sealed, "J", 2) + b"]"
+
+    assert [event["id"] for event in read_batch(batch)] == ["J/1", "J/2"]
+
+
+def test_what_is_no_array_is_no_batch() -> None:
+    with pytest.raises(ValueError, match="JSON array"):
+        read_batch(b"{}")
+
+
+def test_a_schema_is_named_by_urn() -> None:
+    assert dataschema(LineUp) == "urn:casino-edge-agent:schema:line-up:1"
