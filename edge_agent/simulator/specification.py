@@ -95,6 +95,10 @@ class MachineSpec:
             raise ConfigurationError(
                 f"{name} accepts a bill that is no whole number of credits", "choose its bills to fit"
             )
+        if self.past_twenties and 20 not in self.bills:
+            raise ConfigurationError(
+                f"{name} has taken $20 bills in its past, which it does not take", "add 20 to its bills"
+            )
 
     @property
     def denomination_cents(self) -> int:
