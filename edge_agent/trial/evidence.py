@@ -21,18 +21,6 @@ from edge_agent.standin.ledger import Entry, read_ledger
 BILL_CODES = frozenset((*range(0x47, 0x50), 0x50))
 BILL = 0x4F
 
-WITHOUT_SEQUENCE = frozenset(
-    f"floor.table.{name}"
-    for name in (
-        "device_counters",
-        "device_booted",
-        "device_identified",
-        "counters_reset",
-        "sequence_gap",
-        "vendor_snapshot",
-    )
-)
-
 RaisedEntry = Mapping[str, Any]
 
 
@@ -130,13 +118,8 @@ def match(raised: Sequence[RaisedEntry], arrived: Sequence[Arrived]) -> Matched:
 def _code_of(event: Mapping[str, Any]) -> Hashable:
     """What a received event and a raised one have in common: a SAS code, or a device's boot and sequence."""
     data = event["data"]
-    if "origin" in data:
-        # Snapshots and boots repeat the last event's sequence: they are not events of their own.
-        return (
-            None
-            if event["type"] in WITHOUT_SEQUENCE
-            else (data["origin"]["boot"], data["origin"]["sequence"])
-        )
+    if "device_sequence" in data:
+        return (data["boot"], data["device_sequence"])
     return _alike(int(data["code"], 16)) if "real_time" in data else None
 
 
