@@ -21,6 +21,8 @@ from edge_agent.standin.ledger import Entry, read_ledger
 BILL_CODES = frozenset((*range(0x47, 0x50), 0x50))
 BILL = 0x4F
 
+SUCCESS = frozenset({0x00, 0x10})  # PUBACK: delivered, and delivered though nobody subscribes
+
 RaisedEntry = Mapping[str, Any]
 
 
@@ -72,7 +74,7 @@ def read_received(file: Path) -> tuple[list[Arrived], int]:
             known = first.get(event["id"])
             copies += known is not None
             if known is None or known.acked_at is None:
-                first[event["id"]] = Arrived(event, entry.acked_at if entry.puback == 0 else None)
+                first[event["id"]] = Arrived(event, entry.acked_at if entry.puback in SUCCESS else None)
     return sorted(first.values(), key=lambda arrived: arrived.sequence), copies
 
 
