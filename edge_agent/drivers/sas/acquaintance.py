@@ -1,0 +1,167 @@
+"""Acquaintance: getting to know a machine, and keeping the knowledge true.
+
+A machine met for the first time is asked with real-time events off: then silence to a long poll can
+only mean that it does not know the poll, and hides no exception. Once it is known, only what it
+answers is asked, real-time events go on if it has them, and stay on: a machine that lost power
+forgets them, so they are made sure of every few seconds and after every silence.
+
+It is asked again when it may have become another: after a reboot, a change of options or of games,
+a long silence, with a moment's patience because such exceptions come in bursts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zlib import crc32
+
+from edge_agent.drivers.sas.interrogation import Interrogation
+from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
+from edge_agent.sas.messages import LongPollRequest
+
+REAL_TIME_EVENTS = 0x0E
+VERSION_AND_SERIAL = 0x54
+
+# A machine that lost power for less than our patience comes back with real-time events off and says
+# nothing of it in answer to long polls: its reboot is found this much later at worst.
+MODE_CHECK_SECONDS = 5.0
+
+# Changes of options come several in a row, one exception each.
+PATIENCE_SECONDS = 2.0
+
+# The queue is emptied before the mode changes, but a machine that never stops talking is not waited for.
+LONGEST_LISTENING_SECONDS = 10.0
+
+
+class Acquaintance:
+    """What is known of a machine, and what still has to be asked to know it.
+
+    Args:
+        address: of the machine on its line.
+        profile: what is known from before; an empty one for a new machine.
+        serial_check: of the machine known from before, 0 if none is.
+        may_real_time: whether the site wants real-time events.
+    """
+
+    def __init__(
+        self, address: int, profile: MachineProfile, *, serial_check: int, may_real_time: bool
+    ) -> None:
+        self.profile = profile
+        self.known = serial_check != 0  # it was interrogated, and is the same machine as far as we know
+        self.serial_check = serial_check
+        self.introduced = False  # what the interrogation found was told
+        self._address = address
+        self._may_real_time = may_real_time
+        self._questions = Interrogation(profile.unsupported)
+        self._switch_off = not self.known
+        self._mode_refused = False
+        self._mode_known_at = float("-inf")
+        self._listen_until = float("-inf")
+        self._again_at: float | None = None
+
+    @property
+    def interrogating(self) -> bool:
+        """Whether questions are open."""
+        return not self._questions.over
+
+    @property
+    def can_real_time(self) -> bool:
+        """Whether real-time events are to be on."""
+        return (
+            self.known and self._may_real_time and not self._mode_refused and self.profile.has(FAST_POLLING)
+        )
+
+    def next_request(self, now: float, *, real_time: bool, quiet: bool) -> LongPollRequest | None:
+        """What to ask to know the machine, or to keep its mode."""
+        if self._switch_off:
+            return self._mode(enable=False)
+        if self.can_real_time and self._mode_is_due(now, real_time=real_time, quiet=quiet):
+            return self._mode(enable=True)
+        return self._questions.next_request(self._address, self.profile)
+
+    def answered(self, command: int, values: Mapping[str, Any]) -> bool:
+        """A question was answered; whether this is another machine, or its meters count in another unit."""
+        before, self.profile = self.profile, self.profile.learn(command, values)
+        self._questions.close(command)
+        if command == VERSION_AND_SERIAL:
+            return self._is_another(values)
+        was, now_is = before.denomination, self.profile.denomination
+        return was is not None and now_is != was
+
+    def mode_confirmed(self, enabled: int, now: float) -> None:
+        """The machine took a mode."""
+        if enabled:
+            self._mode_known_at = now
+        else:
+            self._switch_off = False
+
+    def mode_refused(self, enabled: int) -> None:
+        """The machine does not have modes, or not that one."""
+        if enabled:
+            self._mode_refused = True
+        else:
+            self._switch_off = False
+
+    def unsupported(self, command: int) -> None:
+        """A question stays unanswered: it is not asked again."""
+        self.profile = self.profile.without(command)
+        self._questions.close(command)
+
+    def busy(self, command: int) -> None:
+        """A question has to wait."""
+        self._questions.postpone(command)
+
+    def ask_again_soon(self, now: float) -> None:
+        """The machine may have changed; and may go on changing for a moment."""
+        self._again_at = now + PATIENCE_SECONDS
+
+    def still_changing(self, now: float) -> None:
+        """If it is to be asked again, not yet."""
+        if self._again_at is not None:
+            self._again_at = now + PATIENCE_SECONDS
+
+    def came_back(self) -> None:
+        """It was silent for a while: its mode is not known."""
+        self._mode_known_at = float("-inf")
+
+    def look_after(self, now: float) -> bool:
+        """Time has passed; whether the interrogation has just come to its end."""
+        if self._again_at is not None and now >= self._again_at:
+            self._again_at = None
+            self._mode_refused = False
+            self._begin_asking()
+        if self.introduced or not self._questions.over or self._switch_off:
+            return False
+        self.introduced = True
+        if not self.known:
+            self._listen_until = now + LONGEST_LISTENING_SECONDS
+            self.known = True
+            self.serial_check = self.serial_check or _check(self.profile)
+        return True
+
+    def _begin_asking(self) -> None:
+        self._questions = Interrogation(self.profile.unsupported)
+        self.introduced = False
+
+    def _is_another(self, values: Mapping[str, Any]) -> bool:
+        check = _check(self.profile)
+        before, self.serial_check = self.serial_check, check
+        if before in {0, check}:
+            return False
+        self.profile = MachineProfile().learn(VERSION_AND_SERIAL, values)
+        self.known, self._switch_off, self._mode_refused = False, True, False
+        self._begin_asking()
+        return True
+
+    def _mode_is_due(self, now: float, *, real_time: bool, quiet: bool) -> bool:
+        if real_time:
+            return now >= self._mode_known_at + MODE_CHECK_SECONDS
+        return quiet or now >= self._listen_until
+
+    def _mode(self, *, enable: bool) -> LongPollRequest:
+        return LongPollRequest(self._address, REAL_TIME_EVENTS, {"enable": int(enable)})
+
+
+def _check(profile: MachineProfile) -> int:
+    """A number that tells one machine from another; never 0."""
+    return crc32(f"{profile.sas_version} {profile.serial_number}".encode()) or 1

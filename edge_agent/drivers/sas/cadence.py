@@ -1,0 +1,67 @@
+"""The cadence: when the next poll is due, and how well the polls keep to it.
+
+A poll is due an interval after the one before it left, or when the line came free, whichever is
+later; it is late when it leaves more than half an interval after that. A poll is unanswered when
+it had to be repeated to a machine that was there: sends in a silence that ends with the machine
+declared lost, or with a poll it does not know, are not counted.
+"""
+
+from __future__ import annotations
+
+from edge_agent.station import LineCounters
+
+# More than half an interval late is a missed beat.
+LATE_SHARE = 0.5
+
+
+class Cadence:
+    """When the next poll is due."""
+
+    def __init__(self, counters: LineCounters) -> None:
+        self._counters = counters
+        self._due: float | None = None  # None: the first poll leaves at once, and cannot be late
+        self._free_at: float | None = None
+        self._interval = 0.0
+        self._sends = 0  # of the poll that is not answered yet
+
+    @property
+    def due(self) -> float | None:
+        """When the next poll should leave; None while the line is not free."""
+        if self._free_at is None:
+            return None
+        return self._free_at if self._due is None else max(self._due, self._free_at)
+
+    def is_due(self, now: float) -> bool:
+        """Whether a poll should leave now."""
+        due = self.due
+        return due is not None and now >= due
+
+    def free(self, now: float, *, free: bool) -> None:
+        """Whether the line is free for a new poll."""
+        if not free:
+            self._free_at = None
+        elif self._free_at is None:
+            self._free_at = now
+
+    def left(self, now: float, interval: float) -> None:
+        """A new poll leaves; the next is due an interval from now."""
+        due = self.due
+        if self._due is not None and due is not None and now - due > self._interval * LATE_SHARE:
+            self._counters.polls_late += 1
+        self._due, self._interval, self._free_at = now + interval, interval, None
+        self._sends = 0
+
+    def sent(self, *, outstanding: bool) -> None:
+        """Something was sent; a poll, or a repeat of it, if an answer is outstanding."""
+        if outstanding:
+            self._counters.polls += 1
+            self._sends += 1
+
+    def answered(self) -> None:
+        """The machine answered: what was sent before the last time was lost on the way."""
+        self._counters.polls_unanswered += max(0, self._sends - 1)
+        self._sends = 0
+
+    def gave_up(self) -> None:
+        """The machine is lost, or does not know the poll."""
+        self._sends = 0

@@ -1,0 +1,62 @@
+"""The options of a SAS line: what the site may choose for one machine.
+
+They are the `options` of a line in the settings file. Everything has a default that suits a
+machine set to address 1 on a port of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from edge_agent.errors import ConfigurationError
+from edge_agent.events import Strict
+
+# SAS: a machine may be polled every 40 ms if it says so (A0, features 3 bit 0), else every 200 ms;
+# one that is polled less than every 5 s takes the link for broken.
+FASTEST_POLL_MS, SLOWEST_POLL_MS = 40, 5000
+COMMON_POLL_SECONDS = 0.200
+
+
+class SasOptions(Strict):
+    """What the site may choose for one machine."""
+
+    address: int = Field(default=1, ge=1, le=127, description="set by an attendant at the machine")
+    poll_ms: int = Field(
+        default=FASTEST_POLL_MS,
+        ge=FASTEST_POLL_MS,
+        le=SLOWEST_POLL_MS,
+        description="time from poll to poll; not below 200 unless the machine says it can",
+    )
+    force_poll_ms: bool = Field(
+        default=False, description="poll every poll_ms even if the machine does not say that it can"
+    )
+    real_time_events: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto: on where the machine says it can; they carry wagers, wins and bills",
+    )
+    meters_seconds: float = Field(
+        default=5.0, ge=1, le=3600, description="meters are read after a game, at most this often"
+    )
+    idle_meters_seconds: float = Field(
+        default=300.0, ge=10, le=86_400, description="and at least this often, played or not"
+    )
+
+
+def read_options(options: Mapping[str, object]) -> SasOptions:
+    """The options of a line. Raises ConfigurationError naming the first that makes no sense."""
+    try:
+        return SasOptions.model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"option {name}: {first['msg']}", _mend(name)) from error
+
+
+def _mend(name: str) -> str:
+    known = SasOptions.model_fields
+    if name in known:
+        return f"{name} is: {known[name].description}"
+    return f"use {', '.join(known)}"

@@ -1,0 +1,94 @@
+"""The schedule: what to ask a machine next.
+
+One question at a time, from the first of these that has one:
+
+    the duties      what an exception asks an observer to read
+    the machine     its mode, and the questions of the interrogation
+    the meters      of a snapshot
+    the heartbeat   two short long polls in turn, or a general poll
+
+With real-time events off, a general poll goes between two long polls, so that exceptions keep
+coming whatever else is asked. With them on, no general poll is sent: an idle machine may be
+silent to it, and silence has to mean trouble. The same command is never asked twice in a
+row: the machine would take it for a request to say the same thing again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from edge_agent.drivers.sas.acquaintance import Acquaintance
+from edge_agent.drivers.sas.meters import COIN_IN, CURRENT_CREDITS, GAMES_PLAYED, requests_for
+from edge_agent.drivers.sas.snapshot import MeterReader
+from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
+
+# Two of these alternate as the heartbeat: short answers that every machine has.
+HEARTBEATS = (CURRENT_CREDITS, GAMES_PLAYED, COIN_IN, 0x12, 0x10)
+
+# Duties that pile up say the same: the last bill is the last bill.
+MOST_DUTIES = 8
+
+
+class Schedule:
+    """What to ask one machine next."""
+
+    def __init__(self, address: int, acquaintance: Acquaintance, reader: MeterReader) -> None:
+        self._address = address
+        self._acquaintance = acquaintance
+        self._reader = reader
+        self._duties: deque[int] = deque(maxlen=MOST_DUTIES)
+        self._general = GeneralPoll(address)
+        self._beats = tuple(LongPollRequest(address, command) for command in HEARTBEATS)
+        self._last: int | None = None  # the command asked last; None after a general poll
+
+    def want_read(self, command: int) -> None:
+        """A duty: ask `command` soon."""
+        if command not in self._duties:
+            self._duties.append(command)
+
+    def duty_done(self, command: int) -> bool:
+        """A question was answered or given up; whether a duty asked it."""
+        if command not in self._duties:
+            return False
+        self._duties.remove(command)
+        return True
+
+    def next_poll(self, now: float, *, real_time: bool, confirm_against: int | None) -> Poll:
+        """What to ask now.
+
+        `confirm_against` is the command whose answer carried an event that is not confirmed yet: only
+        a long poll with another command will do. None if nothing has to be confirmed.
+        """
+        confirming = confirm_against is not None
+        if not real_time and not confirming and self._last is not None:
+            self._last = None
+            return self._general
+        avoid = confirm_against if confirming else self._last
+        for request in self._candidates(now, real_time=real_time):
+            if request.command != avoid:
+                self._last = request.command
+                return request
+        if not real_time and not confirming:
+            return self._general
+        beat = self._beat(avoid)
+        self._last = beat.command
+        return beat
+
+    def _candidates(self, now: float, *, real_time: bool) -> Iterator[LongPollRequest]:
+        if self._duties:
+            yield LongPollRequest(self._address, self._duties[0])
+        question = self._acquaintance.next_request(now, real_time=real_time, quiet=self._reader.quiet)
+        if question is not None:
+            yield question
+        elif self._reader.wants_to_begin(now):
+            profile = self._acquaintance.profile
+            self._reader.begin(requests_for(self._reader.next_reason, self._address, profile), now)
+        meter = self._reader.next_request()
+        if meter is not None:
+            yield meter
+
+    def _beat(self, avoid: int | None) -> LongPollRequest:
+        profile = self._acquaintance.profile
+        others = [beat for beat in self._beats if beat.command != avoid]
+        return next((beat for beat in others if profile.answers(beat.command)), others[0])

@@ -1,0 +1,323 @@
+"""The SAS station: the host's end of a line to one gaming machine.
+
+`HostConnection` keeps the protocol's promises; the station decides what to ask and says what was
+learnt. Bytes and time come in, observations and bytes go out; whoever drives it makes the
+observations durable before it asks for more bytes to send.
+
+    meeting a machine    repeat the last poll, if there was one; real-time events off; interrogate; listen
+                         until it has nothing more to say; real-time events on
+    meeting it again     its note says what it answers: real-time events on at once, so that no game goes
+                         unheard, and only what it answers is asked
+    ever after           one poll an interval; see `schedule`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge_agent.drivers.sas.acquaintance import Acquaintance
+from edge_agent.drivers.sas.cadence import Cadence
+from edge_agent.drivers.sas.duties import LAST_BILL, duty_of
+from edge_agent.drivers.sas.metering import Metering
+from edge_agent.drivers.sas.mishaps import Mishaps
+from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
+from edge_agent.drivers.sas.note import Note, read_note, write_body, write_note
+from edge_agent.drivers.sas.options import COMMON_POLL_SECONDS, SasOptions
+from edge_agent.drivers.sas.profile import FAST_POLLING, STANDARD_VALIDATION, MachineProfile
+from edge_agent.drivers.sas.schedule import Schedule
+from edge_agent.drivers.sas.snapshot import MeterReader
+from edge_agent.events import EventBody, Observation
+from edge_agent.events.agent import LineDown, LineUp
+from edge_agent.sas.exception_codes import NO_ACTIVITY, WAITING_FOR_PLAYER
+from edge_agent.sas.host import (
+    Acknowledged,
+    Answered,
+    ExceptionReported,
+    GarbageHeard,
+    HostConnection,
+    HostEvent,
+    MachineBusy,
+    MachineFound,
+    MachineLost,
+    Refused,
+    RepeatRecognised,
+    Unanswered,
+)
+from edge_agent.sas.messages import LongPollRequest, Poll
+from edge_agent.station import DeviceIdentity, LineCounters
+
+IDLE = frozenset({NO_ACTIVITY, WAITING_FOR_PLAYER})
+OPERATOR_MENU_LEFT = 0x85
+ENABLED_FEATURES = 0xA0
+
+# A machine that was away for so long may have been serviced, or replaced.
+LONG_SILENCE_SECONDS = 30.0
+
+# What is looked after between polls is in no hurry.
+CHORES_SECONDS = 0.1
+
+
+class SasStation:
+    """The host's end of a line to one gaming machine. See `edge_agent.station` for the calls."""
+
+    def __init__(self, identity: DeviceIdentity, options: SasOptions, note: bytes = b"") -> None:
+        kept = read_note(note)
+        self.counters = LineCounters()
+        self._identity = identity
+        self._options = options
+        self._host = HostConnection(options.address, last_poll=kept.last_poll, last_event=kept.last_event)
+        self._machine = Acquaintance(
+            options.address,
+            _profile_of(kept),
+            serial_check=kept.serial_check,
+            may_real_time=options.real_time_events == "auto",
+        )
+        reader = MeterReader(options.meters_seconds, options.idle_meters_seconds)
+        self._metering = Metering(identity, reader, kept.accounts, kept.epoch)
+        self._schedule = Schedule(options.address, self._machine, reader)
+        self._mishaps = Mishaps(identity.subject)
+        self._cadence = Cadence(self.counters)
+        self._observations: list[Observation] = []
+        self._note_body: bytes | None = None
+        self._up: bool | None = None  # None: nothing heard or missed yet
+        self._silent_since = 0.0
+        self._introduced = False
+        self._chores_due = float("-inf")
+        for command in kept.unread:
+            self._metering.owe(command)
+            self._schedule.want_read(command)
+
+    def __repr__(self) -> str:
+        return f"<SasStation {self._identity.subject} {self._options.address:02X}:{self.counters.state}>"
+
+    def link_opened(self, now: float) -> None:
+        """See Station."""
+        self._silent_since = now
+        self._host.link_opened(now)
+        self._after(now)
+
+    def link_lost(self, now: float, reason: str) -> None:
+        """See Station."""
+        self._host.link_lost(now)
+        self._after(now)
+        self._down(reason, now, now)
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """See Station."""
+        self._host.receive_data(data, now)
+        self._after(now)
+
+    def handle_timer(self, now: float) -> None:
+        """See Station."""
+        self._host.handle_timer(now)
+        self._after(now)
+        if now >= self._chores_due:
+            self._chores_due = now + CHORES_SECONDS
+            self._do_chores(now)
+
+    def next_timer(self) -> float | None:
+        """See Station."""
+        timer, due = self._host.next_timer(), self._cadence.due
+        if due is None:
+            return timer
+        return due if timer is None else min(timer, due)
+
+    def take_observations(self) -> Sequence[Observation]:
+        """See Station."""
+        taken, self._observations = self._observations, []
+        return taken
+
+    def data_to_send(self, now: float) -> bytes:
+        """See Station."""
+        if self._cadence.is_due(now) and self._host.ready(now):
+            self._host.send(
+                self._schedule.next_poll(
+                    now, real_time=self._host.real_time, confirm_against=self._host.must_differ_from
+                )
+            )
+            self._cadence.left(now, self._interval())
+        data = self._host.data_to_send(now)
+        if data:
+            self._cadence.sent(outstanding=not self._host.ready(now))
+        return data
+
+    def note(self) -> bytes:
+        """See Station."""
+        if self._note_body is None:
+            self._note_body = write_body(self._kept())
+        return write_note(self._note_body, self._host.last_poll, self._host.last_event)
+
+    def _after(self, now: float) -> None:
+        """Take what the connection has learnt."""
+        for event in self._host.events():
+            self._on(event, now)
+        self._cadence.free(now, free=self._host.ready(now))
+
+    def _on(self, event: HostEvent, now: float) -> None:
+        match event:
+            case Answered(poll=LongPollRequest(command=command), values=values):
+                self._cadence.answered()
+                self._on_data(command, values, now)
+            case Answered():
+                self._cadence.answered()
+                self._on_silence(now)
+            case ExceptionReported():
+                self._cadence.answered()
+                self._on_exception(event, now)
+            case RepeatRecognised():
+                self._cadence.answered()
+                self.counters.repeats_recognised += 1
+            case Acknowledged(poll=LongPollRequest(values=values)):
+                self._cadence.answered()
+                self._machine.mode_confirmed(values["enable"], now)
+            case Refused(poll=poll) | Unanswered(poll=poll):
+                self._cadence.gave_up()
+                self._on_refusal(poll)
+            case MachineBusy(poll=LongPollRequest(command=command)):
+                self._cadence.answered()
+                self._machine.busy(command)
+                self._metering.reader.interrupted(now)
+            case _:
+                self._on_line(event, now)
+
+    def _on_line(self, event: HostEvent, now: float) -> None:
+        match event:
+            case GarbageHeard(reason=reason):
+                self._mishaps.count(reason)
+            case MachineFound():
+                self._on_found(now)
+            case MachineLost(silent_for=silent_for):
+                self._cadence.gave_up()
+                self._down(f"silent for {silent_for:.1f} s", now, now - silent_for)
+
+    def _on_data(self, command: int, values: Mapping[str, Any], now: float) -> None:
+        if self._machine.answered(command, values):
+            self._metering.begin_epoch()
+            self._metering.reader.want("configuration", now)
+            self._note_body = None
+        if self._schedule.duty_done(command):
+            self._note_body = None
+            body = self._metering.amount_read(command, values, self._machine.profile)
+            if body is not None:
+                self._observe(body, now)
+        self._metering.reader.answered(command, values)
+        if self._host.real_time:
+            self._on_silence(now)
+
+    def _on_silence(self, now: float) -> None:
+        """The machine has nothing more to say."""
+        for body in self._metering.nothing_to_say(self._machine.profile, now):
+            self._observe(body, now)
+
+    def _on_exception(self, event: ExceptionReported, now: float) -> None:
+        if event.code in IDLE:
+            self._on_silence(now)
+            return
+        profile = self._machine.profile
+        body = normalise(event, MoneyRules.of(self._identity, profile.denomination))
+        self._observe(body, now)
+        self.counters.events += 1
+        self.counters.last_event = body.name
+        if body.category == UNKNOWN_CATEGORY:
+            self.counters.unknown_codes[body.name] = self.counters.unknown_codes.get(body.name, 0) + 1
+        duty = duty_of(event.code)
+        self._metering.heard(event, duty, profile, now)
+        if duty.read is not None:
+            self._read_amount(duty.read, event)
+        if duty.interrogate:
+            self._machine.ask_again_soon(now)
+        elif event.code == OPERATOR_MENU_LEFT:
+            self._machine.still_changing(now)
+
+    def _read_amount(self, command: int, event: ExceptionReported) -> None:
+        """Read the bill or ticket an exception told of, unless it told the amount itself or may not."""
+        if command == LAST_BILL and event.values:
+            return
+        profile = self._machine.profile
+        may = command == LAST_BILL or profile.validation == STANDARD_VALIDATION
+        if may and profile.answers(command):
+            self._schedule.want_read(command)
+        else:
+            self._metering.amount_unknown(command)
+
+    def _on_refusal(self, poll: Poll) -> None:
+        """A long poll was refused, or is not answered by this machine."""
+        if not isinstance(poll, LongPollRequest):
+            return
+        self._note_body = None
+        if "enable" in poll.values:
+            self._machine.mode_refused(poll.values["enable"])
+            return
+        self._machine.unsupported(poll.command)
+        self._metering.reader.skip(poll.command)
+        if self._schedule.duty_done(poll.command):
+            self._metering.amount_unknown(poll.command)
+
+    def _on_found(self, now: float) -> None:
+        silent = max(0.0, now - self._silent_since)
+        if self._up is False:
+            self._machine.came_back()
+            self._metering.reader.want("link_recovery", now)
+            if silent >= LONG_SILENCE_SECONDS:
+                self._machine.ask_again_soon(now)
+        if not self._up:
+            self._up = True
+            self._observe(LineUp(line=self._identity.subject, silent_seconds=round(silent, 3)), now)
+
+    def _down(self, reason: str, now: float, since: float) -> None:
+        if self._up is not False:
+            self._up = False
+            self._silent_since = since
+            self._metering.reader.interrupted(now)
+            self._observe(LineDown(line=self._identity.subject, reason=reason), now)
+
+    def _do_chores(self, now: float) -> None:
+        report = self._mishaps.report(now)
+        if report is not None:
+            self._observe(report, now)
+        self.counters.protocol_errors = self._mishaps.total
+        if self._up and self._machine.look_after(now):
+            self._observe(self._machine.profile.identified(), now)
+            if not self._introduced:
+                self._metering.reader.want("start", now)
+            self._introduced = True
+        self.counters.state = self._state()
+
+    def _state(self) -> str:
+        if self._up is None:
+            return "starting"
+        if not self._up:
+            return "silent"
+        return "interrogating" if self._machine.interrogating else "polling"
+
+    def _interval(self) -> float:
+        asked = self._options.poll_ms / 1000
+        if self._options.force_poll_ms or self._machine.profile.has(FAST_POLLING):
+            return asked
+        return max(asked, COMMON_POLL_SECONDS)
+
+    def _observe(self, body: EventBody, now: float) -> None:
+        self._note_body = None  # whatever is worth telling may be worth noting
+        self._observations.append(Observation(self._identity.subject, now, body))
+
+    def _kept(self) -> Note:
+        profile = self._machine.profile
+        return Note(
+            serial_check=self._machine.serial_check if self._machine.known else 0,
+            fast=profile.has(FAST_POLLING),
+            unread=self._metering.unread,
+            epoch=self._metering.epoch,
+            denomination=profile.denomination,
+            unsupported=profile.unsupported,
+            accounts=self._metering.accounts,
+        )
+
+
+def _profile_of(kept: Note) -> MachineProfile:
+    """What a note says of a machine."""
+    return MachineProfile(
+        denomination=kept.denomination,
+        features=(FAST_POLLING,) if kept.fast else None,
+        unsupported=kept.unsupported,
+    )

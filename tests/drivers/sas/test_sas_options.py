@@ -1,0 +1,41 @@
+"""The options of a SAS line."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.drivers.sas import DRIVER
+from edge_agent.drivers.sas.options import SasOptions, read_options
+from edge_agent.errors import ConfigurationError
+
+
+def test_a_line_without_options_has_sensible_ones() -> None:
+    assert read_options({}) == SasOptions(address=1, poll_ms=40)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"address": 0}, "address"),
+        ({"address": 128}, "address"),
+        ({"address": "1"}, "address"),
+        ({"poll_ms": 39}, "poll_ms"),
+        ({"poll_ms": 5001}, "poll_ms"),
+        ({"real_time_events": "on"}, "real_time_events"),
+        ({"meters_seconds": 0}, "meters_seconds"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named_with_what_it_is(
+    options: dict[str, object], named: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"option {named}") as refused:
+        DRIVER.check(options)
+
+    assert refused.value.mend.startswith(named)
+
+
+def test_an_option_nobody_knows_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="option adress") as refused:
+        DRIVER.check({"adress": 1})
+
+    assert "address" in refused.value.mend
