@@ -18,8 +18,8 @@ GZIPPED = (("content-encoding", "gzip"),)
 
 # Below this a publish is one packet and one metered unit either way.
 GZIP_ABOVE_BYTES = 1024
-# On batches of our events level 1 leaves 13 % and level 6 10 % of the bytes, for half the time.
-GZIP_LEVEL = 1
+# Of 200 of our events, 113 kB, the levels 1, 3 and 6 leave 6.5, 5.8 and 4.8 % after 0.11, 0.11 and 0.36 ms.
+GZIP_LEVEL = 3
 
 
 def make_message(topic: str, events: Sequence[bytes], *, compress: bool = True) -> Message:

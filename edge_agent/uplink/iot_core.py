@@ -99,6 +99,7 @@ class IotCoreUplink:
         self._log = structlog.get_logger().bind(broker=options.where, client_id=options.client_id)
         self._client: Any = None
         self._settled = asyncio.Event()  # connected, or given up
+        self._stopping = False
         self._stopped = asyncio.Event()
         self._given_up: UplinkError | None = None
         self._awaiting: set[asyncio.Future[Receipt]] = set()
@@ -157,11 +158,13 @@ class IotCoreUplink:
         for task in (self._birth, self._diagnosis):
             if task is not None:
                 task.cancel()
+        self._stopping = True
         self._client.stop()
         try:
             await asyncio.wait_for(self._stopped.wait(), STOP_SECONDS)
         except TimeoutError:
-            self._log.warning("the MQTT client did not stop in time")
+            # It is waiting out a failed handshake on purpose; it ends by itself and we need not watch.
+            self._log.debug("the MQTT client is still stopping")
         self._ended("stopped")
         self._client = None
 
@@ -237,7 +240,7 @@ class IotCoreUplink:
             )
             if code == SESSION_TAKEN_OVER:
                 self._give_up()
-        if not self._stopped.is_set():
+        if not self._stopping:
             self._log.warning("disconnected", reason=self.state.last_reason)
 
     def _on_answer(self, receipt: asyncio.Future[Receipt], answer: Future[Any]) -> None:
