@@ -1,0 +1,148 @@
+"""The commands: what they print, and the one line and the exit status of everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.errors import AgentError, ConfigurationError
+
+MINIMAL = """
+site: harbour
+gateway: gw-01
+state: {state}
+lines:
+  - {{name: shuffler, port: {port}, driver: tdl1}}
+uplink: {{kind: file, path: {state}/out.jsonl}}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "agent.yaml"
+    path.write_text(MINIMAL.format(state=tmp_path / "state", port="/dev/ttyNOPE"))
+    return path
+
+
+def test_good_settings_are_called_good(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", str(file)]) == 0
+
+    out = capsys.readouterr().out
+    assert "note: line shuffler: port /dev/ttyNOPE does not exist here" in out
+    assert "1 line, gateway gw-01 of site harbour: settings are good" in out
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("site=", "site: Input should be a valid string"),
+        ("lines=[{name: a, port: /dev/x, driver: telepathy}]", "line a: driver 'telepathy' is not installed"),
+        ("lines=[{name: a, port: /dev/x, driver: tdl1, options: {adress: 1}}]", "line a: .*adress"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_status_two(
+    file: Path, capsys: pytest.CaptureFixture[str], override: str, said: str
+) -> None:
+    assert main(["config", "check", str(file), "--set", override]) == 2
+
+    err = capsys.readouterr().err
+    assert re.search(said, err)
+    assert err.count("\n") == 1
+    assert " — " in err
+
+
+def test_the_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "schema"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["title"] == "Settings"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--machines", "-1"],
+        ["--machines", "many"],
+        ["--wire", "barbed"],
+        ["--kill", "joy"],
+        ["--for", "0"],
+        ["--outage", "1000"],
+        ["--rate", "0"],
+        ["--frobnicate"],
+    ],
+)
+def test_a_wrong_option_of_simulate_is_status_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    try:
+        status: object = main(["simulate", "--state", str(tmp_path), *arguments])
+    except SystemExit as ended:
+        status = ended.code
+
+    assert status == 2
+    assert arguments[0] in capsys.readouterr().err
+    assert not list(tmp_path.glob("run-*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["collect", "--config", "/nowhere/agent.yaml"], 2),
+        (["forward", "--config", "/nowhere/agent.yaml"], 2),
+        (["run", "--config", "/nowhere/agent.yaml"], 2),
+        (["simulate", "--state", "/proc/nowhere"], 2),
+    ],
+)
+def test_what_cannot_start_says_so_in_one_line(
+    capsys: pytest.CaptureFixture[str], command: list[str], status: int
+) -> None:
+    assert main(command) == status
+
+    err = capsys.readouterr().err
+    assert err.startswith("edge-agent: ")
+    assert err.count("\n") == 1
+
+
+def test_every_kind_of_error_has_a_status_of_its_own() -> None:
+    def tree(kind: type[AgentError]) -> list[type[AgentError]]:
+        return [kind, *(one for sub in kind.__subclasses__() for one in tree(sub))]
+
+    direct = AgentError.__subclasses__()
+    statuses = [kind.exit_status for kind in direct if kind.exit_status != 1]
+    assert len(set(statuses)) == len(statuses) == 6
+    assert all(kind.__doc__ for kind in tree(AgentError))
+
+
+def test_an_error_reads_as_the_thing_and_its_mend() -> None:
+    assert str(ConfigurationError("x is missing", "add it")) == "x is missing — add it"
+    assert str(ConfigurationError("x is missing")) == "x is missing"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from edge_agent.cli import make_parser; make_parser().format_help(); print(*sys.modules)"
+    )
+
+    modules = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert not {"pydantic", "structlog", "yaml", "serial", "awscrt", "rich", "asyncio", "sqlite3"} & set(
+        modules
+    )
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    command = f"{sys.executable} -m edge_agent config schema | true"
+
+    run = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+
+    assert "Traceback" not in run.stderr
