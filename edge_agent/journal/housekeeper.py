@@ -136,8 +136,8 @@ class Housekeeper:
         return int(through - forgotten)
 
     def _give_back(self, pages: int) -> None:
-        # The pragma gives back a page each time it is stepped, so it must be stepped to its end.
-        self._db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        # The pragma does a page a step. Only executescript steps to the end what returns no columns.
+        self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
 
     def _move_log(self) -> tuple[int, int]:
         """Pages in the log, and how many of them are in the file now."""

@@ -74,6 +74,8 @@ def create(path: Path, created_at: float) -> None:
 
 def check(path: Path) -> None:
     """Raise JournalDamaged unless `path` is a journal we can read. Changes nothing in it."""
+    if not path.is_file():
+        raise JournalDamaged(f"{path} is not a file", "set `journal.path` to one")
     with translated(path):
         try:
             application, version = _marks(path, "mode=ro&immutable=1")
@@ -201,7 +203,8 @@ def _from_kernel(path: Path, error: OSError) -> JournalError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return full(path, 0)
     return JournalError(
-        f"journal {path} cannot be used: {error.strerror}", "give the agent write access to its folder"
+        f"journal {path} cannot be used: {error.strerror}",
+        "check `journal.path`, and that the agent may write there",
     )
 
 
