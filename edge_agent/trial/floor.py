@@ -28,8 +28,12 @@ from typing import Any, Protocol, TextIO
 
 from edge_agent.errors import LinkError
 from edge_agent.health import write_status
+from edge_agent.sas.framing import WakeupRestorer
+from edge_agent.simulator.floor_plan import default_floor
+from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.shuffler import default_tables
 from edge_agent.simulator.table_on_line import TableOnLine
+from edge_agent.testing.wires import WIRE_PROFILES, HostileWire
 
 STATUS_SECONDS = 0.25
 READ_BYTES = 4096
@@ -231,16 +235,24 @@ def main(arguments: list[str]) -> int:
 
 def make_lines(plan: Mapping[str, Any], run: Path) -> list[PtyLine]:
     """The devices a plan names, each with a seed and wires of its own."""
-    tables = zip(plan["tables"], default_tables(len(plan["tables"]), plan["seed"]), strict=True)
-    return [
-        PtyLine(
-            name=name,
-            device=TableOnLine(spec, plan["seed"] + spec.number, rate=plan["rate"]),
-            restorer=None,
-            port=run / "ports" / name,
-        )
-        for name, spec in tables
-    ]
+    seed, rate = plan["seed"], plan["rate"]
+    machines = zip(plan["machines"], default_floor(len(plan["machines"]), seed), strict=True)
+    tables = zip(plan["tables"], default_tables(len(plan["tables"]), seed), strict=True)
+
+    def wires(name: str) -> tuple[HostileWire, HostileWire]:
+        profile = WIRE_PROFILES[plan["wire"]]
+        return HostileWire(profile, f"{seed} to {name}"), HostileWire(profile, f"{seed} from {name}")
+
+    lines = []
+    for name, machine in machines:
+        to_device, to_host = wires(name)
+        device = MachineOnLine(machine, seed + machine.number, rate=rate, to_machine=to_device, to_host=to_host)
+        lines.append(PtyLine(name, device, WakeupRestorer(), run / "ports" / name))
+    for name, table in tables:
+        to_device, to_host = wires(name)
+        shuffler = TableOnLine(table, seed + table.number, rate=rate, to_device=to_device, to_host=to_host)
+        lines.append(PtyLine(name, shuffler, None, run / "ports" / name))
+    return lines
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,9 +25,9 @@ from edge_agent.trial.plan import KEPT_RUNS, TrialPlan, default_state, trial_fol
         ({"rate": 0}, "--rate 0 is out of range"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_named(option: dict[str, float], said: str) -> None:
+def test_an_option_that_makes_no_sense_is_named(option: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        TrialPlan.of(**option)  # type: ignore[arg-type]  wrong on purpose
+        TrialPlan.of(**option)
 
 
 def test_a_plan_without_a_seed_gets_one_that_is_told() -> None:
