@@ -6,8 +6,10 @@
 - Free pages are given back to the disk, except a few that the next hour will need.
 - Checkpoints move the log into the file. They run beside the commits; only when that cannot
   catch up, because someone always commits meanwhile, does one take a turn.
+- On a full disk everything unused is given back, the log's room too: nothing can be appended,
+  so nothing waits for it, and what was kept to breathe with may be what is missing.
 
-A thread does all three every second. When it fails it says so once and tries again: nothing
+A thread does this every second. When it fails it says so once and tries again: nothing
 depends on it but the size of the file.
 """
 
@@ -22,9 +24,12 @@ import structlog
 
 from edge_agent.errors import JournalError
 from edge_agent.journal.group_commit import GroupCommit
-from edge_agent.journal.storage import connect, transaction, translated
+from edge_agent.journal.storage import connect, free_bytes, transaction, translated
 
 ROUND_SECONDS = 1.0
+
+# Appends wait behind a chore: if someone else has the file, it is tried again next round.
+BUSY_SECONDS = 0.05
 
 # A step holds the file about a millisecond per 500 records; an append behind it does not notice.
 STEP_RECORDS = 500
@@ -48,11 +53,15 @@ class Housekeeper:
     Args:
         path: the journal.
         turns: the queue in which appends take their turns.
+        minimum_free_bytes: at this the disk is full.
         acknowledged: what every consumer has acknowledged.
     """
 
-    def __init__(self, path: Path, *, turns: GroupCommit, acknowledged: Callable[[], int]) -> None:
+    def __init__(
+        self, path: Path, *, turns: GroupCommit, minimum_free_bytes: int, acknowledged: Callable[[], int]
+    ) -> None:
         self._path = path
+        self._minimum_free_bytes = minimum_free_bytes
         self._turns = turns
         self._acknowledged = acknowledged
         self._mutex = threading.Lock()  # one connection: its chores are done one after the other
@@ -61,7 +70,7 @@ class Housekeeper:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         with translated(path):
-            self._db = connect(path, synchronous="NORMAL")
+            self._db = connect(path, synchronous="NORMAL", busy_seconds=BUSY_SECONDS)
 
     def start(self) -> None:
         """Keep house every second, in a thread."""
@@ -81,13 +90,14 @@ class Housekeeper:
         with self._mutex, translated(self._path):
             return self._turns.alone(lambda: self._forget(through))
 
-    def give_back(self) -> None:
-        """Give one step of free pages back to the disk, if there are many."""
+    def give_back(self, *, keep_pages: int = KEEP_FREE_PAGES) -> bool:
+        """Give one step of free pages back to the disk, but for a few; whether there were any."""
         with self._mutex, translated(self._path):
             (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-            if free > KEEP_FREE_PAGES:
-                pages = min(GIVE_BACK_PAGES, free - KEEP_FREE_PAGES)
+            pages = min(GIVE_BACK_PAGES, free - keep_pages)
+            if pages > 0:
                 self._turns.alone(lambda: self._give_back(pages))
+        return bool(pages > 0)
 
     def checkpoint(self, *, longest_log_pages: int = 0) -> None:
         """Move the log into the file; take a turn for what is left only if the log is longer than this."""
@@ -96,10 +106,23 @@ class Housekeeper:
             if moved < pages and pages > longest_log_pages:
                 self._turns.alone(self._move_log)
 
+    def make_room(self) -> None:
+        """On a full disk, give back all that is not used."""
+        with translated(self._path):
+            if free_bytes(self._path.parent) > self._minimum_free_bytes:
+                return
+        _in_steps(partial(self.give_back, keep_pages=0))
+        with self._mutex, translated(self._path):
+            self._turns.alone(self._cut_log)
+
     def keep_house(self) -> None:
         """One round. On a full disk one chore may succeed, and make room, where another cannot."""
         self._rounds += 1
-        chores = [self._forget_steps, self.give_back]
+        chores: list[Callable[[], object]] = [
+            partial(_in_steps, lambda: self.forget() == STEP_RECORDS),
+            self.give_back,
+            self.make_room,
+        ]
         if self._rounds % ROUNDS_A_CHECKPOINT == 0:
             chores.append(partial(self.checkpoint, longest_log_pages=LONGEST_LOG_PAGES))
         for chore in chores:
@@ -111,11 +134,6 @@ class Housekeeper:
     def _run(self) -> None:
         while not self._stopping.wait(ROUND_SECONDS):
             self.keep_house()
-
-    def _forget_steps(self) -> None:
-        for _step in range(STEPS_A_ROUND):
-            if self.forget() < STEP_RECORDS:
-                break
 
     def _complain(self, error: JournalError) -> None:
         """Say so once, not every second: a disk stays full for hours."""
@@ -139,7 +157,17 @@ class Housekeeper:
         # The pragma does a page a step. Only executescript steps to the end what returns no columns.
         self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
 
+    def _cut_log(self) -> None:
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     def _move_log(self) -> tuple[int, int]:
         """Pages in the log, and how many of them are in the file now."""
         _busy, pages, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return pages, moved
+
+
+def _in_steps(step: Callable[[], bool]) -> None:
+    """Step while there is more to do, but not all at once: the rest can wait for the next round."""
+    for _step in range(STEPS_A_ROUND):
+        if not step():
+            break

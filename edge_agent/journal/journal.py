@@ -37,7 +37,8 @@ from edge_agent.journal.storage import DEFAULT_CONSUMER, FOLDER_MODE, check, cre
 
 Role = Literal["collect", "forward", "read"]
 
-# Room for the rest of the system, and for forgetting, which writes before it frees.
+# Room for the rest of the system, for the log on its way into the file (some 40 MiB at the very
+# most) and for forgetting, which writes before it frees.
 MINIMUM_FREE_BYTES = 64 << 20
 
 # How often a reader that waits for the collector looks for the file.
@@ -242,7 +243,10 @@ class _Collecting:
         )
         try:
             self.housekeeper = Housekeeper(
-                path, turns=self.appender.turns, acknowledged=consumers.acknowledged_by_all
+                path,
+                turns=self.appender.turns,
+                minimum_free_bytes=minimum_free_bytes,
+                acknowledged=consumers.acknowledged_by_all,
             )
         except BaseException:
             self.appender.close()

@@ -95,12 +95,12 @@ def check(path: Path) -> None:
         )
 
 
-def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
+def connect(path: Path, *, synchronous: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """A connection that commits when told and never checkpoints by itself."""
     db = sqlite3.connect(
         path.absolute().as_uri() + "?mode=rw",
         uri=True,
-        timeout=BUSY_SECONDS,
+        timeout=busy_seconds,
         isolation_level=None,
         check_same_thread=False,
     )

@@ -234,10 +234,7 @@ def test_looking_at_a_journal_leaves_the_locks_of_its_users_alone(path: Path, jo
     assert "database is locked" in thief.stderr
 
 
-def test_a_shell_that_holds_the_file_is_named(
-    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage, "BUSY_SECONDS", 0.0)
+def test_a_shell_that_holds_the_file_is_named(path: Path, journal: Journal) -> None:
     appender_of(journal)._db.execute("PRAGMA busy_timeout = 0")
     with closing(sqlite3.connect(path, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
