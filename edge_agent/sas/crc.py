@@ -17,8 +17,7 @@ _TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 def crc16(data: bytes, seed: int = 0) -> int:
     """CRC-16/KERMIT of `data`; `seed` is the initial value, as a ROM signature (long poll 21) asks for."""
-    plain_seed = _TURNED[seed & 0xFF] << 8 | _TURNED[seed >> 8]
-    plain = crc_hqx(data.translate(_TURNED), plain_seed)
+    plain = crc_hqx(data.translate(_TURNED), _turned_word(seed) if seed else 0)
     return _TURNED[plain & 0xFF] << 8 | _TURNED[plain >> 8]
 
 
@@ -30,3 +29,7 @@ def append_crc(frame: bytes) -> bytes:
 def crc_is_good(frame: bytes | bytearray) -> bool:
     """Whether the last two bytes of `frame` are the CRC of the rest."""
     return len(frame) > CRC_BYTES and crc_hqx(frame.translate(_TURNED), 0) == 0
+
+
+def _turned_word(word: int) -> int:
+    return _TURNED[word & 0xFF] << 8 | _TURNED[word >> 8]

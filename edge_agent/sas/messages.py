@@ -166,8 +166,7 @@ def encode_reply(reply: Reply) -> bytes:
             return bytes((address,))
         case Nack(address):
             return bytes((GENERAL_POLL_BIT | address,))
-        case Busy(address):
-            return bytes((address, BUSY))
+    return bytes((reply.address, BUSY))
 
 
 def decode_reply(frame: bytes, poll: Poll) -> Reply:

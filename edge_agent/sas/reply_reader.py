@@ -116,13 +116,13 @@ class ReplyReader:
 
     def finish(self) -> list[Heard]:
         """The line has been silent: what is complete by that, and the rest as Garbage."""
-        if not self.pending:
-            return []
-        if alone := self._alone():
-            self._answered = True
-            self._forget()
-            return [alone]
-        return self._scan(final=True) + self._leftover()
+        heard = self._scan(final=True)
+        alone = self._alone()
+        if alone is None:
+            return heard + self._leftover()
+        self._answered = True
+        self._rubbish.clear()
+        return [*heard, alone]
 
     def _forget(self) -> None:
         self._characters.clear()
@@ -228,9 +228,9 @@ class ReplyReader:
 
     def _alone(self) -> Reply | None:
         """An answer without a CRC, which only silence on both sides tells from a piece of something else."""
-        if self._answered or (self._characters and self._characters[0] & WAKEUP):
+        if self._answered:
             return None
-        data = bytes(self._rubbish + self._low)
+        data = bytes(self._rubbish)
         if isinstance(self._poll, GeneralPoll):
             if data == bytes((self._address,)) and self._address not in EXCEPTIONS:
                 return None  # a chirp without its mark

@@ -13,6 +13,7 @@ from edge_agent.sas.crc import append_crc
 from edge_agent.sas.long_polls import LONG_POLLS, PollType
 from edge_agent.sas.messages import (
     DataReply,
+    EventReply,
     LongPollRequest,
     decode_poll,
     decode_reply,
@@ -135,7 +136,8 @@ POLLS: list[tuple[int, str, dict[str, Any], str, dict[str, Any]]] = [
     ),
     (
         0x6E, "0D 02 01 02 4F 53 01 00 00 00 01 AA 01 00",
-        {"action": 2, "addressing_mode": 1, "component": b"OS", "method": 1, "seed": b"\xaa", "offset": b"\x00"},
+        {"action": 2, "addressing_mode": 1, "component": b"OS", "method": 1, "seed": b"\xaa",
+         "offset": b"\x00"},
         "12 34 12 41 02 4F 53 00 01 00 00 00 01 00 00 00 02 EF BE",
         {"component_list_crc": 0x1234, "status": 0x41, "component_name": "OS", "component_size": b"",
          "available_methods": 1, "method": 1, "authentication": b"\xef\xbe"},
@@ -148,7 +150,8 @@ POLLS: list[tuple[int, str, dict[str, Any], str, dict[str, Any]]] = [
     (0x7E, "", READ, "07 04 20 26 23 59 58", {"date": "07042026", "time": "235958"}),
     (
         0xA0, "00 00", {"game": 0}, "00 00 D7 CD 05 01 00 00",
-        {"game": 0, "features1": 0xD7, "features2": 0xCD, "features3": 5, "features4": 1, "reserved": b"\0\0"},
+        {"game": 0, "features1": 0xD7, "features2": 0xCD, "features3": 5, "features4": 1,
+         "reserved": b"\0\0"},
     ),
     (
         0xAF, "04 00 00 0C 00", {"game": 0, "meter_codes": (0x0C,)}, "09 00 00 0C 00 04 00 00 01 03",
@@ -227,7 +230,6 @@ def test_a_broadcast_goes_to_address_0() -> None:
 def test_worked_traces(wire: str, poll: LongPollRequest, values: dict[str, int]) -> None:
     reply = decode_reply(bytes.fromhex(wire), poll)
 
-    assert not isinstance(reply, (int, str))
+    assert isinstance(reply, (DataReply, EventReply))
     assert encode_reply(reply) == bytes.fromhex(wire)
-    found = getattr(reply, "values", {})
-    assert {name: found[name] for name in values} == values
+    assert {name: reply.values[name] for name in values} == values

@@ -36,7 +36,11 @@ from edge_agent.sas.poll_lengths import HOST_POLL_LENGTHS, host_poll_length
 from edge_agent.sas.sources import SOURCES
 
 SPEAKABLE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-ROWS = [*EXCEPTIONS.values(), *METERS.values(), *LONG_POLLS.values()]
+ROWS: list[ExceptionCode | MeterCode | LongPoll] = [
+    *EXCEPTIONS.values(),
+    *METERS.values(),
+    *LONG_POLLS.values(),
+]
 
 # What the agent must be able to say and hear.
 IN_SCOPE = [
@@ -46,10 +50,11 @@ IN_SCOPE = [
 
 # Totals of whole answers, CRC included, as they are known independently of the rows.
 ANSWER_LENGTHS = {
-    0x0F: 28, 0x10: 8, 0x11: 8, 0x12: 8, 0x13: 8, 0x14: 8, 0x15: 8, 0x16: 8, 0x17: 8, 0x18: 8, 0x19: 24, 0x1A: 8,
-    0x1B: 24, 0x1C: 36, 0x1D: 20, 0x1E: 28, 0x1F: 24, 0x20: 8, 0x27: 8, 0x2A: 8, 0x2B: 8, 0x2C: 8, 0x2D: 10,
-    0x31: 8, 0x3D: 13, 0x46: 8, 0x48: 10, 0x51: 6, 0x52: 22, 0x53: 26, 0x55: 6, 0x7E: 11, 0x83: 10, 0x84: 11,
-    0x85: 11, 0x8E: 10, 0x8F: 13, 0x90: 14, 0x94: 5, 0x99: 22, 0x9A: 18, 0xA0: 12, 0xA4: 8, 0xB1: 5, 0xB3: 5,
+    0x0F: 28, 0x10: 8, 0x11: 8, 0x12: 8, 0x13: 8, 0x14: 8, 0x15: 8, 0x16: 8, 0x17: 8, 0x18: 8, 0x19: 24,
+    0x1A: 8, 0x1B: 24, 0x1C: 36, 0x1D: 20, 0x1E: 28, 0x1F: 24, 0x20: 8, 0x27: 8, 0x2A: 8, 0x2B: 8, 0x2C: 8,
+    0x2D: 10, 0x31: 8, 0x3D: 13, 0x46: 8, 0x48: 10, 0x51: 6, 0x52: 22, 0x53: 26, 0x55: 6, 0x7E: 11,
+    0x83: 10, 0x84: 11, 0x85: 11, 0x8E: 10, 0x8F: 13, 0x90: 14, 0x94: 5, 0x99: 22, 0x9A: 18, 0xA0: 12,
+    0xA4: 8, 0xB1: 5, 0xB3: 5,
 }  # fmt: skip
 
 EVENT_LENGTHS = {0x4F: 11, 0x7C: 15, 0x7E: 13, 0x7F: 9, 0x88: 7, 0x8A: 9, 0x8B: 6, 0x8C: 7}
@@ -247,8 +252,8 @@ def test_features_are_named() -> None:
 
     assert names == (
         "jackpot_multiplier", "aft_bonus_awards", "legacy_bonus_awards", "validation_extensions",
-        "ticket_redemption", "tickets_to_drop", "extended_meters", "aft", "multi_denomination", "fast_polling",
-        "meter_change_notification",
+        "ticket_redemption", "tickets_to_drop", "extended_meters", "aft", "multi_denomination",
+        "fast_polling", "meter_change_notification",
     )  # fmt: skip
     assert feature_names((0, 0, 0, 0)) == ()
 

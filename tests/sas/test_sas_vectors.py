@@ -48,7 +48,16 @@ SYNONYMS = {
 }
 # What the rows say about the frame or in words, rather than by a value of it.
 ABOUT = {"type", "address", "command", "name", "note", "length", "amount_unit", "enabled"}
-HEXADECIMAL = {"action_flag", "reset_code", "denomination", "token_denomination", "tax_status", "level", "denominations", "progressive_levels"}
+HEXADECIMAL = {
+    "action_flag",
+    "reset_code",
+    "denomination",
+    "token_denomination",
+    "tax_status",
+    "level",
+    "denominations",
+    "progressive_levels",
+}
 
 
 def selected(direction: str, *, good: bool = True) -> list[Any]:
@@ -134,9 +143,7 @@ def test_events_say_what_happened(frame: bytes, row: dict[str, Any]) -> None:
     assert encode_reply(reply) == frame
 
 
-ANSWERS = [
-    case for case in selected("egm") if in_table(case.values[0]) and case.values[0][1] != 0xFF
-]
+ANSWERS = [case for case in selected("egm") if in_table(case.values[0]) and case.values[0][1] != 0xFF]
 
 
 @pytest.mark.parametrize(("frame", "row"), ANSWERS)

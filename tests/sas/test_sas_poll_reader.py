@@ -1,0 +1,163 @@
+"""The machine's reader and the restorer of the ninth bit."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.sas.framing import BadPoll, PollReader, WakeupRestorer
+from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, UnknownPoll, encode_poll
+from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_host_message
+
+CREDITS = LongPollRequest(1, 0x1A)
+EVENTS_ON = LongPollRequest(1, 0x0E, {"enable": 1})
+METERS = LongPollRequest(1, 0x6F, {"game": 0, "meter_codes": (9, 0x7F)})
+POLLS: list[Poll] = [GeneralPoll(0), GeneralPoll(1), GeneralPoll(0x7F), CREDITS, EVENTS_ON, METERS]
+
+
+def characters(poll: Poll) -> list[int]:
+    return WakeupDecoder().feed(encode_host_message(encode_poll(poll)))
+
+
+@pytest.mark.parametrize("poll", POLLS)
+def test_whole(poll: Poll) -> None:
+    assert PollReader().feed(characters(poll), 0.0) == [poll]
+
+
+@pytest.mark.parametrize("poll", POLLS)
+def test_byte_by_byte_nothing_comes_early(poll: Poll) -> None:
+    reader = PollReader()
+    *early, last = characters(poll)
+
+    for character in early:
+        assert reader.feed([character], 0.0) == []
+    assert reader.feed([last], 0.0) == [poll]
+
+
+@pytest.mark.parametrize("poll", POLLS)
+def test_with_the_next_poll_behind_it(poll: Poll) -> None:
+    assert PollReader().feed(characters(poll) + characters(CREDITS), 0.0) == [poll, CREDITS]
+
+
+@pytest.mark.parametrize("poll", POLLS)
+def test_with_rubbish_in_front(poll: Poll) -> None:
+    reader = PollReader()
+
+    assert reader.feed([0x55, 0x00, *characters(poll)], 0.0) == [poll]
+    assert reader.strays == 2
+
+
+@pytest.mark.parametrize("poll", POLLS)
+def test_a_wakeup_starts_a_message_always(poll: Poll) -> None:
+    reader = PollReader()
+
+    assert reader.feed([*characters(METERS)[:-3], *characters(poll)], 0.0) == [poll]
+    assert reader.dropped == 1
+
+
+def test_silence_drops_what_has_begun() -> None:
+    reader = PollReader(gap_seconds=0.005)
+    reader.feed([WAKEUP | 1], 10.0)
+
+    assert reader.deadline == pytest.approx(10.005)
+    reader.handle_gap()
+
+    assert reader.deadline is None
+    assert reader.feed([0x1A], 10.001) == []
+    assert (reader.dropped, reader.strays) == (1, 1)
+
+
+@pytest.mark.parametrize(("late", "polls"), [(0.0049, [CREDITS]), (0.0051, [])])
+def test_the_gap_is_measured_between_characters(late: float, polls: list[Poll]) -> None:
+    reader = PollReader(gap_seconds=0.005)
+    reader.feed([WAKEUP | 1], 0.0)
+
+    assert reader.feed([0x1A], late) == polls
+
+
+def test_the_crc_some_hosts_put_behind_a_read_is_ignored() -> None:
+    reader = PollReader()
+
+    assert reader.feed([WAKEUP | 1, 0x1A, 0x03, 0xA6], 0.0) == [CREDITS]
+    assert reader.strays == 2
+
+
+def test_a_wrong_crc_is_told_with_its_poll() -> None:
+    (bad,) = PollReader().feed([WAKEUP | 1, 0x0E, 0x01, 0x45, 0xD0], 0.0)
+
+    assert isinstance(bad, BadPoll)
+    assert (bad.address, bad.command, bad.data) == (1, 0x0E, b"\x01\x45\xd0")
+    assert "CRC" in bad.reason
+
+
+def test_good_crc_over_bad_contents_is_a_bad_poll() -> None:
+    wire = encode_host_message(bytes.fromhex("01 52 00 0A 20 97"))
+
+    (bad,) = PollReader().feed(WakeupDecoder().feed(wire), 0.0)
+
+    assert isinstance(bad, BadPoll)
+
+
+def test_polls_nobody_laid_out_are_framed_and_checked() -> None:
+    wire = encode_host_message(bytes.fromhex("01 72 02 FF 00 0F 22"))
+    unlisted = encode_host_message(bytes.fromhex("01 EB"))
+
+    assert PollReader().feed(WakeupDecoder().feed(wire + unlisted), 0.0) == [
+        UnknownPoll(1, 0x72, b"\x02\xff\x00"),
+        UnknownPoll(1, 0xEB, b""),
+    ]
+
+
+@pytest.mark.parametrize("poll", POLLS)
+@pytest.mark.parametrize("prefix", [b"", b"\x82"], ids=["plain", "saspy"])
+def test_marks_come_back_by_the_lengths(poll: Poll, prefix: bytes) -> None:
+    restorer = WakeupRestorer()
+    message = encode_poll(poll)
+    expected = (b"\xff\x00\x82" if prefix else b"") + encode_host_message(message)
+
+    assert restorer.feed(prefix + message) + restorer.gap() == expected
+
+
+@pytest.mark.parametrize("follower", POLLS)
+@pytest.mark.parametrize(
+    "wire",
+    ["01 54 00", "01 54 79 0D", "01 1A 03 A6"],
+    ids=["saspy pads 54 with a zero", "a CRC behind 54", "a CRC behind a read"],
+)
+def test_what_field_hosts_send_besides_belongs_to_no_poll(wire: str, follower: Poll) -> None:
+    data = bytes.fromhex(wire)
+    restorer = WakeupRestorer()
+
+    stream = restorer.feed(data + encode_poll(follower)) + restorer.gap()
+
+    tail = encode_host_message(encode_poll(follower))
+    assert stream == encode_host_message(data) + tail
+
+
+def test_a_byte_that_could_be_such_a_tail_is_held_until_it_is_told() -> None:
+    """03 is the first byte of the CRC of `01 1A`, and an address."""
+    restorer = WakeupRestorer()
+
+    assert restorer.feed(bytes.fromhex("01 1A 03")) == bytes.fromhex("FF 00 01 1A")
+    assert restorer.feed(bytes.fromhex("1A")) == bytes.fromhex("FF 00 03 1A")
+
+
+def test_silence_gives_back_what_was_held() -> None:
+    restorer = WakeupRestorer()
+    restorer.feed(bytes.fromhex("01 1A 03"))
+
+    assert restorer.gap() == bytes.fromhex("FF 00 03")
+    assert restorer.feed(b"\x81") == bytes.fromhex("FF 00 81")
+
+
+def test_after_silence_a_message_begins() -> None:
+    restorer = WakeupRestorer()
+    restorer.feed(bytes.fromhex("01 6F 0C 00"))
+
+    assert restorer.gap() == b""
+    assert restorer.feed(b"\x81") == bytes.fromhex("FF 00 81")
+
+
+def test_an_ff_inside_a_message_is_stuffed() -> None:
+    message = bytes.fromhex("01 72 02 FF 00 0F 22")
+
+    assert WakeupRestorer().feed(message) == bytes.fromhex("FF 00 01 72 02 FF FF 00 0F 22")
