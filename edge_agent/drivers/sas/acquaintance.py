@@ -29,6 +29,9 @@ MODE_CHECK_SECONDS = 5.0
 # Changes of options come several in a row, one exception each.
 PATIENCE_SECONDS = 2.0
 
+# A poll that met a broken line is asked again; one that meets it so often is what breaks it.
+DOUBTS_ALLOWED = 3
+
 # The queue is emptied before the mode changes, but a machine that never stops talking is not waited for.
 LONGEST_LISTENING_SECONDS = 10.0
 
@@ -58,6 +61,7 @@ class Acquaintance:
         self._mode_known_at = float("-inf")
         self._listen_until = float("-inf")
         self._again_at: float | None = None
+        self._doubts: dict[int, int] = {}
 
     @property
     def interrogating(self) -> bool:
@@ -83,6 +87,7 @@ class Acquaintance:
         """A question was answered; whether this is another machine, or its meters count in another unit."""
         before, self.profile = self.profile, self.profile.learn(command, values)
         self._questions.close(command)
+        self._doubts.pop(command, None)
         if command == VERSION_AND_SERIAL:
             return self._is_another(values)
         was, now_is = before.denomination, self.profile.denomination
@@ -110,6 +115,14 @@ class Acquaintance:
     def busy(self, command: int) -> None:
         """A question has to wait."""
         self._questions.postpone(command)
+
+    def doubt(self, command: int) -> bool:
+        """A question stayed unanswered, and the line may be to blame; whether it is given up."""
+        self._doubts[command] = self._doubts.get(command, 0) + 1
+        if self._doubts[command] < DOUBTS_ALLOWED:
+            self._questions.postpone(command)
+            return False
+        return True
 
     def ask_again_soon(self, now: float) -> None:
         """The machine may have changed; and may go on changing for a moment."""

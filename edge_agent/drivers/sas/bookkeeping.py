@@ -13,7 +13,7 @@ from edge_agent.drivers.sas.meters import credits_worth
 from edge_agent.drivers.sas.normalise import wager_denomination
 from edge_agent.drivers.sas.reconcile import Accounts
 from edge_agent.sas.code_tables import BILL_DENOMINATIONS, BILL_EXCEPTIONS
-from edge_agent.sas.host import ExceptionReported
+from edge_agent.sas.host_events import ExceptionReported
 from edge_agent.station import DeviceIdentity
 
 

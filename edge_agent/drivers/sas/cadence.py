@@ -23,6 +23,7 @@ class Cadence:
         self._free_at: float | None = None
         self._interval = 0.0
         self._sends = 0  # of the poll that is not answered yet
+        self.garbled = False  # something unreadable was heard since it left
 
     @property
     def due(self) -> float | None:
@@ -50,6 +51,7 @@ class Cadence:
             self._counters.polls_late += 1
         self._due, self._interval, self._free_at = now + interval, interval, None
         self._sends = 0
+        self.garbled = False
 
     def sent(self, *, outstanding: bool) -> None:
         """Something was sent; a poll, or a repeat of it, if an answer is outstanding."""

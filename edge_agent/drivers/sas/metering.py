@@ -20,7 +20,7 @@ from edge_agent.drivers.sas.reconcile import Accounts, Variance
 from edge_agent.drivers.sas.snapshot import MeterReader, Reading
 from edge_agent.events import EventBody
 from edge_agent.events.slot import MetersRead, MeterVariance, VarianceCause
-from edge_agent.sas.host import ExceptionReported
+from edge_agent.sas.host_events import ExceptionReported
 from edge_agent.station import DeviceIdentity
 
 BILL_ACCEPTED, TICKET_PRINTED = 0x4F, 0x3D

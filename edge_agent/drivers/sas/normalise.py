@@ -28,7 +28,7 @@ from edge_agent.events.slot import (
 )
 from edge_agent.sas.code_tables import BILL_DENOMINATIONS, COUNTRIES, DENOMINATIONS
 from edge_agent.sas.exception_codes import EXCEPTIONS, exception_name
-from edge_agent.sas.host import ExceptionReported
+from edge_agent.sas.host_events import ExceptionReported
 from edge_agent.station import DeviceIdentity
 
 UNKNOWN_CATEGORY = "unknown"
@@ -78,7 +78,7 @@ Maker = Callable[[Head, Values, MoneyRules], SlotException]
 def normalise(event: ExceptionReported, rules: MoneyRules) -> SlotException:
     """The event that tells of an exception."""
     row = EXCEPTIONS.get(event.code)
-    head = {
+    head: dict[str, Any] = {
         "code": f"0x{event.code:02x}",
         "name": exception_name(event.code),
         "category": row.category if row else UNKNOWN_CATEGORY,

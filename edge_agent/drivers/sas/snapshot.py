@@ -133,7 +133,7 @@ class MeterReader:
 
     def begin(self, requests: Sequence[LongPollRequest], now: float) -> None:
         """Begin a reading that asks `requests`."""
-        self._reading, self._reason = self._reason, None
+        self._reading, self._reason = self.next_reason, None
         self._open = deque(requests)
         self._answers = []
         self._disturbed = self._playing(now)

@@ -30,12 +30,12 @@ from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.sas.exception_codes import NO_ACTIVITY, WAITING_FOR_PLAYER
-from edge_agent.sas.host import (
+from edge_agent.sas.host import HostConnection
+from edge_agent.sas.host_events import (
     Acknowledged,
     Answered,
     ExceptionReported,
     GarbageHeard,
-    HostConnection,
     HostEvent,
     MachineBusy,
     MachineFound,
@@ -44,7 +44,7 @@ from edge_agent.sas.host import (
     RepeatRecognised,
     Unanswered,
 )
-from edge_agent.sas.messages import LongPollRequest, Poll
+from edge_agent.sas.messages import LongPollRequest
 from edge_agent.station import DeviceIdentity, LineCounters
 
 IDLE = frozenset({NO_ACTIVITY, WAITING_FOR_PLAYER})
@@ -82,6 +82,7 @@ class SasStation:
         self._note_body: bytes | None = None
         self._up: bool | None = None  # None: nothing heard or missed yet
         self._silent_since = 0.0
+        self._found_at: float | None = None
         self._introduced = False
         self._chores_due = float("-inf")
         for command in kept.unread:
@@ -171,9 +172,12 @@ class SasStation:
             case Acknowledged(poll=LongPollRequest(values=values)):
                 self._cadence.answered()
                 self._machine.mode_confirmed(values["enable"], now)
-            case Refused(poll=poll) | Unanswered(poll=poll):
+            case Unanswered(poll=poll) if not self._cadence.garbled and now != self._found_at:
                 self._cadence.gave_up()
-                self._on_refusal(poll)
+                self._on_unsupported(poll)
+            case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
+                self._cadence.gave_up()
+                self._on_doubt(poll, now)
             case MachineBusy(poll=LongPollRequest(command=command)):
                 self._cadence.answered()
                 self._machine.busy(command)
@@ -184,6 +188,7 @@ class SasStation:
     def _on_line(self, event: HostEvent, now: float) -> None:
         match event:
             case GarbageHeard(reason=reason):
+                self._cadence.garbled = True
                 self._mishaps.count(reason)
             case MachineFound():
                 self._on_found(now)
@@ -241,10 +246,15 @@ class SasStation:
         else:
             self._metering.amount_unknown(command)
 
-    def _on_refusal(self, poll: Poll) -> None:
-        """A long poll was refused, or is not answered by this machine."""
-        if not isinstance(poll, LongPollRequest):
-            return
+    def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
+        """A long poll was refused, garbled or met a silent line: it is asked again, within reason."""
+        if self._machine.doubt(poll.command):
+            self._on_unsupported(poll)
+        else:
+            self._metering.reader.interrupted(now)
+
+    def _on_unsupported(self, poll: LongPollRequest) -> None:
+        """A long poll is not answered by this machine."""
         self._note_body = None
         if "enable" in poll.values:
             self._machine.mode_refused(poll.values["enable"])
@@ -255,6 +265,7 @@ class SasStation:
             self._metering.amount_unknown(poll.command)
 
     def _on_found(self, now: float) -> None:
+        self._found_at = now
         silent = max(0.0, now - self._silent_since)
         if self._up is False:
             self._machine.came_back()

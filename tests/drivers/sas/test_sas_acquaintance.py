@@ -1,0 +1,276 @@
+"""Getting to know a machine, and keeping the knowledge true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from edge_agent.drivers.sas.acquaintance import (
+    LONGEST_LISTENING_SECONDS,
+    MODE_CHECK_SECONDS,
+    PATIENCE_SECONDS,
+    REAL_TIME_EVENTS,
+    Acquaintance,
+)
+from edge_agent.drivers.sas.interrogation import MOST_BUSY_ANSWERS, QUESTIONS, Interrogation
+from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING, MachineProfile, decimal_of
+
+VERSION = {"version": "602", "serial": "SN1"}
+GAME = {
+    "game_id": "AC",
+    "additional_id": "\x00\x00\x00",
+    "denomination": 0x01,
+    "max_bet": 5,
+    "progressive_group": 0,
+    "paytable_id": "PT0001",
+    "base_percent": "9450",
+}
+FAST = {"features1": 0, "features2": 0x08, "features3": 0x01, "features4": 0}
+ANSWERS: Mapping[int, Mapping[str, Any]] = {
+    0x54: VERSION,
+    0x1F: GAME,
+    0xA0: FAST,
+    0x51: {"games_implemented": 1},
+}
+
+
+def stranger() -> Acquaintance:
+    return Acquaintance(1, MachineProfile(), serial_check=0, may_real_time=True)
+
+
+def introduce(machine: Acquaintance, now: float = 0.0) -> list[int]:
+    """Answer everything; the commands asked."""
+    asked = []
+    while (request := machine.next_request(now, real_time=False, quiet=False)) is not None:
+        asked.append(request.command)
+        if request.command == REAL_TIME_EVENTS:
+            machine.mode_confirmed(request.values["enable"], now)
+        else:
+            machine.answered(request.command, ANSWERS.get(request.command, {}))
+    machine.look_after(now)
+    return asked
+
+
+def test_a_stranger_is_asked_with_real_time_events_off() -> None:
+    request = stranger().next_request(0, real_time=False, quiet=False)
+
+    assert request is not None
+    assert (request.command, request.values) == (REAL_TIME_EVENTS, {"enable": 0})
+
+
+def test_an_interrogation_asks_every_question_that_makes_sense_in_order() -> None:
+    asked = introduce(stranger())
+
+    assert asked == [REAL_TIME_EVENTS, *(question.command for question in QUESTIONS)]
+
+
+def test_what_needs_a_feature_is_not_asked_of_a_machine_without_it() -> None:
+    questions = Interrogation()
+    asked = []
+    while (request := questions.next_request(1, MachineProfile())) is not None:
+        asked.append(request.command)
+        questions.close(request.command)
+
+    assert not {0x53, 0x6F, 0xAF, 0x3D} & set(asked)
+
+
+def test_a_machine_says_what_it_is() -> None:
+    machine = stranger()
+
+    introduce(machine)
+
+    identity = machine.profile.identified()
+    assert identity.sas_version == "602"
+    assert identity.serial_number == "SN1"
+    assert identity.denomination == "0.01"
+    assert identity.additional_id is None
+    assert identity.base_percent_hundredths == 9450
+    assert FAST_POLLING in identity.features
+    assert EXTENDED_METERS in identity.features
+
+
+def test_what_a_machine_does_not_say_stays_unknown() -> None:
+    identity = MachineProfile().without(0xB5).identified()
+
+    assert identity.serial_number is None
+    assert identity.denomination is None
+    assert identity.features == ()
+    assert identity.unsupported_polls == ("0xb5",)
+
+
+def test_a_base_percentage_that_is_no_number_stays_unknown() -> None:
+    profile = MachineProfile().learn(0x1F, GAME | {"base_percent": "    ", "denomination": 0})
+
+    assert profile.base_percent_hundredths is None
+    assert profile.denomination is None
+
+
+@pytest.mark.parametrize(("code", "published"), [(5, "0.0005"), (100, "0.01"), (10_000_000, "1000")])
+def test_a_denomination_is_published_as_an_exact_decimal(code: int, published: str) -> None:
+    assert decimal_of(code) == published
+
+
+def test_real_time_events_go_on_when_the_machine_has_nothing_more_to_say() -> None:
+    machine = stranger()
+    introduce(machine, now=10)
+
+    assert machine.next_request(10, real_time=False, quiet=False) is None
+    request = machine.next_request(10, real_time=False, quiet=True)
+    assert request is not None
+    assert request.values == {"enable": 1}
+
+
+def test_a_machine_that_never_stops_talking_is_not_waited_for() -> None:
+    machine = stranger()
+    introduce(machine, now=10)
+
+    request = machine.next_request(10 + LONGEST_LISTENING_SECONDS, real_time=False, quiet=False)
+
+    assert request is not None
+    assert request.values == {"enable": 1}
+
+
+def test_real_time_events_are_made_sure_of_every_few_seconds() -> None:
+    machine = stranger()
+    introduce(machine, now=10)
+    machine.mode_confirmed(1, 10)
+
+    assert machine.next_request(10 + MODE_CHECK_SECONDS - 0.1, real_time=True, quiet=True) is None
+    assert machine.next_request(10 + MODE_CHECK_SECONDS, real_time=True, quiet=True) is not None
+
+
+def test_real_time_events_are_made_sure_of_after_a_silence() -> None:
+    machine = stranger()
+    introduce(machine, now=10)
+    machine.mode_confirmed(1, 10)
+
+    machine.came_back()
+
+    assert machine.next_request(10.1, real_time=True, quiet=True) is not None
+
+
+@pytest.mark.parametrize("may_real_time", [True, False])
+def test_a_machine_that_refuses_real_time_events_is_not_asked_on(may_real_time: bool) -> None:  # noqa: FBT001  both
+    machine = Acquaintance(1, MachineProfile(), serial_check=0, may_real_time=may_real_time)
+    introduce(machine)
+
+    machine.mode_refused(1)
+
+    assert machine.next_request(1, real_time=False, quiet=True) is None
+
+
+def test_a_machine_that_does_not_know_the_mode_is_asked_all_the_same() -> None:
+    machine = stranger()
+
+    machine.mode_refused(0)
+
+    request = machine.next_request(0, real_time=False, quiet=False)
+    assert request is not None
+    assert request.command == 0x54
+
+
+def test_an_old_acquaintance_is_not_asked_what_it_does_not_answer() -> None:
+    machine = Acquaintance(
+        1,
+        MachineProfile(features=(FAST_POLLING,), unsupported=frozenset({0x54})),
+        serial_check=9,
+        may_real_time=True,
+    )
+
+    first = machine.next_request(0, real_time=False, quiet=False)
+    machine.mode_confirmed(1, 0)
+    second = machine.next_request(0, real_time=True, quiet=False)
+
+    assert first is not None
+    assert first.values == {"enable": 1}
+    assert second is not None
+    assert second.command == 0x1F
+
+
+def test_another_machine_in_the_same_place_is_met_afresh() -> None:
+    machine = stranger()
+    introduce(machine)
+    machine.unsupported(0xB5)
+    machine.ask_again_soon(0)
+    machine.look_after(PATIENCE_SECONDS)
+
+    is_another = machine.answered(0x54, VERSION | {"serial": "SN2"})
+
+    assert is_another
+    assert not machine.known
+    assert machine.profile == MachineProfile(sas_version="602", serial_number="SN2")
+    request = machine.next_request(3, real_time=True, quiet=True)
+    assert request is not None
+    assert request.values == {"enable": 0}
+
+
+def test_the_same_machine_asked_again_is_the_same_machine() -> None:
+    machine = stranger()
+    introduce(machine)
+
+    assert not machine.answered(0x54, VERSION)
+    assert machine.known
+
+
+def test_another_denomination_is_noticed() -> None:
+    machine = stranger()
+    introduce(machine)
+
+    assert machine.answered(0x1F, GAME | {"denomination": 0x02})
+    assert not machine.answered(0x1F, GAME | {"denomination": 0x02})
+
+
+def test_changes_that_come_several_in_a_row_are_asked_about_once() -> None:
+    machine = stranger()
+    introduce(machine)
+    machine.mode_confirmed(1, 10)
+
+    machine.ask_again_soon(10)
+    machine.still_changing(11)
+    early = machine.look_after(10 + PATIENCE_SECONDS), machine.interrogating
+    machine.look_after(11 + PATIENCE_SECONDS)
+
+    assert early == (False, False)
+    assert machine.interrogating
+
+
+def test_nothing_is_postponed_where_nothing_was_to_change() -> None:
+    machine = stranger()
+    introduce(machine)
+
+    machine.still_changing(10)
+    machine.look_after(100)
+
+    assert not machine.interrogating
+
+
+def test_an_interrogation_ends_once() -> None:
+    machine = stranger()
+    machine.mode_confirmed(0, 0)
+    for question in QUESTIONS:
+        machine.unsupported(question.command)
+
+    assert machine.look_after(1)
+    assert not machine.look_after(2)
+
+
+def test_a_busy_machine_is_asked_the_others_first() -> None:
+    questions = Interrogation()
+
+    questions.postpone(0x54)
+    questions.postpone(0x99)
+    questions.close(0x99)
+
+    request = questions.next_request(1, MachineProfile())
+    assert request is not None
+    assert request.command == 0x1F
+
+
+def test_a_machine_that_is_always_busy_is_left_alone_for_now() -> None:
+    questions = Interrogation(skip=frozenset(question.command for question in QUESTIONS[1:]))
+    for _ in range(MOST_BUSY_ANSWERS):
+        questions.postpone(0x54)
+
+    assert questions.over

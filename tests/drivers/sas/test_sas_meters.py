@@ -1,0 +1,166 @@
+"""Which polls carry the meters, and what each is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from edge_agent.drivers.sas.meters import (
+    EXTENDED,
+    EXTENDED_TOO,
+    FURTHER_CODES,
+    SELECTED,
+    SETTLING_CODES,
+    credits_worth,
+    meters_of,
+    readings_for_accounts,
+    requests_for,
+)
+from edge_agent.drivers.sas.profile import EXTENDED_METERS, MachineProfile
+from edge_agent.events.slot import Meter, SnapshotReason
+from edge_agent.sas.meter_codes import METERS
+from edge_agent.sas.meter_fields import METERS_A_POLL, MeterValue
+from edge_agent.station import DeviceIdentity
+
+IDENTITY = DeviceIdentity("slot-1", "USD")
+PENNY = MachineProfile(denomination=100)
+MODERN = replace(PENNY, features=(EXTENDED_METERS,))
+
+
+def commands(reason: SnapshotReason, profile: MachineProfile) -> list[int]:
+    return [request.command for request in requests_for(reason, 1, profile)]
+
+
+def by_name(meters: tuple[Meter, ...]) -> dict[str, Meter]:
+    return {meter.name: meter for meter in meters}
+
+
+def test_a_short_reading_has_what_the_accounts_need() -> None:
+    assert commands("game_end", MODERN) == [0x0F, 0x1A, 0x46, EXTENDED, 0x11]
+
+
+def test_a_long_reading_asks_extended_meters_under_two_commands() -> None:
+    assert commands("door", MODERN) == [0x0F, 0x1A, 0x46, EXTENDED, 0x1E, EXTENDED_TOO, 0x11]
+
+
+def test_a_machine_without_extended_meters_is_asked_twice_for_selected_ones() -> None:
+    requests = requests_for("start", 1, PENNY)
+
+    selected = [request.values["meter_codes"] for request in requests if request.command == SELECTED]
+    assert selected == [SETTLING_CODES, FURTHER_CODES]
+
+
+def test_what_a_machine_does_not_answer_is_replaced_or_left_out() -> None:
+    old = replace(PENNY, unsupported=frozenset({0x0F, 0x46, SELECTED, 0x11}))
+
+    assert commands("money", old) == [0x19, 0x1A, 0x20, 0x19]
+
+
+@pytest.mark.parametrize("profile", [PENNY, MODERN])
+@pytest.mark.parametrize("reason", ["start", "game_end"])
+def test_no_two_polls_in_a_row_are_alike(profile: MachineProfile, reason: SnapshotReason) -> None:
+    asked = commands(reason, profile)
+
+    assert all(one != following for one, following in pairwise(asked))
+
+
+@pytest.mark.parametrize("codes", [SETTLING_CODES, FURTHER_CODES])
+def test_selected_meters_fit_one_poll_and_are_in_the_table(codes: tuple[int, ...]) -> None:
+    assert len(codes) <= METERS_A_POLL
+    assert set(codes) <= set(METERS)
+
+
+def test_credits_meters_are_published_with_what_they_are_worth() -> None:
+    meters = by_name(meters_of([(0x1A, {"current_credits": 1234})], PENNY, IDENTITY))
+
+    credits_now = meters["current_credits"]
+    assert (credits_now.code, credits_now.digits, credits_now.unit) == ("0x0c", 8, "credits")
+    assert credits_now.money is not None
+    assert credits_now.money.minor == 1234
+
+
+def test_meters_without_a_known_denomination_have_no_worth() -> None:
+    meters = by_name(meters_of([(0x1A, {"current_credits": 1234})], MachineProfile(), IDENTITY))
+
+    assert meters["current_credits"].money is None
+
+
+def test_a_count_is_no_money() -> None:
+    meters = by_name(meters_of([(0x15, {"games_played": 7})], PENNY, IDENTITY))
+
+    assert (meters["games_played"].unit, meters["games_played"].money) == ("count", None)
+
+
+def test_bills_in_currency_units_are_money() -> None:
+    meters = by_name(meters_of([(0x20, {"bills_value": 120})], PENNY, IDENTITY))
+
+    assert meters["bills_value"].unit == "currency_units"
+    assert meters["bills_value"].money is not None
+    assert meters["bills_value"].money.minor == 12_000
+
+
+def test_selected_meters_keep_their_size_and_skip_what_is_not_supported() -> None:
+    selected = (MeterValue(0x0E, 2_500, 5), MeterValue(0x12, 1, 4), MeterValue(0x03, 0, 0))
+
+    meters = by_name(meters_of([(EXTENDED, {"meters": selected})], PENNY, IDENTITY))
+
+    assert set(meters) == {"cashable_ticket_out", "cashable_ticket_out_count"}
+    assert meters["cashable_ticket_out"].digits == 10
+    assert meters["cashable_ticket_out"].money is not None
+
+
+def test_a_meter_no_table_lists_travels_as_itself() -> None:
+    meters = meters_of([(EXTENDED, {"meters": (MeterValue(0xE7, 9, 4),)})], PENNY, IDENTITY)
+
+    assert (meters[0].name, meters[0].unit) == ("unknown_0xe7", "count")
+
+
+def test_a_meter_read_twice_is_published_once() -> None:
+    answers = [(0x19, group(coin_in=5)), (0x11, {"coin_in": 5})]
+
+    names = [meter.name for meter in meters_of(answers, PENNY, IDENTITY)]
+
+    assert names.count("coin_in") == 1
+
+
+def group(**values: int) -> dict[str, int]:
+    return {"coin_in": 0, "coin_out": 0, "drop": 0, "jackpot": 0, "games_played": 0} | values
+
+
+def test_wins_are_what_the_machine_and_the_attendant_paid() -> None:
+    meters = meters_of([(0x19, group(coin_out=30, jackpot=12))], PENNY, IDENTITY)
+
+    assert readings_for_accounts(meters, PENNY, IDENTITY)["won"] == 42
+
+
+def test_bills_in_currency_units_are_settled_in_credits() -> None:
+    meters = meters_of([(0x20, {"bills_value": 3})], PENNY, IDENTITY)
+
+    assert readings_for_accounts(meters, PENNY, IDENTITY) == {"bills_credits": 300}
+
+
+def test_bills_are_not_settled_where_they_are_no_whole_credits() -> None:
+    odd = MachineProfile(denomination=25_000)
+    meters = meters_of([(0x20, {"bills_value": 3})], odd, IDENTITY)
+
+    assert readings_for_accounts(meters, odd, IDENTITY) == {}
+
+
+def test_tickets_are_settled_in_minor_units() -> None:
+    meters = meters_of([(SELECTED, {"meters": (MeterValue(0x0E, 2_500, 5),)})], PENNY, IDENTITY)
+
+    assert readings_for_accounts(meters, PENNY, IDENTITY) == {"cashable_ticket_out": 2_500}
+
+
+@pytest.mark.parametrize(
+    ("minor", "denomination", "worth"),
+    [(2_000, 100, 2_000), (2_000, 2_500, 80), (2_500, 10_000, 25), (150, 10_000, None), (1, None, None)],
+)
+def test_money_in_accounting_credits(minor: int, denomination: int | None, worth: int | None) -> None:
+    assert credits_worth(minor, denomination, IDENTITY) == worth
+
+
+def test_money_of_a_currency_without_minor_units() -> None:
+    assert credits_worth(1_000, 10_000, DeviceIdentity("slot-1", "JPY", minor_units=0)) == 1_000
