@@ -246,8 +246,8 @@ def make_lines(plan: Mapping[str, Any], run: Path) -> list[PtyLine]:
     lines = []
     for name, machine in machines:
         to_device, to_host = wires(name)
-        device = MachineOnLine(machine, seed + machine.number, rate=rate, to_machine=to_device, to_host=to_host)
-        lines.append(PtyLine(name, device, WakeupRestorer(), run / "ports" / name))
+        slot = MachineOnLine(machine, seed + machine.number, rate=rate, to_machine=to_device, to_host=to_host)
+        lines.append(PtyLine(name, slot, WakeupRestorer(), run / "ports" / name))
     for name, table in tables:
         to_device, to_host = wires(name)
         shuffler = TableOnLine(table, seed + table.number, rate=rate, to_device=to_device, to_host=to_host)

@@ -136,14 +136,15 @@ class Proof:
         return f"{self.repeats_on_the_wire} said twice by machines" if self.repeats_on_the_wire else ""
 
     def _figures(self) -> list[str]:
+        cpu, rss = self.cpu_percent, self.rss_mb
         p50, p99 = self.latency_ms["p50"], self.latency_ms["p99"]
         kills = ", ".join(f"{name} killed {times} times" for name, times in self.kills.items())
         return [
             f"  raised to PUBACK: p50 {p50} ms, p99 {p99} ms (time without a cloud included)",
             (
                 f"  {self.polls_per_second:.0f} polls/s, {self.missed_polls} missed; "
-                f"collector {self.cpu_percent['collector']:.0f} % of a core, {self.rss_mb['collector']:.0f} MB; "
-                f"forwarder {self.cpu_percent['forwarder']:.0f} %, {self.rss_mb['forwarder']:.0f} MB"
+                f"collector {cpu['collector']:.0f} % of a core, {rss['collector']:.0f} MB; "
+                f"forwarder {cpu['forwarder']:.0f} %, {rss['forwarder']:.0f} MB"
             ),
             *([f"  {kills}"] if kills else []),
         ]

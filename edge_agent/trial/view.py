@@ -78,11 +78,11 @@ class _Plain:
         if now < self._due:
             return
         self._due = now + PLAIN_SECONDS
-        forwarder, counters = progress.forwarder, _sum_of(progress.collector)
+        counters, cloud = _sum_of(progress.collector), progress.forwarder
+        records = progress.collector.get("journal", {}).get("head", 0)
         self.note(
-            f"{progress.phase}: {counters['polls']} polls, {counters['events']} events, "
-            f"journal {progress.collector.get('journal', {}).get('head', 0)} records, "
-            f"{forwarder.get('depth', 0)} waiting, {'connected' if forwarder.get('connected') else 'cloud away'}"
+            f"{progress.phase}: {counters['polls']} polls, {counters['events']} events, {records} journalled, "
+            f"{cloud.get('depth', 0)} waiting, {'connected' if cloud.get('connected') else 'cloud away'}"
         )
 
     def note(self, text: str) -> None:

@@ -190,9 +190,7 @@ class TestMeters:
     def test_an_event_that_was_repeated_for_certain_is_found(self) -> None:
         again = exception(5, 0x7F, win=money(10))
 
-        assert checks(snapshot(1, BEFORE), *STORY, again, snapshot(6, AFTER)) == [
-            "won: the meters rose by"
-        ]
+        assert checks(snapshot(1, BEFORE), *STORY, again, snapshot(6, AFTER)) == ["won: the meters rose by"]
 
     def test_a_doubtful_event_counts_only_if_the_meters_say_so(self) -> None:
         doubtful = exception(5, 0x7F, repeated=True, win=money(10))
@@ -207,9 +205,7 @@ class TestMeters:
     def test_a_last_snapshot_that_is_not_the_machines_own_truth_is_found(self) -> None:
         truth = {**TRUTH, "coin_in": 151}
 
-        assert checks(snapshot(1, AFTER), snapshot(5, AFTER), truth=truth) == [
-            "coin_in: the machine says"
-        ]
+        assert checks(snapshot(1, AFTER), snapshot(5, AFTER), truth=truth) == ["coin_in: the machine says"]
 
     def test_a_meter_that_was_never_published_is_found(self) -> None:
         partial = {name: value for name, value in AFTER.items() if name != "jackpot"}
@@ -224,9 +220,7 @@ class TestMeters:
     def test_one_byte_exceptions_leave_it_to_the_snapshots(self) -> None:
         one_byte = arrived(2, code="0x7e", real_time=False, possibly_repeated=False)
 
-        assert "coin_in: the meters rose by" not in checks(
-            snapshot(1, BEFORE), one_byte, snapshot(5, AFTER)
-        )
+        assert "coin_in: the meters rose by" not in checks(snapshot(1, BEFORE), one_byte, snapshot(5, AFTER))
 
     def test_the_last_snapshot_must_follow_the_last_money(self) -> None:
         assert last_snapshot_is_in([*STORY, snapshot(5, AFTER)])

@@ -1,0 +1,138 @@
+"""The trial floor, whole: an outage, every kill, every wire. Lost is 0 and the meters agree."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+PROMISED = {
+    "machines",
+    "seconds",
+    "raised",
+    "journalled",
+    "acknowledged",
+    "received",
+    "repeats",
+    "lost",
+    "meters_agree",
+    "latency_ms",
+    "polls_per_second",
+    "missed_polls",
+    "collector_cpu_percent",
+    "forwarder_cpu_percent",
+    "rss_mb",
+}
+
+
+def command(state: Path, *arguments: str) -> list[str]:
+    small = (
+        "--machines",
+        "4",
+        "--tables",
+        "1",
+        "--for",
+        "12",
+        "--rate",
+        "4",
+        "--seed",
+        "20",
+        "--outage",
+        "0",
+    )
+    return [sys.executable, "-m", "edge_agent", "simulate", "--state", str(state), *small, *arguments]
+
+
+def simulate(state: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    run = subprocess.run(command(state, "--json", *arguments), capture_output=True, text=True, check=False)
+    assert run.stderr == ""
+    return run.returncode, json.loads(run.stdout)
+
+
+def said(proof: dict[str, Any]) -> str:
+    return json.dumps(
+        {name: proof[name] for name in ("lost_events", "meter_checks_failed", "gaps", "folder")}, indent=1
+    )
+
+
+def test_nothing_is_lost_in_an_outage(tmp_path: Path) -> None:
+    status, proof = simulate(tmp_path, "--outage", "4")
+
+    assert proof["lost"] == 0, said(proof)
+    assert proof["meters_agree"], said(proof)
+    assert status == 0
+    assert proof.keys() >= PROMISED
+    assert proof["raised"] > 20
+    assert proof["acknowledged"] == proof["journalled"] == proof["received"]
+
+
+@pytest.mark.parametrize("process", ["collector", "forwarder", "broker", "all"])
+def test_nothing_is_lost_when_a_process_is_killed(tmp_path: Path, process: str) -> None:
+    status, proof = simulate(tmp_path, "--kill", process)
+
+    assert proof["lost"] == 0, said(proof)
+    assert proof["meters_agree"], said(proof)
+    assert status == 0
+    assert set(proof["kills"]) == ({process} if process != "all" else {"collector", "forwarder", "broker"})
+
+
+@pytest.mark.parametrize("wire", ["lossy", "slow", "cut"])
+def test_nothing_is_lost_on_a_bad_wire(tmp_path: Path, wire: str) -> None:
+    status, proof = simulate(tmp_path, "--wire", wire, "--rate", "1", "--for", "20")
+
+    assert proof["lost"] == 0, said(proof)
+    assert proof["meters_agree"], said(proof)
+    assert status == 0
+
+
+def test_noise_is_never_silent(tmp_path: Path) -> None:
+    """A flipped bit can acknowledge what was not heard; then the meters say that something is missing."""
+    _, proof = simulate(tmp_path, "--wire", "noisy", "--rate", "1", "--for", "20")
+
+    if proof["lost"]:
+        assert proof["meter_variances_reported"] or proof["meter_checks_failed"], said(proof)
+    assert proof["gaps"] == 0, said(proof)
+
+
+def test_a_run_keeps_its_keys_to_itself(tmp_path: Path) -> None:
+    simulate(tmp_path, "--machines", "1", "--for", "2")
+
+    keys = [*tmp_path.rglob("*.key")]
+    assert keys
+    assert all(stat.S_IMODE(key.stat().st_mode) == 0o600 for key in keys)
+    logs = "".join(log.read_text() for log in tmp_path.rglob("*.log"))
+    assert "PRIVATE" not in logs
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    first = subprocess.Popen(command(tmp_path, "--for", "60"), stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    first.stdout.readline()
+
+    second = subprocess.run(command(tmp_path), capture_output=True, text=True, check=False)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+
+    assert second.returncode == 6
+    assert second.stderr.count("\n") == 1
+    assert "in use by another run" in second.stderr
+
+
+def test_an_interrupt_ends_the_play_and_still_proves(tmp_path: Path) -> None:
+    run = subprocess.Popen(command(tmp_path, "--for", "120"), stdout=subprocess.PIPE, text=True)
+    time.sleep(8)
+
+    run.send_signal(signal.SIGINT)
+    out, _ = run.communicate(timeout=120)
+
+    assert run.returncode == 0, out
+    assert "Nothing was lost" in out
