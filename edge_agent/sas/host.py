@@ -209,7 +209,8 @@ class HostConnection:
         self._unconfirmed = Unconfirmed()
         self._owes_synchronisation = False
         self._synchronised_at = _NEVER
-        self._last_key: int | None = None
+        self._last_key: int | None = None  # of the poll that left last
+        self._same_key: int | None = None  # what the machine would take for a request to repeat
         self._free_at = _NEVER
         self._sent_at = _NEVER
         self._heard_at = _NEVER
@@ -252,7 +253,7 @@ class HostConnection:
         if self._asked is not None or self.state is not HostState.POLLING:
             raise LocalProtocolError(f"{self!r} is not ready for a poll", "wait until it is")
         self._check(poll)
-        if _key(poll) == self._last_key:
+        if _key(poll) == self._same_key:
             # The same command at once asks for a repeat, not for fresh data.
             self._owes_synchronisation = True
         self._asked = _Asked(poll, encode_poll(poll), due=_NEVER)
@@ -341,6 +342,7 @@ class HostConnection:
             return b""
         self._owes_synchronisation = False
         self._synchronised_at = self._sent_at = now
+        self._same_key = None
         self.last_poll = SYNCHRONISATION_POLL
         return _SYNCHRONISE
 
@@ -354,7 +356,7 @@ class HostConnection:
             self._asking_since = now
         if self.state is HostState.STARTING:
             self.state = HostState.REPEATING
-        self._last_key = _key(asked.poll)
+        self._last_key = self._same_key = _key(asked.poll)
         self._reader.expect(asked.poll, self._mode is not False)
         self.last_poll = asked.frame
         return encode_host_message(asked.frame)
