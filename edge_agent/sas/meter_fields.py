@@ -11,7 +11,7 @@ from edge_agent.sas.bcd import decode_bcd, encode_bcd
 from edge_agent.sas.fields import given, take, to_binary
 from edge_agent.sas.meter_codes import METERS, OTHER_BYTES
 
-# Reference rule of 6F and AF: a value takes at most nine bytes, eighteen digits.
+# In 6F and AF a value takes at most nine bytes, eighteen digits.
 LARGEST_METER_BYTES = 9
 # Texts and machines disagree on ten or twelve codes a poll; ten is safe everywhere.
 METERS_A_POLL = 10

@@ -169,6 +169,9 @@ class ReplyReader:
                 return None
         if first & GENERAL_POLL_BIT or not first:
             return 1, _Echo()
+        if first != self._address:
+            # No proof of anything about our machine; it names the one that is connected instead.
+            return 1, Garbage(bytes((first,)), f"a chirp of address {first}")
         return 1, Chirp(first)
 
     def _poll_byte(self, *, final: bool) -> _Step | None:

@@ -279,8 +279,8 @@ def test_a_marked_chirp_is_a_chirp_at_once() -> None:
     assert reader(GENERAL).feed([WAKEUP | 1]) == [Chirp(1)]
 
 
-def test_the_chirp_of_a_neighbour_says_who() -> None:
-    assert reader(CREDITS).feed([WAKEUP | 5]) == [Chirp(5)]
+def test_the_chirp_of_another_machine_says_who_and_is_none_of_ours() -> None:
+    assert reader(CREDITS).feed([WAKEUP | 5]) == [Garbage(b"\x05", "a chirp of address 5")]
 
 
 def test_a_chirp_while_a_long_poll_is_out_waits_to_be_told_from_an_echo() -> None:
