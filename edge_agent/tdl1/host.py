@@ -26,6 +26,7 @@ from dataclasses import replace
 from edge_agent.errors import RemoteProtocolError
 from edge_agent.tdl1.acquaintance import Acquaintance
 from edge_agent.tdl1.frame import BadFrame, FrameReader, encode
+from edge_agent.tdl1.gaps import MOST_REPLAYS, GapWatch
 from edge_agent.tdl1.heard import (
     Booted,
     DeviceAnswers,
@@ -39,7 +40,7 @@ from edge_agent.tdl1.heard import (
 )
 from edge_agent.tdl1.identity import boot_of, key_of
 from edge_agent.tdl1.messages import Kind, Message
-from edge_agent.tdl1.sequence import Window, after, ahead
+from edge_agent.tdl1.sequence import WINDOW, Window, after, ahead, before
 
 # What a device says of itself, when it boots and when asked.
 IDENTITY_CODES = frozenset({"DEV.BOOT", "DEV.ID"})
@@ -47,11 +48,9 @@ IDENTITY_CODES = frozenset({"DEV.BOOT", "DEV.ID"})
 # TDL/1: no valid frame for 15 s, three heartbeats, and the device is gone.
 SILENCE_SECONDS = 15.0
 
-# A device repeats after 1, 2, 3 and then 13 s; what is missing after that it no longer has.
-GAP_SECONDS = 15.0
-
-# A device that was asked this often who it is, a second apart, will not say.
-IDENTITY_TRIES, IDENTITY_SECONDS = 5, 1.0
+# A device that was asked this often who it is, a second apart, will not say. Its ring keeps half a minute
+# of events meanwhile, and on a bad line many a question and answer are lost.
+IDENTITY_TRIES, IDENTITY_SECONDS = 30, 1.0
 
 # TDL/1: on a shared pair the host polls each device every 100 ms.
 POLL_SECONDS = 0.1
@@ -59,11 +58,11 @@ POLL_SECONDS = 0.1
 # Four rings of the smallest device; beyond it the device keeps its events and repeats them.
 MOST_UNTAKEN = 256
 
-# Holes asked for at once; the rest come round when these are filled or reported.
-MOST_REPLAYS = 8
+# A device that keeps events and has sent none for this long is asked for them, rather than waited for.
+STALE_SECONDS = 2.0
 
 # All that one opening of the link can want to ask; on a receive-only link it is never sent.
-MOST_COMMANDS = 2 * MOST_REPLAYS
+MOST_COMMANDS = 4 + 2 * MOST_REPLAYS
 
 
 class HostEnd:
@@ -102,8 +101,8 @@ class HostEnd:
         self._silent_due: float | None = None
         self._ask_due: float | None = None
         self._poll_due: float | None = None
-        self._gap_due: float | None = None
-        self._gap_through = 0
+        self._gaps = GapWatch()
+        self._event_at = 0.0
 
     def __repr__(self) -> str:
         state = "answering" if self._answering else "silent"
@@ -159,12 +158,11 @@ class HostEnd:
             self._fall_silent(now, f"silent for {SILENCE_SECONDS:g} s")
         if self._ask_due is not None and now >= self._ask_due:
             self._ask(now)
-        if self._gap_due is not None and now >= self._gap_due:
-            self._report_missing(now, self._gap_through)
+        self._tell_missing(self._gaps.ranges_to_tell(self._known.window, self._untaken, now))
 
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called next, or None."""
-        dues = (self._silent_due, self._ask_due, self._gap_due, self._poll_due)
+        dues = (self._silent_due, self._ask_due, self._gaps.next_timer(), self._poll_due)
         return min((due for due in dues if due is not None), default=None)
 
     def take_events(self) -> list[Heard]:
@@ -176,7 +174,8 @@ class HostEnd:
             if isinstance(heard, EventHeard) and window is not None and heard.device == self.device:
                 window.add(heard.message.sequence)
                 self._acks.append(heard.message.sequence)
-        self._look_for_gaps()
+        for first, last in self._gaps.ranges_to_ask_for(window, self._now):
+            self._ask_for(first, last)
         return taken
 
     def data_to_send(self, now: float) -> bytes:
@@ -216,7 +215,7 @@ class HostEnd:
             case Kind.EVENT:
                 self._on_event(message, now)
             case Kind.HEARTBEAT:
-                self._on_heartbeat(message)
+                self._on_heartbeat(message, now)
             case Kind.SNAPSHOT:
                 self._say(SnapshotHeard(now, self.device, message))
             case Kind.NAK:
@@ -233,6 +232,7 @@ class HostEnd:
         sequence = message.sequence
         if sequence == 0:
             raise RemoteProtocolError("an event has sequence 0000")
+        self._event_at = now
         if not self._may_take() or len(self._heard) >= MOST_UNTAKEN:
             self.held_back += 1  # not taken, so not acknowledged: the device keeps it
             return
@@ -249,9 +249,13 @@ class HostEnd:
             self._untaken.add(sequence)
             self._heard.append(EventHeard(now, self.device, message, late=late, possibly_repeated=doubtful))
 
-    def _on_heartbeat(self, message: Message) -> None:
+    def _on_heartbeat(self, message: Message, now: float) -> None:
         self.status = message.values.get("st", "")
-        if not self._known.certain or message.sequence == 0 or message.values.get("q", "0") != "0":
+        if not self._known.certain or message.sequence == 0:
+            return
+        if message.values.get("q", "0") != "0":
+            if now - self._event_at > STALE_SECONDS:
+                self._ask_for(before(message.sequence, WINDOW // 2), message.sequence)
             return
         # It has nothing left to tell, so what we have not heard by now is missing.
         if self._known.window is None:
@@ -303,14 +307,23 @@ class HostEnd:
 
     def _learn(self, device: DeviceKey, message: Message, now: float) -> bool:
         was_certain, self._ask_due = self._known.certain, None
-        if device != self.device and not self._known.at_its_word:
-            self._report_missing(now)
+        booting = message.code == "DEV.BOOT"
+        if self._known.at_its_word and not booting:
+            # What was taken at its word is this device's own.
+            self._heard = [
+                replace(heard, device=device)
+                if isinstance(heard, EventHeard) and heard.device is None
+                else heard
+                for heard in self._heard
+            ]
+        elif device != self.device:
+            self._tell_missing(self._gaps.close(self._known.window, self._untaken))
             self._acks.clear()  # they belong to the sequence of another boot
             self._untaken.clear()
-        booted = self._known.learn(device, booting=message.code == "DEV.BOOT")
+        booted = self._known.learn(device, booting=booting)
         if booted:
             self._say(Booted(now, device, message))
-        if (booted or not was_certain) and message.code != "DEV.BOOT":  # after a boot it sends them unasked
+        if (booted or not was_certain) and not booting:  # after a boot it sends them unasked
             self._commands.append(("CT?", {}))
         return booted
 
@@ -320,27 +333,12 @@ class HostEnd:
 
     # What is missing
 
-    def _look_for_gaps(self) -> None:
-        window = self._known.window
-        missing = window.missing() if window is not None else []
-        if window is None or not missing:
-            self._gap_due = None
-        elif self._gap_due is None:
-            self._gap_due, self._gap_through = self._now + GAP_SECONDS, window.newest
-            for first, last in missing[:MOST_REPLAYS]:
-                self._commands.append(("RP", {"from": f"{first:04X}", "to": f"{last:04X}"}))
+    def _ask_for(self, first: int, last: int) -> None:
+        self._commands.append(("RP", {"from": f"{first:04X}", "to": f"{last:04X}"}))
 
-    def _report_missing(self, now: float, through: int | None = None) -> None:
-        self._gap_due = None
-        window = self._known.window
-        if window is None:
-            return
-        with_untaken = replace(window)
-        for sequence in self._untaken:
-            with_untaken.add(sequence)
-        for first, last in with_untaken.take_missing(window.newest if through is None else through):
-            self._say(SequenceMissing(now, self.device, first, last))
-        window.reported = with_untaken.reported
+    def _tell_missing(self, ranges: list[tuple[int, int]]) -> None:
+        for first, last in ranges:
+            self._say(SequenceMissing(self._now, self.device, first, last))
 
     # The line
 

@@ -29,13 +29,13 @@ def after(sequence: int, steps: int = 1) -> int:
     return (sequence - 1 + steps) % LARGEST + 1 if sequence else after(1, steps - 1)
 
 
-def before(sequence: int) -> int:
-    """The sequence one earlier.
+def before(sequence: int, steps: int = 1) -> int:
+    """The sequence `steps` earlier.
 
-    >>> before(1), before(2)
-    (65535, 1)
+    >>> before(1), before(7, 5)
+    (65535, 2)
     """
-    return after(sequence, LARGEST - 1)
+    return after(sequence, LARGEST - steps)
 
 
 def ahead(sequence: int, of: int) -> int:
@@ -117,9 +117,7 @@ class Window:
     def all_heard(self) -> list[int]:
         """What was heard and is remembered, oldest first."""
         return [
-            after(self.newest, LARGEST - behind)
-            for behind in range(WINDOW - 1, -1, -1)
-            if self.heard >> behind & 1
+            before(self.newest, behind) for behind in range(WINDOW - 1, -1, -1) if self.heard >> behind & 1
         ]
 
     def pack(self) -> bytes:
