@@ -45,6 +45,7 @@ class Tdl1Station:
 
     def __init__(self, identity: DeviceIdentity, options: Tdl1Options, note: bytes = b"") -> None:
         self.counters = LineCounters()
+        self.dropped_keys = 0  # what the device sent and may not leave the table
         self._subject = identity.subject
         self._host = HostEnd(
             options.address, receive_only=not options.writable, polled=options.polled, memory=note
@@ -139,6 +140,7 @@ class Tdl1Station:
         if isinstance(heard, EventHeard):
             self.counters.events += 1
             self.counters.last_event = heard.message.code
+        self.dropped_keys += len(made.body.dropped_keys)
         if made.unknown_code:
             self._count_unknown(made.unknown_code)
         for key in made.misread:
