@@ -25,11 +25,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from edge_agent.errors import ConfigurationError, UplinkError
 from edge_agent.standin.config import CONTROL_SOCKET
 from edge_agent.standin.faults import FOREVER
+from edge_agent.standin.listener import Listener
 
 if TYPE_CHECKING:
     from edge_agent.standin.server import Standin
@@ -115,6 +116,7 @@ class Controls:
             "port": self._standin.port,
             "up": self._standin.up,
             "clients": sorted(broker.clients),
+            "subscriptions": {name: list(one.topic_filters) for name, one in broker.clients.items()},
             "retained": sorted(broker.retained),
             **asdict(broker.counters),
         }
@@ -152,30 +154,57 @@ def _check(command: str, name: str, value: Any, parameter: Parameter) -> None:  
 @asynccontextmanager
 async def listen(folder: Path, controls: Controls) -> AsyncIterator[None]:
     """Answer commands on the socket in the folder, which is locked by us."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while line := await reader.readline():
-                writer.write(json.dumps(controls.answer(line)).encode() + b"\n")
-                await writer.drain()
-        except (ValueError, ConnectionError):
-            pass  # a line too long, or a control that has gone: nobody to answer
-        finally:
-            writer.close()
-
+    lines: set[_Line] = set()
     path = folder / CONTROL_SOCKET
     path.unlink(missing_ok=True)
-    with _reachable(folder) as short:
-        before = os.umask(0o177)
-        try:
-            server = await asyncio.start_unix_server(serve, short, limit=LINE_LIMIT_BYTES)
-        finally:
-            os.umask(before)
+    bound = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        with _reachable(folder) as short:
+            bound.bind(short)
+    finally:
+        os.umask(before)
+    listener = Listener(bound, lambda: _Line(controls, lines))
     try:
         yield
     finally:
-        server.close()
+        listener.close()
         path.unlink(missing_ok=True)
+        await listener.closed()
+        await asyncio.gather(*(line.close() for line in tuple(lines)))
+
+
+class _Line(asyncio.Protocol):
+    """One control's connection."""
+
+    def __init__(self, controls: Controls, lines: set[_Line]) -> None:
+        self._controls = controls
+        self._lines = lines
+        self._buffer = b""
+        self._transport: asyncio.Transport
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._lines.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        *commands, self._buffer = (self._buffer + data).split(b"\n")
+        if len(self._buffer) > LINE_LIMIT_BYTES or any(len(one) > LINE_LIMIT_BYTES for one in commands):
+            self._transport.close()
+            return
+        for command in commands:
+            self._transport.write(json.dumps(self._controls.answer(command)).encode() + b"\n")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._lines.discard(self)
+        self._closed.set_result(None)
+
+    def close(self) -> asyncio.Future[None]:
+        """Hang up; done when that has happened."""
+        self._transport.abort()
+        return self._closed
 
 
 class StandinControl:

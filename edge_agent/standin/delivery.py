@@ -8,7 +8,7 @@ As at IoT Core, a filter with wildcards gets no retained messages.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -46,6 +46,11 @@ class Delivery:
         self._unacknowledged: set[int] = set()
         self._last_id = 0
         self._dropped = 0
+
+    @property
+    def topic_filters(self) -> Collection[str]:
+        """The filters in force."""
+        return self._subscriptions.keys()
 
     def subscribe(self, packet: Subscribe, retained: Mapping[str, Publish]) -> Suback:
         """Take note of the filters; retained messages that match become due."""

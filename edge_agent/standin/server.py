@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -25,6 +26,7 @@ from edge_agent.standin.config import StandinConfig
 from edge_agent.standin.control import Controls, StandinControl, listen
 from edge_agent.standin.faults import Faults
 from edge_agent.standin.ledger import Ledger
+from edge_agent.standin.listener import SHUTDOWN_WITHIN, Listener
 from edge_agent.standin.packets import Reason
 from edge_agent.standin.policy import load_policy
 from edge_agent.standin.session import Session
@@ -32,9 +34,6 @@ from edge_agent.standin.session import Session
 HOST = "127.0.0.1"
 # What may wait in user space for a client that reads slowly; beyond it the client is let go.
 WRITE_BUFFER_LIMIT_BYTES = 4 * 1024 * 1024
-# A client that does not answer our close is not waited for longer.
-SHUTDOWN_WITHIN = 1.0
-HANDSHAKE_WITHIN = 10.0
 # While another process holds our port after an outage, we try again this often.
 REOPEN_EVERY = 0.2
 
@@ -46,7 +45,7 @@ class Standin:
         self.config = config
         self.port = config.port
         self._stack = AsyncExitStack()
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._connections: dict[Session, _Connection] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._reopening: asyncio.Task[None] | None = None
@@ -67,7 +66,7 @@ class Standin:
                 observer=self.config.observer,
                 rates=self.config.rates,
             )
-            await self._open_listener()
+            self._open_listener()
             stack.push_async_callback(self._close)
             await stack.enter_async_context(listen(self.config.state, Controls(self)))
             self._stack = stack.pop_all()
@@ -137,22 +136,18 @@ class Standin:
         wanted = [*resumes, *filter(None, [self.broker.next_timer(now)])]
         self._timer = asyncio.get_running_loop().call_at(min(wanted), self.settle) if wanted else None
 
-    async def _open_listener(self) -> None:
-        loop = asyncio.get_running_loop()
+    def _open_listener(self) -> None:
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._listener = await loop.create_server(
-                lambda: _Connection(self),
-                HOST,
-                self.port,
-                ssl=self._tls,
-                ssl_handshake_timeout=HANDSHAKE_WITHIN,
-                ssl_shutdown_timeout=SHUTDOWN_WITHIN,
-            )
+            bound.bind((HOST, self.port))
+            self._listener = Listener(bound, lambda: _Connection(self), self._tls)
         except OSError as error:
+            bound.close()
             raise InUseError(
                 f"port {self.port} of {HOST} cannot be had: {error.strerror}", "choose another, or 0 for any"
             ) from error
-        self.port = self._listener.sockets[0].getsockname()[1]
+        self.port = bound.getsockname()[1]
 
     def _close_listener(self) -> None:
         if self._listener is not None:
@@ -163,20 +158,26 @@ class Standin:
         await asyncio.sleep(seconds)
         while self._listener is None:
             try:
-                await self._open_listener()
+                self._open_listener()
             except InUseError:
                 await asyncio.sleep(REOPEN_EVERY)
 
     async def _close(self) -> None:
         """Say good-bye to everybody, and wait for it to be heard, but not for ever."""
+        listener = self._listener
         self._close_listener()
+        if listener is not None:
+            await listener.closed()
         if self._reopening is not None:
             self._reopening.cancel()
         closing = [connection.closed for connection in self._connections.values()]
         self.broker.drop(self.now(), reason=Reason.SERVER_SHUTTING_DOWN)
         self.settle()
         if closing:
-            await asyncio.wait(closing, timeout=2 * SHUTDOWN_WITHIN)
+            await asyncio.wait(closing, timeout=SHUTDOWN_WITHIN)
+        for connection in tuple(self._connections.values()):
+            connection.abort()
+            await connection.closed
         if self._timer is not None:
             self._timer.cancel()
 
@@ -211,6 +212,7 @@ class _Connection(asyncio.Protocol):
         if out := self._session.data_to_send():
             self._transport.write(out)
         if self._session.closed:
+            self._pace(now)  # the other side's good-bye must be read
             self._transport.close()
         elif self._transport.get_write_buffer_size() > WRITE_BUFFER_LIMIT_BYTES:
             self.abort()
@@ -226,7 +228,7 @@ class _Connection(asyncio.Protocol):
         pause = self._session.paused_until > now and not self._session.closed
         if pause and not self._paused:
             self._transport.pause_reading()
-        elif self._paused and not pause and not self._session.closed:
+        elif self._paused and not pause:
             self._transport.resume_reading()
         self._paused = pause
         self.resumes_at = self._session.paused_until if pause else None

@@ -9,6 +9,7 @@ says so.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from edge_agent.standin.delivery import Delivery
 from edge_agent.standin.encoding import encode
 from edge_agent.standin.ledger import Entry
 from edge_agent.standin.packets import (
+    NONE,
     Connack,
     Connect,
     Disconnect,
@@ -73,11 +75,16 @@ class Session:
         self._owed: deque[_Owed] = deque()
         self._publishes = limits.TokenBucket(limits.PUBLISHES_PER_SECOND, limits.PUBLISH_BURST)
         self._bytes = limits.TokenBucket(limits.BYTES_PER_SECOND, limits.BYTES_PER_SECOND)
-        self._delivery: Delivery | None = None
+        self._delivery = Delivery(NONE, lambda _action, _name: False)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "connected" if self._connect else "new"
         return f"<Session {self.client_id or self._common_name} {state} owed:{len(self._owed)}>"
+
+    @property
+    def topic_filters(self) -> Collection[str]:
+        """What this client asked to be told."""
+        return self._delivery.topic_filters
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take what arrived."""
@@ -136,8 +143,6 @@ class Session:
 
     def deliver(self, packet: Publish, sender: Session, now: float) -> bool:
         """Tell this client of a message, if it asked; whether it did."""
-        if self.closed or self._delivery is None:
-            return False
         wanted = self._delivery.offer(packet, own=sender is self)
         self._deliver_now(now)
         return wanted
@@ -157,13 +162,13 @@ class Session:
             case Publish():
                 self._on_publish(packet, size, now)
             case Puback(packet_id):
-                self._delivering.acknowledge(packet_id)
+                self._delivery.acknowledge(packet_id)
                 self._deliver_now(now)
             case Subscribe():
-                self._send(self._delivering.subscribe(packet, self._broker.retained))
+                self._send(self._delivery.subscribe(packet, self._broker.retained))
                 self._deliver_now(now)
             case Unsubscribe():
-                self._send(self._delivering.unsubscribe(packet))
+                self._send(self._delivery.unsubscribe(packet))
             case Pingreq():
                 self._send(Pingresp())
             case Disconnect(reason):
@@ -315,17 +320,11 @@ class Session:
             puback=None if not packet.qos else "lost" if reason is None else int(reason),
         )
 
-    @property
-    def _delivering(self) -> Delivery:
-        if self._delivery is None:
-            raise MalformedPacket("nobody has connected", Reason.PROTOCOL_ERROR)
-        return self._delivery
-
     def _deliver_now(self, now: float) -> None:
-        for packet in self._delivering.due():
+        for packet in self._delivery.due():
             self._publishes.owe(now, 1)
             self._send(packet)
-        self._broker.counters.deliveries_dropped += self._delivering.take_dropped()
+        self._broker.counters.deliveries_dropped += self._delivery.take_dropped()
 
     def _send(self, packet: Packet) -> None:
         self._out += encode(packet)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge_agent.errors import LocalProtocolError, RemoteProtocolError
+from edge_agent.errors import LocalProtocolError
 from edge_agent.standin.decoding import MalformedPacket, PacketReader, UnsupportedVersion, decode
 from edge_agent.standin.encoding import encode
 from edge_agent.standin.limits import PACKET_LIMIT_BYTES
@@ -204,12 +204,12 @@ def test_any_bytes_give_packets_or_a_protocol_error(data: bytes) -> None:
 
 
 def read_all(reader: PacketReader) -> tuple[list[Packet], MalformedPacket | None]:
-    packets = []
+    packets: list[Packet] = []
     try:
         for packet, _ in reader.packets():
-            packets.append(packet)  # noqa: PERF401  those before the error count
-    except RemoteProtocolError as error:
-        return packets, error if isinstance(error, MalformedPacket) else None
+            packets.append(packet)
+    except MalformedPacket as error:
+        return packets, error
     return packets, None
 
 

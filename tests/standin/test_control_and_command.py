@@ -1,0 +1,122 @@
+"""The control's commands and the command line, as far as they need no broker."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.errors import ConfigurationError, UplinkError
+from edge_agent.standin.__main__ import main
+from edge_agent.standin.config import StandinConfig, shipped_policy
+from edge_agent.standin.control import COMMANDS, StandinControl, parse
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"command": "delay", "ms": 250},
+        {"command": "delay", "ms": 0.5},
+        {"command": "lose", "next": 3},
+        {"command": "lose", "percent": 12.5},
+        {"command": "stall"},
+        {"command": "stall", "seconds": 5},
+        {"command": "drop"},
+        {"command": "drop", "client": "gw-07-events", "reason": 0x98},
+        {"command": "refuse", "code": 151, "next": 1},
+        {"command": "refuse_connections", "code": 136, "seconds": 1},
+        {"command": "down", "seconds": 10},
+        {"command": "clear"},
+        {"command": "status"},
+    ],
+)
+def test_commands_are_understood(document: dict[str, object]) -> None:
+    command, arguments = parse(json.dumps(document).encode())
+
+    assert {"command": command, **arguments} == document
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"", "no such command — send one of delay, lose"),
+        (b"\xff", "no such command"),
+        (b"[]", "no such command"),
+        (b'{"command": "explode"}', "no such command"),
+        (b'{"command": "delay"}', "delay needs ms — add it"),
+        (b'{"command": "down"}', "down needs seconds"),
+        (b'{"command": "clear", "all": 1}', "clear has no all — use nothing"),
+        (b'{"command": "lose", "code": 1}', "lose has no code — use next, percent"),
+        (b'{"command": "delay", "ms": "1"}', "delay: ms is '1' — make it float"),
+        (b'{"command": "delay", "ms": true}', "delay: ms is True"),
+        (b'{"command": "lose", "next": 1.5}', "lose: next is 1.5 — make it int"),
+        (b'{"command": "lose", "percent": 101}', "percent is 101 — use 0 to 100"),
+        (b'{"command": "delay", "ms": NaN}', "ms is nan"),
+        (b'{"command": "refuse", "code": 16}', "code is 16 — use 128 to 255"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_told_why(line: bytes, message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse(line)
+
+    assert message in str(refused.value)
+
+
+def test_every_command_has_a_method_of_its_name() -> None:
+    assert [name for name in COMMANDS if not callable(getattr(StandinControl, name, None))] == []
+
+
+def test_a_control_without_a_stand_in_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UplinkError, match=r"no stand-in answers at .*control\.sock: .* — start one"):
+        StandinControl(tmp_path)
+    with pytest.raises(UplinkError, match="No such file"):
+        StandinControl(tmp_path / "nowhere")
+
+
+def test_the_policy_we_ship_is_the_default(tmp_path: Path) -> None:
+    config = StandinConfig(state=tmp_path, ca=tmp_path, certificate=tmp_path, key=tmp_path, things={})
+
+    assert config.policy == shipped_policy()
+    assert config.policy.is_file()
+    assert config.ledger_file == tmp_path / "ledger.jsonl"
+
+
+def test_help_is_given(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+
+    assert ended.value.code == 0
+    assert "--observer CLIENT_ID" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--port", "70000"], 2, "stand-in: --port 70000 is no TCP port — use 0 to 65535"),
+        (["--policy", "/nowhere.json"], 2, "stand-in: policy /nowhere.json cannot be read: No such file"),
+        (["--ledger", "/proc/nowhere/l"], 2, "stand-in: ledger /proc/nowhere/l cannot be written"),
+        (["--pki", "/proc/nowhere"], 3, "stand-in: development certificates cannot be kept in /proc/nowhere"),
+    ],
+)
+def test_wrong_options_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, message: str
+) -> None:
+    ended = main(["--state", str(tmp_path), "--thing", "gw-07", "--site", "lab", *arguments])
+
+    error = capsys.readouterr().err
+    assert ended == status
+    assert error.startswith(message)
+    assert error.count("\n") == 1
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "edge_agent.credentials.dev_pki", None)
+
+    ended = main(["--state", str(tmp_path), "--thing", "gw-07", "--site", "lab"])
+
+    assert ended == 2
+    assert "install the simulator extra" in capsys.readouterr().err
