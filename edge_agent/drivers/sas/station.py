@@ -131,6 +131,8 @@ class SasStation:
 
     def data_to_send(self, now: float) -> bytes:
         """See Station."""
+        if self._observations:
+            return b""  # append, then poll: they may not be durable yet
         if self._cadence.is_due(now) and self._host.ready(now):
             self._host.send(
                 self._schedule.next_poll(
@@ -158,19 +160,19 @@ class SasStation:
     def _on(self, event: HostEvent, now: float) -> None:
         match event:
             case Answered(poll=LongPollRequest(command=command), values=values):
-                self._cadence.answered()
+                self._answered(now)
                 self._on_data(command, values, now)
             case Answered():
-                self._cadence.answered()
+                self._answered(now)
                 self._on_silence(now)
             case ExceptionReported():
-                self._cadence.answered()
+                self._answered(now)
                 self._on_exception(event, now)
             case RepeatRecognised():
-                self._cadence.answered()
+                self._answered(now)
                 self.counters.repeats_recognised += 1
             case Acknowledged(poll=LongPollRequest(values=values)):
-                self._cadence.answered()
+                self._answered(now)
                 self._machine.mode_confirmed(values["enable"], now)
             case Unanswered(poll=poll) if not self._cadence.garbled and now != self._found_at:
                 self._cadence.gave_up()
@@ -179,11 +181,16 @@ class SasStation:
                 self._cadence.gave_up()
                 self._on_doubt(poll, now)
             case MachineBusy(poll=LongPollRequest(command=command)):
-                self._cadence.answered()
+                self._answered(now)
                 self._machine.busy(command)
                 self._metering.reader.interrupted(now)
             case _:
                 self._on_line(event, now)
+
+    def _answered(self, now: float) -> None:
+        self._cadence.answered()
+        if not self._up:
+            self._on_found(now)
 
     def _on_line(self, event: HostEvent, now: float) -> None:
         match event:
@@ -191,7 +198,7 @@ class SasStation:
                 self._cadence.garbled = True
                 self._mishaps.count(reason)
             case MachineFound():
-                self._on_found(now)
+                self._found_at = now
             case MachineLost(silent_for=silent_for):
                 self._cadence.gave_up()
                 self._down(f"silent for {silent_for:.1f} s", now, now - silent_for)
@@ -265,16 +272,14 @@ class SasStation:
             self._metering.amount_unknown(poll.command)
 
     def _on_found(self, now: float) -> None:
-        self._found_at = now
         silent = max(0.0, now - self._silent_since)
         if self._up is False:
             self._machine.came_back()
             self._metering.reader.want("link_recovery", now)
             if silent >= LONG_SILENCE_SECONDS:
                 self._machine.ask_again_soon(now)
-        if not self._up:
-            self._up = True
-            self._observe(LineUp(line=self._identity.subject, silent_seconds=round(silent, 3)), now)
+        self._up = True
+        self._observe(LineUp(line=self._identity.subject, silent_seconds=round(silent, 3)), now)
 
     def _down(self, reason: str, now: float, since: float) -> None:
         if self._up is not False:
