@@ -81,7 +81,7 @@ class _Plain:
         counters, cloud = _sum_of(progress.collector), progress.forwarder
         records = progress.collector.get("journal", {}).get("head", 0)
         self.note(
-            f"{progress.phase}: {counters['polls']} polls, {counters['events']} events, {records} journalled, "
+            f"{progress.phase}: {counters['polls']} polls, {counters['events']} events, {records} records, "
             f"{cloud.get('depth', 0)} waiting, {'connected' if cloud.get('connected') else 'cloud away'}"
         )
 
