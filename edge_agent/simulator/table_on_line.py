@@ -6,22 +6,15 @@ is its history; what it is in the end, its truth.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from heapq import heappop, heappush
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from edge_agent.simulator.shuffler import CardShuffler, ShufflerSpec
+from edge_agent.simulator.travelling import Travelling, Wire
 from edge_agent.tdl1 import DeviceCard, DeviceEnd, Fate
 from edge_agent.tdl1.plain import PlainReader
 
 _WORDS = {Fate.RAISED: "raised", Fate.OVERWRITTEN: "dropped", Fate.ACKNOWLEDGED: "acknowledged"}
-
-
-class Wire(Protocol):
-    """A way for characters to arrive late, changed or not at all."""
-
-    def carry(self, stream: bytes, now: float) -> Iterable[tuple[float, bytes]]:
-        """When what of it arrives."""
 
 
 class TableOnLine:
@@ -56,9 +49,9 @@ class TableOnLine:
             address=address,
             boot=boot,
         )
-        self._plain = PlainReader()
-        self._to_device = _Travelling(to_device)
-        self._to_host = _Travelling(to_host)
+        self._from_host, self._from_device = PlainReader(), PlainReader()
+        self._to_device = Travelling(to_device)
+        self._to_host = Travelling(to_host)
         self._values: dict[tuple[int, int], Mapping[str, str]] = {}
         self._started = False
 
@@ -85,7 +78,7 @@ class TableOnLine:
             self._values[self.end.boot_counter, sequence] = said.values
         arrived = self._to_device.arrived(now)
         if arrived:
-            self.end.receive_data(self._plain.receive_data(arrived), now)
+            self.end.receive_data(self._from_host.receive_data(arrived), now)
         self.end.handle_timer(now)
         self._to_host.send(self.end.data_to_send(now), now)
 
@@ -100,9 +93,9 @@ class TableOnLine:
         return min((due for due in dues if due is not None), default=None)
 
     def data_to_send(self, now: float) -> bytes:
-        """What reaches the host now; plain characters, all of them ASCII unless the wire changed them."""
+        """What reaches the host now; plain characters, as a pseudo-terminal carries them."""
         self.handle_timer(now)
-        return self._to_host.arrived(now)
+        return self._from_device.receive_data(self._to_host.arrived(now))
 
     def stop_play(self, now: float) -> None:
         """Finish the cycle, and start no other."""
@@ -137,28 +130,3 @@ class TableOnLine:
             "last_sequence": self.end.sequence,
             "counters": self.shuffler.counters()[1],
         }
-
-
-class _Travelling:
-    """What is on its way over a wire."""
-
-    def __init__(self, wire: Wire | None) -> None:
-        self._wire = wire
-        self._under_way: list[tuple[float, int, bytes]] = []
-        self._sent = 0
-
-    def send(self, data: bytes, now: float) -> None:
-        if not data:
-            return
-        for at, part in self._wire.carry(data, now) if self._wire is not None else ((now, data),):
-            self._sent += 1  # parts that arrive together arrive in order
-            heappush(self._under_way, (at, self._sent, part))
-
-    def arrived(self, now: float) -> bytes:
-        parts = []
-        while self._under_way and self._under_way[0][0] <= now:
-            parts.append(heappop(self._under_way)[2])
-        return b"".join(parts)
-
-    def next_timer(self) -> float | None:
-        return self._under_way[0][0] if self._under_way else None
