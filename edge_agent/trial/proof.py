@@ -159,6 +159,7 @@ def prove(
     plan: TrialPlan,
     folder: TrialFolder,
     *,
+    began: float,
     played: float,
     cpu_percent: Mapping[str, float],
     rss_bytes: Mapping[str, int],
@@ -198,7 +199,7 @@ def prove(
         variances=sum(one.event["type"] == "floor.slot.meter_variance" for one in arrived),
         meter_checks=tuple(checks),
         machines_agreeing=plan.machines - len({check.machine for check in checks}),
-        latency_ms=_latency(matched),
+        latency_ms=_latency(matched, began),
         polls=polls,
         polls_per_second=polls.get("polls", 0) / played,
         cpu_percent=cpu_percent,
@@ -218,9 +219,13 @@ def _gaps(arrived: Sequence[Arrived], acknowledged: int) -> int:
     return sum(sequence not in received for sequence in range(1, acknowledged + 1))
 
 
-def _latency(matched: Matched) -> dict[str, float | None]:
-    """Milliseconds from a machine raising an event to its PUBACK."""
-    waits = [1000 * (one.acked_at - entry["at"]) for entry, one in matched.pairs if one.acked_at is not None]
+def _latency(matched: Matched, began: float) -> dict[str, float | None]:
+    """Milliseconds from a machine raising an event to its PUBACK, of what was raised since play began."""
+    waits = [
+        1000 * (one.acked_at - entry["at"])
+        for entry, one in matched.pairs
+        if one.acked_at is not None and entry["at"] >= began
+    ]
     return {"p50": percentile(waits, 0.50), "p99": percentile(waits, 0.99)}
 
 
