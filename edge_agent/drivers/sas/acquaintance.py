@@ -59,6 +59,7 @@ class Acquaintance:
         self._switch_off = not self.known
         self._mode_refused = False
         self._mode_known_at = float("-inf")
+        self._listening = False
         self._listen_until = float("-inf")
         self._again_at: float | None = None
         self._doubts: dict[int, int] = {}
@@ -69,11 +70,21 @@ class Acquaintance:
         return not self._questions.over
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing is to be asked: what the machine is does not change now."""
+        return self._questions.over and self._again_at is None
+
+    @property
     def can_real_time(self) -> bool:
         """Whether real-time events are to be on."""
         return (
             self.known and self._may_real_time and not self._mode_refused and self.profile.has(FAST_POLLING)
         )
+
+    @property
+    def wants_long_polls(self) -> bool:
+        """Whether the machine is taken to have real-time events on: a general poll might hang in the air."""
+        return self.can_real_time and not self._listening
 
     def next_request(self, now: float, *, real_time: bool, quiet: bool) -> LongPollRequest | None:
         """What to ask to know the machine, or to keep its mode."""
@@ -97,6 +108,7 @@ class Acquaintance:
         """The machine took a mode."""
         if enabled:
             self._mode_known_at = now
+            self._listening = False
         else:
             self._switch_off = False
 
@@ -147,6 +159,7 @@ class Acquaintance:
             return False
         self.introduced = True
         if not self.known:
+            self._listening = True
             self._listen_until = now + LONGEST_LISTENING_SECONDS
             self.known = True
             self.serial_check = self.serial_check or _check(self.profile)
@@ -169,7 +182,7 @@ class Acquaintance:
     def _mode_is_due(self, now: float, *, real_time: bool, quiet: bool) -> bool:
         if real_time:
             return now >= self._mode_known_at + MODE_CHECK_SECONDS
-        return quiet or now >= self._listen_until
+        return not self._listening or quiet or now >= self._listen_until
 
     def _mode(self, *, enable: bool) -> LongPollRequest:
         return LongPollRequest(self._address, REAL_TIME_EVENTS, {"enable": int(enable)})

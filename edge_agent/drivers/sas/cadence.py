@@ -21,6 +21,7 @@ class Cadence:
         self._counters = counters
         self._due: float | None = None  # None: the first poll leaves at once, and cannot be late
         self._free_at: float | None = None
+        self._held_until = float("-inf")
         self._interval = 0.0
         self._sends = 0  # of the poll that is not answered yet
         self.garbled = False  # something unreadable was heard since it left
@@ -30,7 +31,11 @@ class Cadence:
         """When the next poll should leave; None while the line is not free."""
         if self._free_at is None:
             return None
-        return self._free_at if self._due is None else max(self._due, self._free_at)
+        return max(self._due or self._free_at, self._free_at, self._held_until)
+
+    def hold(self, until: float) -> None:
+        """Characters arrive that make no answer yet: a new poll would talk into them."""
+        self._held_until = until
 
     def is_due(self, now: float) -> bool:
         """Whether a poll should leave now."""

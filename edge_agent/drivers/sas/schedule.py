@@ -61,7 +61,8 @@ class Schedule:
         a long poll with another command will do. None if nothing has to be confirmed.
         """
         confirming = confirm_against is not None
-        if not real_time and not confirming and self._last is not None:
+        long_polls_only = real_time or confirming or self._acquaintance.wants_long_polls
+        if not long_polls_only and self._last is not None:
             self._last = None
             return self._general
         avoid = confirm_against if confirming else self._last
@@ -69,7 +70,7 @@ class Schedule:
             if request.command != avoid:
                 self._last = request.command
                 return request
-        if not real_time and not confirming:
+        if not long_polls_only:
             return self._general
         beat = self._beat(avoid)
         self._last = beat.command
@@ -81,7 +82,7 @@ class Schedule:
         question = self._acquaintance.next_request(now, real_time=real_time, quiet=self._reader.quiet)
         if question is not None:
             yield question
-        elif self._reader.wants_to_begin(now):
+        elif self._acquaintance.settled and self._reader.wants_to_begin(now):
             profile = self._acquaintance.profile
             self._reader.begin(requests_for(self._reader.next_reason, self._address, profile), now)
         meter = self._reader.next_request()

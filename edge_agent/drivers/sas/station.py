@@ -54,6 +54,9 @@ ENABLED_FEATURES = 0xA0
 # A machine that was away for so long may have been serviced, or replaced.
 LONG_SILENCE_SECONDS = 30.0
 
+# A pause this long ends whatever a machine is saying.
+GAP_SECONDS = 0.020
+
 # What is looked after between polls is in no hurry.
 CHORES_SECONDS = 0.1
 
@@ -107,7 +110,7 @@ class SasStation:
     def receive_data(self, data: bytes, now: float) -> None:
         """See Station."""
         self._host.receive_data(data, now)
-        self._after(now)
+        self._cadence.hold(float("-inf") if self._after(now) else now + GAP_SECONDS)
 
     def handle_timer(self, now: float) -> None:
         """See Station."""
@@ -151,11 +154,13 @@ class SasStation:
             self._note_body = write_body(self._kept())
         return write_note(self._note_body, self._host.last_poll, self._host.last_event)
 
-    def _after(self, now: float) -> None:
-        """Take what the connection has learnt."""
-        for event in self._host.events():
+    def _after(self, now: float) -> bool:
+        """Take what the connection has learnt; whether that was anything."""
+        events = self._host.events()
+        for event in events:
             self._on(event, now)
         self._cadence.free(now, free=self._host.ready(now))
+        return bool(events)
 
     def _on(self, event: HostEvent, now: float) -> None:
         match event:
