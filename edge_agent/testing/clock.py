@@ -13,6 +13,7 @@ class VirtualClock:
         self.now = start
 
     def __call__(self) -> float:
+        """The time."""
         return self.now
 
     def __repr__(self) -> str:

@@ -26,6 +26,8 @@ REAL_TIME_COMMAND = 0x0E
 # Short questions that every machine answers, asked in turn.
 HEARTBEATS = (0x1A, 0x15)
 
+NEVER = float("-inf")
+
 
 class Step(Enum):
     """Where a process can be killed."""
@@ -74,6 +76,10 @@ class PollingHost:
             lambda last_poll, last_event: HostConnection(address, last_poll=last_poll, last_event=last_event)
         )
         self._note = (b"", b"")
+        self._mode_said = False
+        self._poll_at = NEVER
+        self._beat = 0
+        self._dying_words = b""
         self._starts_at: float | None = 0.0
         self._begin()
 
@@ -168,6 +174,6 @@ class PollingHost:
         self.runs += 1
         self.connection = self._connect(*self._note)
         self._mode_said = False
-        self._poll_at = float("-inf")
+        self._poll_at = NEVER
         self._beat = 0
         self._dying_words = b""

@@ -1,0 +1,33 @@
+"""How long a host waits and how often it tries, with the reason beside each."""
+
+from __future__ import annotations
+
+# The text allows 20 ms until an answer starts; machines in the field take up to 200 ms.
+REPLY_WINDOW_SECONDS = 0.200
+# The text allows 5 ms between the characters of an answer; USB adapters deliver in 16 ms pieces.
+GAP_SECONDS = 0.020
+# The longest answer takes 150 ms at 19,200 baud. A line that never falls silent is not waited for.
+LONGEST_REPLY_SECONDS = 0.200
+# A machine that has just said something is repeated to at the fastest interval the text knows.
+REPEAT_PAUSE_SECONDS = 0.040
+# A dozen windows: longer than a machine is busy with itself, shorter than anyone's patience.
+LOST_AFTER_SECONDS = 2.5
+# A machine drops its link after 5 s without an address byte; half a second for both clocks.
+QUIET_SECONDS = 5.5
+# A machine that hears no host chirps every 200 ms: two chirps are heard within this.
+LISTEN_SECONDS = 0.45
+# Chirps are 200 ms apart; two pieces of one answer are not this far apart.
+CHIRP_SPACING_SECONDS = 0.1
+# Without its mark a chirp is just a byte: not before every late answer has had its time.
+CERTAIN_CHIRP_SECONDS = 0.5
+# A machine feels alone after 5 s without a poll to another address; one a second is plenty.
+SYNCHRONISE_EVERY_SECONDS = 1.0
+
+# SAS 1.4: original, repeat, repeat.
+SENDS_OF_A_POLL = 3
+# An answer that is garbled each time is one we cannot read; exceptions must not wait for it.
+GARBLED_SENDS_OF_A_POLL = 6
+# A machine that answers no long poll at all must not stop the general polls.
+CONFIRMATIONS_TRIED = 2
+# One chirp may be noise.
+CHIRPS_BELIEVED = 2

@@ -1,0 +1,49 @@
+"""A poll that has not been answered: how often it was sent, and what may still come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.sas.host_bounds import SENDS_OF_A_POLL
+from edge_agent.sas.messages import LongPollRequest, Poll, Reply, encode_poll
+
+# What makes two polls the same to a machine: the command. No long poll has the number of a general one.
+GENERAL_POLL = -1
+
+NEVER = float("-inf")
+
+
+def poll_key(poll: Poll) -> int:
+    """What makes two polls the same to a machine."""
+    return poll.command if isinstance(poll, LongPollRequest) else GENERAL_POLL
+
+
+@dataclass(slots=True)
+class Outstanding:
+    """A poll that has not been answered."""
+
+    poll: Poll
+    frame: bytes
+    due: float | None = NEVER  # when it is to leave, or leave again; None while its answer is awaited
+    sends: int = 0
+    silent: int = 0  # sends in a row after which nothing was heard
+    sent_at: float = NEVER
+    late_answers: bool = False  # answers to earlier sends may still come
+    restarted: bool = False  # an earlier run sent it too
+    heard_once: Reply | None = None  # an answer without a CRC, to be heard again
+    instead_of: Poll | None = None  # what was asked before the line had to be synchronised
+
+    @property
+    def certain(self) -> bool:
+        """Whether the machine cannot have reset its poll state meanwhile, and then acknowledges nothing."""
+        return self.sends < SENDS_OF_A_POLL and not self.restarted
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the machine may have heard it."""
+        return self.sends > 0
+
+
+def outstanding(poll: Poll, due: float | None = NEVER, instead_of: Poll | None = None) -> Outstanding:
+    """A poll that is to leave."""
+    return Outstanding(poll, encode_poll(poll), due, instead_of=instead_of)
