@@ -21,7 +21,7 @@ SUBSCRIPTIONS = 50
 FILTERS_PER_SUBSCRIBE = 8
 KEEP_ALIVE_LEAST = 30
 KEEP_ALIVE_MOST = 1_200
-# MQTT 5, section 3.1.2.10: silence for one and a half keep-alives ends the connection.
+# MQTT 5, section 3.1.2.10: silence for one and a half times the keep-alive ends the connection.
 KEEP_ALIVE_GRACE = 1.5
 PUBLISHES_PER_SECOND = 100.0
 BYTES_PER_SECOND = 512.0 * 1024
