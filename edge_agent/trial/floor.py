@@ -77,8 +77,8 @@ class Restorer(Protocol):
     def feed(self, data: bytes) -> bytes:
         """Plain bytes of the host, as a marked stream."""
 
-    def gap(self) -> None:
-        """The host paused: a partial message is over."""
+    def gap(self) -> bytes:
+        """The host paused: a partial message is over. What of it was held back."""
 
 
 @dataclass(slots=True)
@@ -112,9 +112,8 @@ class PtyLine:
         with suppress(BlockingIOError):
             data = os.read(self.master, READ_BYTES)
             if self.restorer is not None:
-                if now - self.heard_at > PARTIAL_POLL_SECONDS:
-                    self.restorer.gap()
-                data = self.restorer.feed(data)
+                held = self.restorer.gap() if now - self.heard_at > PARTIAL_POLL_SECONDS else b""
+                data = held + self.restorer.feed(data)
             self.heard_at = now
             self.device.receive_data(data, now)
 
