@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
-from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, make_pki
+from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, make_pki, write_private
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, read_ledger
 from edge_agent.standin.packets import Reason
 
@@ -223,34 +223,38 @@ def test_a_persistent_session_is_not_authorised(standin: StandinThread, pki: Pki
     assert failure.connack_packet.reason_code == Reason.NOT_AUTHORISED
 
 
-def foreign_device(tmp_path: Path, pki: PkiPaths) -> PkiPaths:
-    return with_device(tmp_path, pki, issue(make_ca("Somebody else"), "gw-07"))
-
-
-def expired_device(tmp_path: Path, pki: PkiPaths) -> PkiPaths:
-    ca = make_ca()
-    return with_device(tmp_path, pki, issue(ca, "gw-07", validity=Validity.expired()))
-
-
-def with_device(tmp_path: Path, pki: PkiPaths, credential: Any) -> PkiPaths:
-    own = replace(pki, device_certificate=tmp_path / "d.pem", device_key=tmp_path / "d.key")
-    credential.write(own.device_certificate, own.device_key)
-    return own
-
-
-@pytest.mark.parametrize("make", [foreign_device, expired_device])
 def test_a_certificate_of_another_authority_does_not_get_through_tls(
-    standin: StandinThread,
-    control: StandinControl,
-    pki: PkiPaths,
-    tmp_path: Path,
-    make: Callable[[Path, PkiPaths], PkiPaths],
+    standin: StandinThread, control: StandinControl, pki: PkiPaths, tmp_path: Path
 ) -> None:
-    with started(make(tmp_path, pki), standin.port) as gateway:
+    foreign = replace(pki, device_certificate=tmp_path / "device.pem", device_key=tmp_path / "device.key")
+    issue(make_ca("Somebody else"), "gw-07").write(foreign.device_certificate, foreign.device_key)
+
+    with started(foreign, standin.port) as gateway:
         failure = gateway.refused.get(timeout=SOON)
 
     assert failure.connack_packet is None
     assert control.status()["connected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("validity", "accepted"),
+    [(Validity.days(1), True), (Validity.expired(), False), (Validity.not_yet(), False)],
+    ids=["valid", "expired", "not yet valid"],
+)
+def test_only_a_certificate_that_is_valid_now_gets_through_tls(
+    config: StandinConfig, tmp_path: Path, validity: Validity, *, accepted: bool
+) -> None:
+    own, ca = PkiPaths.within(tmp_path), make_ca()
+    write_private(own.ca, ca.pem)
+    issue(ca, "localhost", server_names=("localhost",)).write(own.server_certificate, own.server_key)
+    issue(ca, "gw-07", validity=validity).write(own.device_certificate, own.device_key)
+    ours = replace(config, ca=own.ca, certificate=own.server_certificate, key=own.server_key)
+
+    with StandinThread(ours) as standin, started(own, standin.port) as gateway:
+        outcome = gateway.connected if accepted else gateway.refused
+        told = outcome.get(timeout=SOON)
+
+    assert (told.connack_packet is not None) is accepted
 
 
 def test_a_second_client_takes_over(standin: StandinThread, pki: PkiPaths) -> None:
