@@ -40,17 +40,14 @@ class Appender:
         with translated(path):
             self._file = _identity(path)
             self._db = connect(path, synchronous="FULL")
-            self._head: int | None = self._find_head()
+            self._head = self._find_head()
+        self._in_doubt = False  # whether the last write ended without our knowing how
         self.turns = GroupCommit(self._write)
 
     @property
     def head(self) -> int:
         """The last sequence given out."""
-        head = self._head
-        if head is None:
-            with translated(self._path):
-                return self.turns.alone(self._known_head)
-        return head
+        return self._head
 
     def append(self, payloads: Sequence[bytes]) -> range:
         """Make `payloads` durable, all or nothing; their sequences. Thread-safe."""
@@ -73,13 +70,15 @@ class Appender:
     def _write(self, payloads: Sequence[bytes]) -> int:
         with translated(self._path):
             self._look_around()
-            first = self._known_head() + 1
-            now = self._wall()
-            self._head = None  # until we know that all of it, or nothing, is there
+            if self._in_doubt:
+                self._head = self._find_head()
+            self._in_doubt = True
+            first, now = self._head + 1, self._wall()
             with transaction(self._db):
                 rows = ((first + place, now, payload) for place, payload in enumerate(payloads))
                 self._db.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
-            self._head = first + len(payloads) - 1
+            self._head += len(payloads)
+            self._in_doubt = False
         return first
 
     def _register(self, consumer: str) -> None:
@@ -95,11 +94,6 @@ class Appender:
             raise JournalError(
                 f"journal {self._path} was moved or replaced while it was open", "restart the collector"
             )
-
-    def _known_head(self) -> int:
-        if self._head is None:
-            self._head = self._find_head()
-        return self._head
 
     def _find_head(self) -> int:
         # A disk that broke its word may have lost records the cloud has. Their numbers are taken:

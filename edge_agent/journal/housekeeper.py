@@ -65,7 +65,7 @@ class Housekeeper:
         self._turns = turns
         self._acknowledged = acknowledged
         self._mutex = threading.Lock()  # one connection: its chores are done one after the other
-        self._trouble: type[JournalError] | None = None
+        self._told: set[type[JournalError]] = set()
         self._rounds = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -125,20 +125,23 @@ class Housekeeper:
         ]
         if self._rounds % ROUNDS_A_CHECKPOINT == 0:
             chores.append(partial(self.checkpoint, longest_log_pages=LONGEST_LOG_PAGES))
+        troubles: set[type[JournalError]] = set()
         for chore in chores:
             try:
                 chore()
             except JournalError as error:
-                self._complain(error)
+                troubles.add(type(error))
+                self._tell(error)
+        self._told = troubles
 
     def _run(self) -> None:
         while not self._stopping.wait(ROUND_SECONDS):
             self.keep_house()
 
-    def _complain(self, error: JournalError) -> None:
+    def _tell(self, error: JournalError) -> None:
         """Say so once, not every second: a disk stays full for hours."""
-        if type(error) is not self._trouble:
-            self._trouble = type(error)
+        if type(error) not in self._told:
+            self._told.add(type(error))
             structlog.get_logger().warning(
                 "journal housekeeping failed; it tries again", reason=error.what, mend=error.mend
             )

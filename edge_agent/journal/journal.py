@@ -33,7 +33,7 @@ from edge_agent.journal.housekeeper import Housekeeper
 from edge_agent.journal.lock import Lock
 from edge_agent.journal.reader import Reader
 from edge_agent.journal.record import DeadLetter, Record
-from edge_agent.journal.storage import DEFAULT_CONSUMER, FOLDER_MODE, check, create, translated
+from edge_agent.journal.storage import DEFAULT_CONSUMER, FOLDER_MODE, check, create, sync_folder, translated
 
 Role = Literal["collect", "forward", "read"]
 
@@ -76,7 +76,7 @@ def open_journal(
         if role == "collect":
             _make_folder(path)
             opening.callback(_lock_for_collecting(path).release)
-            if not path.exists():
+            if not _is_there(path):
                 create(path, wall())
         else:
             _wait_for(path, wait_seconds)
@@ -260,8 +260,17 @@ class _Collecting:
 
 
 def _make_folder(path: Path) -> None:
+    """Make what is missing of the path to the file, each name durable before anything is kept below it."""
     with translated(path):
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        missing = [folder for folder in path.absolute().parents if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            sync_folder(folder.parent)
+
+
+def _is_there(path: Path) -> bool:
+    with translated(path):
+        return path.exists()
 
 
 def _lock_for_collecting(path: Path) -> Lock:
@@ -274,7 +283,7 @@ def _lock_for_collecting(path: Path) -> Lock:
 
 def _wait_for(path: Path, seconds: float) -> None:
     give_up_at = time.monotonic() + seconds
-    while not path.exists():
+    while not _is_there(path):
         if time.monotonic() >= give_up_at:
             raise JournalError(
                 f"journal {path} does not exist",

@@ -74,9 +74,9 @@ def create(path: Path, created_at: float) -> None:
 
 def check(path: Path) -> None:
     """Raise JournalDamaged unless `path` is a journal we can read. Changes nothing in it."""
-    if not path.is_file():
-        raise JournalDamaged(f"{path} is not a file", "set `journal.path` to one")
     with translated(path):
+        if not path.is_file():
+            raise JournalDamaged(f"{path} is not a file", "set `journal.path` to one")
         try:
             application, version = _marks(path, "mode=ro&immutable=1")
         except sqlite3.DatabaseError as error:

@@ -435,6 +435,7 @@ def test_trouble_of_the_housekeeper_is_told_once_and_stops_no_other_chore(
     def full() -> int:
         raise JournalFull("the disk is full", "free some space")
 
+    forget = housekeeper.forget
     monkeypatch.setattr(housekeeper, "forget", full)
     monkeypatch.setattr(housekeeper, "give_back", lambda: done.append("give back"))
     monkeypatch.setattr(housekeeper, "checkpoint", lambda **_how: done.append("checkpoint"))
@@ -444,9 +445,15 @@ def test_trouble_of_the_housekeeper_is_told_once_and_stops_no_other_chore(
             housekeeper.keep_house()
 
     assert done == ["give back"] * 10 + ["checkpoint"]
-    assert [(entry["event"], entry["reason"], entry["mend"]) for entry in logs] == [
-        ("journal housekeeping failed; it tries again", "the disk is full", "free some space")
-    ]
+    told = ("journal housekeeping failed; it tries again", "the disk is full", "free some space")
+    assert [(entry["event"], entry["reason"], entry["mend"]) for entry in logs] == [told]
+
+    monkeypatch.setattr(housekeeper, "forget", forget)
+    housekeeper.keep_house()
+    monkeypatch.setattr(housekeeper, "forget", full)
+    with structlog.testing.capture_logs() as logs:
+        housekeeper.keep_house()
+    assert len(logs) == 1, "it was over, and begins again"
 
 
 # What may hold a role.

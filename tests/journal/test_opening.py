@@ -40,6 +40,7 @@ def test_the_collector_makes_the_folder_and_the_file_for_itself_only(tmp_path: P
         journal.append([b"a"])
 
         assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert path.parent.parent.stat().st_mode & 0o777 == 0o700
         assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
 
 
@@ -203,11 +204,18 @@ def test_a_folder_in_the_place_of_the_file_is_named(path: Path) -> None:
         open_journal(path, role="collect")
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["file/journal.db", "file/folder/journal.db"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, where: str) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(JournalError, match=r"File exists — check `journal\.path`"):
-        open_journal(tmp_path / "file" / "journal.db", role="collect")
+    with pytest.raises(JournalError, match=r"Not a directory — check `journal\.path`"):
+        open_journal(tmp_path / where, role="collect")
+
+
+@pytest.mark.parametrize("role", ["collect", "forward", "read"])
+def test_a_path_the_kernel_does_not_take_is_named(tmp_path: Path, role: Role) -> None:
+    with pytest.raises(JournalError, match="File name too long"):
+        open_journal(tmp_path / ("x" * 300), role=role)
 
 
 def test_a_lock_that_cannot_be_taken_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
