@@ -9,6 +9,7 @@ What decides to act is the story (`play`); what answers polls out of this state 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,9 @@ FACTORY_CLOCK = datetime(2026, 1, 1)  # noqa: DTZ001  a machine knows no time zo
 
 TOP_WIN = 0x40  # level of a hand-paid win in long poll 1B
 CANCELLED_CREDITS = 0x80
+
+# Secure reporting keeps five handpays at least that no host has read; of older ones the meters tell.
+UNREAD_HANDPAYS = 5
 
 ANY_BILL = 0x4F
 _BILL_EXCEPTION = {dollars: code for code, dollars in BILL_EXCEPTIONS.items()}
@@ -93,6 +97,7 @@ class Cabinet:
         self.last_bill: Bill | None = None
         self.last_ticket: Ticket | None = None
         self.handpay: Handpay | None = None
+        self.unread_handpays: deque[Handpay] = deque(maxlen=UNREAD_HANDPAYS)
         self.powered = True
         self.clock = FACTORY_CLOCK
         self._port = port
@@ -167,7 +172,18 @@ class Cabinet:
     def call_attendant(self, level: int, amount: int) -> None:
         """The machine locks up until somebody has paid `amount` credits by hand."""
         self.handpay = Handpay(level, amount)
-        self._say(0x51)
+        is_first = not self.unread_handpays
+        if self.spec.secure_handpays:
+            self.unread_handpays.append(self.handpay)
+        if is_first:
+            self._say(0x51)
+
+    def handpay_was_read(self) -> None:
+        """Under secure reporting the host has read a handpay: the next one is told of."""
+        if self.unread_handpays:
+            self.unread_handpays.popleft()
+        if self.unread_handpays:
+            self._say(0x51)
 
     def pay_credits_by_hand(self) -> None:
         """The attendant has paid the credits of the guest and keyed them off."""

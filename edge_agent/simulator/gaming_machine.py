@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
+from edge_agent.sas.machine import MachineAnswers
 from edge_agent.sas.messages import LongPollRequest
 from edge_agent.simulator.cabinet import EVENT_METER_MODULUS, Cabinet
 from edge_agent.simulator.machine_polls import answer_poll
@@ -27,6 +28,8 @@ from edge_agent.simulator.specification import MachineSpec
 LONGEST_CATCH_UP_SECONDS = 5.0
 
 
+HANDPAY_COMMAND = 0x1B
+
 # Cents on tickets are metered in five BCD bytes.
 TICKET_METER_MODULUS = 10**10
 
@@ -34,7 +37,7 @@ TICKET_METER_MODULUS = 10**10
 class Connection(Protocol):
     """What a machine does with its end of the SAS line."""
 
-    def raise_exception(self, code: int, now: float, values: Mapping[str, Any]) -> None:
+    def raise_exception(self, code: int, now: float, values: Mapping[str, Any]) -> object:
         """Put an exception before the host."""
 
     def power_off(self, now: float) -> None:
@@ -42,13 +45,6 @@ class Connection(Protocol):
 
     def power_on(self, now: float) -> None:
         """The port comes back."""
-
-
-class Answers(Protocol):
-    """Who answers the long polls of a connection."""
-
-    def answer(self, poll: LongPollRequest, now: float) -> Mapping[str, Any] | None:
-        """What to say; None for silence."""
 
 
 C = TypeVar("C", bound=Connection)
@@ -65,7 +61,7 @@ class GamingMachine(Generic[C]):
     """
 
     def __init__(
-        self, spec: MachineSpec, connect: Callable[[Answers], C], seed: int, rate: float = 1.0
+        self, spec: MachineSpec, connect: Callable[[MachineAnswers], C], seed: int, rate: float = 1.0
     ) -> None:
         self.spec = spec
         self.connection = connect(self)
@@ -119,6 +115,11 @@ class GamingMachine(Generic[C]):
         """What it says to a long poll; None for silence."""
         self.cabinet.clock = self._factory_clock + timedelta(seconds=now - (self._started_at or 0.0))
         return answer_poll(self.cabinet, poll.command, poll.values)
+
+    def acknowledged(self, poll: LongPollRequest, _: float) -> None:
+        """The host has heard the answer to a long poll."""
+        if poll.command == HANDPAY_COMMAND:
+            self.cabinet.handpay_was_read()
 
     # -- the cabinet says (its Port) ---------------------------------------------------------
 

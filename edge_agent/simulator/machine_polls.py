@@ -93,7 +93,10 @@ def _game(cabinet: Cabinet, request: Values) -> GameSpec | None:
 
 
 def _handpay(cabinet: Cabinet, _: Values) -> Values:
+    """Secure reporting tells the first that was not read, legacy reporting the lock-up of this moment."""
     pending = cabinet.handpay
+    if cabinet.spec.secure_handpays:
+        pending = cabinet.unread_handpays[0] if cabinet.unread_handpays else None
     return {
         "progressive_group": 0,
         "level": pending.level if pending else 0,

@@ -74,7 +74,7 @@ class MachineSpec:
     unsupported: frozenset[int] = frozenset()
     queue_capacity: int = 25
     past_twenties: int = 0  # the $20 bills of its life so far: its meters do not start at zero
-    secure_handpay: bool = False
+    secure_handpays: bool = False
     chances: Chances = field(default_factory=Chances)
 
     def __post_init__(self) -> None:
