@@ -33,7 +33,7 @@ from edge_agent.errors import AgentError, JournalError
 from edge_agent.journal import Journal, Record
 from edge_agent.uplink.backoff import Backoff
 from edge_agent.uplink.base import Message, Receipt, Uplink
-from edge_agent.uplink.batch import make_message, pack
+from edge_agent.uplink.batch import fitting, make_message
 from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES, check_topic
 from edge_agent.uplink.reason_codes import PACKET_TOO_LARGE, Reaction, describe, reaction_to
 
@@ -185,29 +185,29 @@ class Forwarder:
 
     def _next(self) -> _Batch | None:
         """What failed comes before what is new."""
-        if not self._waiting and self._has_news():
-            self._read()
-        return self._waiting.pop(0) if self._waiting else None
+        if self._waiting:
+            return self._waiting.pop(0)
+        return self._read() if self._has_news() else None
 
     def _has_news(self) -> bool:
         if self._journal.changed():
             self._read_at = min(self._read_at, _now() + self._linger)
         return _now() >= self._read_at
 
-    def _read(self) -> None:
-        """Cut batches from the next records; there may be more until there are none."""
+    def _read(self) -> _Batch | None:
+        """Cut a batch from the next records. There may be more until there are none."""
         records = self._journal.read(
             self._consumer, self._batch_records, self._batch_bytes, after=self._read_through
         )
         if not records:
             self._read_at = math.inf
-            return
+            return None
         events = [self._compose(self._journal.id, record) for record in records]
-        for part in pack([len(event) for event in events], self._batch_bytes):
-            batch = self._batch(records[part], events[part])
-            self._batches.append(batch)
-            self._waiting.append(batch)
-        self._read_through = records[-1].sequence
+        count = fitting((len(event) for event in events), self._batch_bytes)
+        batch = self._batch(records[:count], events[:count])
+        self._batches.append(batch)
+        self._read_through = batch.last
+        return batch
 
     def _batch(self, records: Sequence[Record], events: Sequence[bytes]) -> _Batch:
         message = make_message(self._topic, events, compress=self._compress)
@@ -221,7 +221,7 @@ class Forwarder:
         task.add_done_callback(self._on_published)
 
     async def _publish(self, batch: _Batch) -> None:
-        if len(batch.message.payload) > MAX_PAYLOAD_BYTES:  # then it is one record: pack saw to that
+        if len(batch.message.payload) > MAX_PAYLOAD_BYTES:  # then it is one record: `fitting` saw to that
             await self._refuse(batch, Receipt(PACKET_TOO_LARGE, f"over {MAX_PAYLOAD_BYTES} bytes"))
             return
         self.counters.published += 1

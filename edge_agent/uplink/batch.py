@@ -8,7 +8,7 @@ are joined, never parsed.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from edge_agent.uplink.base import Message
 from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES
@@ -33,18 +33,18 @@ def make_message(topic: str, events: Sequence[bytes], *, compress: bool = True) 
     return Message(topic, payload, CONTENT_TYPE)
 
 
-def pack(sizes: Sequence[int], limit_bytes: int) -> Iterator[slice]:
-    """Cut a row of events, given by their sizes, into batches that keep to a limit before compression.
+def fitting(sizes: Iterable[int], limit_bytes: int) -> int:
+    """How many events of a row, given by their sizes, make a batch within a limit before compression.
 
-    An event that is over the limit alone gets a batch of its own.
+    At least one does: an event that is over the limit alone must travel alone.
     """
-    limit = min(limit_bytes, MAX_PAYLOAD_BYTES)
-    start, total = 0, 2  # the brackets
-    for index, size in enumerate(sizes):
-        grown = total + size + (1 if index > start else 0)  # and a comma
-        if grown > limit and index > start:
-            yield slice(start, index)
-            start, grown = index, 2 + size
-        total = grown
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+    left = (
+        min(limit_bytes, MAX_PAYLOAD_BYTES) - 1
+    )  # the brackets, less the comma that the first event has not
+    count = 0
+    for size in sizes:
+        left -= size + 1
+        if left < 0 and count:
+            break
+        count += 1
+    return count
