@@ -24,6 +24,10 @@ SAS has no acknowledgement byte. A machine takes the next different poll for "he
 9. An answer of a byte or two carries no CRC and may be what is left of an event. Unless real-time events
    are known to be off, it is believed when the repeated poll is answered the same.
 
+One thing is left to the caller. A long poll that carries data and loses its command on a bad line may pass
+for another command, and so acknowledge. Where events may be pending, two-byte polls are the safe ones:
+0E is best sent right after one of them was answered with data.
+
 Time is monotonic seconds; streams are marked as in `wakeup`. Which polls to send is the caller's choice.
 """
 
@@ -80,6 +84,7 @@ from edge_agent.sas.messages import (
     encode_reply,
 )
 from edge_agent.sas.outstanding import GENERAL_POLL, NEVER, Outstanding, outstanding, poll_key
+from edge_agent.sas.poll_lengths import READ_POLL_BYTES
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_host_message
 
 __all__ = [
@@ -131,7 +136,8 @@ class HostConnection:
         address: the machine's, 1..127.
         last_poll: what an earlier run sent last; b"" if there was none.
         last_event: what an earlier run journalled last; b"" if nothing.
-        real_time: how the machine reports, where the caller knows; None where it has to be found out.
+        real_time: how the machine reported when the earlier run ended, if that is known. It holds if the
+            machine answers without being woken up: one that lost power would not.
         reply_window: how long an answer may take to begin.
     """
 
@@ -329,10 +335,10 @@ class HostConnection:
     # Starting and synchronising.
 
     def _start(self, now: float) -> None:
+        listened = now + LISTEN_SECONDS
         if self.last_poll == SYNCHRONISATION_POLL:
             # All that was heard before it had been journalled, and nothing was asked after it.
-            self.state = HostState.POLLING
-            self._owes_synchronisation = True
+            self._asked = outstanding(self._certain_poll(), due=listened)
             return
         poll = self._poll_left_last()
         if poll is None:
@@ -340,8 +346,7 @@ class HostConnection:
             self._be_quiet(now)
             return
         self._restarted = True
-        due = now + LISTEN_SECONDS
-        self._asked = Outstanding(poll, self.last_poll, due, late_answers=True, restarted=True)
+        self._asked = Outstanding(poll, self.last_poll, listened, late_answers=True, restarted=True)
 
     def _poll_left_last(self) -> Poll | None:
         """What an earlier run sent last, where that makes sense for this machine."""
@@ -369,14 +374,19 @@ class HostConnection:
         What was asked is asked again, and every other time a poll that any machine answers.
         """
         self._rounds += 1
-        own = asked.instead_of or asked.poll
-        if self._rounds % 2:
-            self._asked = outstanding(own, due=now)
+        own = asked.instead_of or asked
+        # Where events may be pending, a poll that lost its command on the line could pass for another one.
+        own_first = len(own.frame) <= READ_POLL_BYTES
+        if own_first == bool(self._rounds % 2):
+            self._asked = Outstanding(own.poll, own.frame, due=now, restarted=own.restarted)
         else:
-            self._asked = outstanding(LongPollRequest(self.address, CERTAIN_COMMAND), due=now, instead_of=own)
+            self._asked = outstanding(self._certain_poll(), due=now, instead_of=own)
         self.state = HostState.SYNCHRONISING
         self._owes_synchronisation = True
         self._forget_mode()
+
+    def _certain_poll(self) -> LongPollRequest:
+        return LongPollRequest(self.address, CERTAIN_COMMAND)
 
     def _forget_mode(self) -> None:
         """A machine whose link dropped may have lost power, and real-time events with it."""
@@ -474,7 +484,7 @@ class HostConnection:
         self._tell_unanswered(asked.poll)
         self._confirmation.unheard()
 
-    def _tell_unanswered(self, poll: Poll | None) -> None:
+    def _tell_unanswered(self, poll: Poll) -> None:
         if isinstance(poll, LongPollRequest):
             self._events.append(Unanswered(poll))
 
@@ -513,10 +523,12 @@ class HostConnection:
 
     def _hear_answer(self, reply: Reply, asked: Outstanding, now: float) -> None:
         self._answered(asked, now, proof=not isinstance(reply, Nack))
-        self._restarted = False
         self._events.append(self._answer(reply, asked.poll))
-        if isinstance(reply, ExceptionReply) or (self._mode and isinstance(reply, DataReply)):
+        nothing_pending = isinstance(reply, ExceptionReply) or (self._mode and isinstance(reply, DataReply))
+        if nothing_pending:
             self._confirmation.nothing_pending()
+        if nothing_pending or asked.restarted:
+            self._restarted = False
         stale = now - self._synchronised_at >= SYNCHRONISE_EVERY_SECONDS
         self._owes_synchronisation = stale or isinstance(asked.poll, GeneralPoll)
 
@@ -541,7 +553,8 @@ class HostConnection:
         if not self._found or self._lost:
             self._found, self._lost = True, False
             self._events.append(MachineFound())
-        self._tell_unanswered(asked.instead_of)
+        if asked.instead_of is not None and not asked.instead_of.restarted:
+            self._tell_unanswered(asked.instead_of.poll)
         self._asked = None
         self.state = HostState.POLLING
         self._asking_since = None

@@ -31,7 +31,7 @@ class Outstanding:
     late_answers: bool = False  # answers to earlier sends may still come
     restarted: bool = False  # an earlier run sent it too
     heard_once: Reply | None = None  # an answer without a CRC, to be heard again
-    instead_of: Poll | None = None  # what was asked before the line had to be synchronised
+    instead_of: Outstanding | None = None  # what was asked before the line had to be synchronised
 
     @property
     def certain(self) -> bool:
@@ -44,6 +44,6 @@ class Outstanding:
         return self.sends > 0
 
 
-def outstanding(poll: Poll, due: float | None = NEVER, instead_of: Poll | None = None) -> Outstanding:
+def outstanding(poll: Poll, due: float | None = NEVER, instead_of: Outstanding | None = None) -> Outstanding:
     """A poll that is to leave."""
     return Outstanding(poll, encode_poll(poll), due, instead_of=instead_of)

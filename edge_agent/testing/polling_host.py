@@ -11,12 +11,10 @@ from collections.abc import Callable
 from enum import Enum
 
 from edge_agent.sas.host import (
-    Acknowledged,
+    Answered,
     ExceptionReported,
     HostConnection,
     HostEvent,
-    Refused,
-    Unanswered,
 )
 from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
 
@@ -42,7 +40,8 @@ class Killed(Exception):  # noqa: N818  what happens to a process
     """The process is gone."""
 
 
-MakeConnection = Callable[[bytes, bytes], HostConnection]
+# Makes a connection from the note: the last poll, the last event, and how the machine reported.
+MakeConnection = Callable[[bytes, bytes, bool | None], HostConnection]
 
 
 class PollingHost:
@@ -53,7 +52,7 @@ class PollingHost:
         real_time: whether to turn real-time events on.
         fate: asked at each step with an event to journal or bytes to write; True kills the process.
         restart_after: how long the process is gone.
-        connect: makes the connection from the note, `last_poll` and `last_event`.
+        connect: makes the connection from the note.
     """
 
     def __init__(
@@ -73,10 +72,11 @@ class PollingHost:
         self._fate = fate
         self._restart_after = restart_after
         self._connect = connect or (
-            lambda last_poll, last_event: HostConnection(address, last_poll=last_poll, last_event=last_event)
+            lambda last_poll, last_event, real_time: HostConnection(
+                address, last_poll=last_poll, last_event=last_event, real_time=real_time
+            )
         )
-        self._note = (b"", b"")
-        self._mode_said = False
+        self._note: tuple[bytes, bytes, bool | None] = (b"", b"", None)
         self._poll_at = NEVER
         self._beat = 0
         self._dying_words = b""
@@ -128,36 +128,29 @@ class PollingHost:
                 self._live(Step.AFTER_APPEND)
             else:
                 self.learnt.append(event)
-                self._learn(event)
         if self.connection.ready(now) and now >= self._poll_at:
             self.connection.send(self._next_poll())
             self._poll_at = now + POLL_SECONDS
         stream = self.connection.data_to_send(now)
         if stream:
-            self._note = (self.connection.last_poll, self.connection.last_event)
+            real_time = True if self.connection.real_time else None
+            self._note = (self.connection.last_poll, self.connection.last_event, real_time)
             self._live(Step.BEFORE_WRITE)
             self._dying_words = stream
             self._live(Step.AFTER_WRITE)
         return stream
 
-    def _learn(self, event: HostEvent) -> None:
-        match event:
-            case Acknowledged(LongPollRequest(command=command)) | Refused(LongPollRequest(command=command)):
-                self._mode_said = self._mode_said or command == REAL_TIME_COMMAND
-            case Unanswered(LongPollRequest(command=command)) if command == REAL_TIME_COMMAND:
-                self._wants_real_time = False
-
     def _next_poll(self) -> Poll:
         connection = self.connection
         if connection.confirming:
             return self._heartbeat()
-        if self._wants_real_time and not connection.real_time:
-            return LongPollRequest(self.address, REAL_TIME_COMMAND, {"enable": 1})
-        if self._wants_real_time:
-            return self._heartbeat()
-        if not self._mode_said and connection.real_time:
-            return LongPollRequest(self.address, REAL_TIME_COMMAND, {"enable": 0})
-        return GeneralPoll(self.address)
+        if connection.real_time != self._wants_real_time and (connection.real_time or self._undisturbed()):
+            return LongPollRequest(self.address, REAL_TIME_COMMAND, {"enable": int(self._wants_real_time)})
+        return self._heartbeat() if self._wants_real_time else GeneralPoll(self.address)
+
+    def _undisturbed(self) -> bool:
+        """Whether the last answer was no event: the moment for a poll that carries data."""
+        return bool(self.learnt) and isinstance(self.learnt[-1], Answered)
 
     def _heartbeat(self) -> LongPollRequest:
         self._beat += 1
@@ -173,7 +166,6 @@ class PollingHost:
     def _begin(self) -> None:
         self.runs += 1
         self.connection = self._connect(*self._note)
-        self._mode_said = False
         self._poll_at = NEVER
         self._beat = 0
         self._dying_words = b""
