@@ -22,6 +22,8 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 # openssl/x509_vfy.h, X509_V_FLAG_NO_CHECK_TIME: the dates are for us to judge, by the `now` we were given.
 _NO_CHECK_TIME = 0x200000
+# A key that is not this certificate's; of another kind, OpenSSL keeps it and finds no certificate for it.
+_MISMATCH = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
 # A handshake in memory takes two turns of each side (TLS 1.3) or three (TLS 1.2).
 _TURNS = 6
 
@@ -61,7 +63,7 @@ def load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     try:
         context.load_cert_chain(certificate, key, password=refuse)
     except ssl.SSLError as error:
-        if error.reason in {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}:
+        if error.reason in _MISMATCH:
             raise CredentialError(
                 f"key {key} is not the key of certificate {certificate}", "point both at one identity"
             ) from error
@@ -93,7 +95,7 @@ def _check_is_certificate(certificate: Path) -> None:
     text = _read("certificate", certificate)
     try:
         _client_context().load_verify_locations(cadata=text.decode("ascii", "replace"))
-    except ValueError as error:  # an SSLError is one too
+    except (ssl.SSLError, ValueError) as error:  # an empty text is a ValueError
         raise CredentialError(
             f"certificate {certificate} is not a certificate in PEM", "put the device's certificate there"
         ) from error
