@@ -1,8 +1,10 @@
 """The device end of a TDL/1 line: what a shuffler, a wheel or an adapter board has to do.
 
 Events wait in a ring until the host acknowledges them: sent at once, repeated after 1 s three
-times, then every 10 s. A full ring loses its oldest, and says so with DEV.LOST as soon as there
-is room again. A heartbeat goes out every 5 s, the counters at boot, every 10 min and on request.
+times, then every 10 s. Each says of which boot it is, so that it is never taken for the event of
+the same number before the power went. A full ring loses its oldest, and says so with DEV.LOST as
+soon as there is room again. A heartbeat goes out every 5 s, the counters at boot, every 10 min and
+on request.
 """
 
 from __future__ import annotations
@@ -158,7 +160,8 @@ class DeviceEnd:
         if self._timers is None:
             raise LocalProtocolError("TDL/1: the device has not booted", "call boot first")
         self.sequence = after(self.sequence)
-        message = Message(self.address, self.sequence, Kind.EVENT, code, dict(values))
+        named = dict(values) | {"boot": str(self.boot_counter)}
+        message = Message(self.address, self.sequence, Kind.EVENT, code, named)
         encode(message)  # what cannot be said fails here, where it is raised
         if len(self._ring) == RING_EVENTS:
             self._remember(now, Fate.OVERWRITTEN, self._ring.popleft().message)

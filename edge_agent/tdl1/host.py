@@ -10,8 +10,10 @@ The caller keeps one order, which is the guarantee:
 
 An event is known by the device's serial number, its boot counter and its sequence. So nothing
 is taken or acknowledged before the device has said which boot this is: event 3 of this boot
-must not pass for event 3 of the last. A device that does not say, or that we may not ask, is
-taken at its word, marked `possibly_repeated` where the memory knows the number.
+must not pass for event 3 of the last. For the same reason a number heard before is acknowledged
+again only when the device has said since that this is still the same boot: a device that puts
+`boot` into its events says so each time, another is asked. A device that does not say, or that we
+may not ask, is taken at its word, marked `possibly_repeated` where the memory knows the number.
 
 A hole in the sequence is asked for at once (RP) and reported when it is still there after the
 device had time to repeat. Commands are ID? CT? RP and, on a shared pair, PO. TDL/1 knows none
@@ -89,6 +91,7 @@ class HostEnd:
         self._heard: list[Heard] = []
         self._untaken: set[int] = set()
         self._acks: deque[int] = deque()
+        self._unproven_repeats: set[int] = set()
         self._commands: deque[tuple[str, dict[str, str]]] = deque(maxlen=MOST_COMMANDS)
         self._own_sequence = 0
         self._open = False
@@ -220,7 +223,7 @@ class HostEnd:
                 self._say(SnapshotHeard(now, self.device, message))
             case Kind.NAK:
                 self._on_nak(message)
-            case Kind.REPLY:
+            case _:
                 pass  # to RP and PO: they say nothing that the events do not
 
     def _on_identity(self, message: Message, now: float) -> None:
@@ -241,13 +244,21 @@ class HostEnd:
             self.repeats += 1
         elif window.has(sequence):
             self.repeats += 1
-            if sequence not in self._acks:
-                self._acks.append(sequence)
+            self._on_repeat(message, now)
         else:
             late = ahead(sequence, window.newest) < 0
             window.expect(sequence)
             self._untaken.add(sequence)
             self._heard.append(EventHeard(now, self.device, message, late=late, possibly_repeated=doubtful))
+
+    def _on_repeat(self, message: Message, now: float) -> None:
+        """Its acknowledgement was lost, or it is another event, of a boot nobody heard of."""
+        if "boot" in message.values or not self._known.certain:
+            if message.sequence not in self._acks:
+                self._acks.append(message.sequence)
+        elif not self._receive_only:
+            self._unproven_repeats.add(message.sequence)
+            self._become_uncertain(now)
 
     def _on_heartbeat(self, message: Message, now: float) -> None:
         self.status = message.values.get("st", "")
@@ -294,7 +305,7 @@ class HostEnd:
 
     def _notice_reboot(self, message: Message, now: float) -> None:
         boot = message.values.get("boot")
-        if boot is not None and self._known.serial:
+        if boot is not None and self._may_trust_boots():
             if self._learn(DeviceKey(self._known.serial, boot_of(boot)), message, now):
                 self._ask_again(now)
             return
@@ -304,6 +315,11 @@ class HostEnd:
         if int(up) < self._up:
             self._become_uncertain(now)
         self._up = int(up)
+
+    def _may_trust_boots(self) -> bool:
+        """Whether a boot counter alone names the device: we know its serial number, as far as can be."""
+        can_ask = not self._receive_only and not self._known.at_its_word
+        return bool(self._known.serial) and (self._known.certain or not can_ask)
 
     def _learn(self, device: DeviceKey, message: Message, now: float) -> bool:
         was_certain, self._ask_due = self._known.certain, None
@@ -319,8 +335,11 @@ class HostEnd:
         elif device != self.device:
             self._tell_missing(self._gaps.close(self._known.window, self._untaken))
             self._acks.clear()  # they belong to the sequence of another boot
+            self._unproven_repeats.clear()
             self._untaken.clear()
         booted = self._known.learn(device, booting=booting)
+        self._acks.extend(sorted(self._unproven_repeats))  # boots only rise, so it was this one then as well
+        self._unproven_repeats.clear()
         if booted:
             self._say(Booted(now, device, message))
         if (booted or not was_certain) and not booting:  # after a boot it sends them unasked
@@ -363,6 +382,7 @@ class HostEnd:
             self._heard_at = now
         self._reader.reset()
         self._acks.clear()
+        self._unproven_repeats.clear()
         self._commands.clear()
 
     def _say(self, heard: Heard) -> None:

@@ -489,7 +489,7 @@ def test_a_restart_from_the_note_does_not_journal_twice() -> None:
     again = Tdl1Station(IDENTITY, Tdl1Options(), bench.station.note())
     again.link_opened(5.0)
     again.receive_data(encode(Message(1, 1, Kind.REPLY, "DEV.ID", BOOT)), 5.1)
-    again.receive_data(encode(Message(1, 1, Kind.EVENT, "SHF.LID", {"open": "1"})), 5.1)
+    again.receive_data(encode(Message(1, 1, Kind.EVENT, "SHF.LID", {"open": "1", "boot": "17"})), 5.1)
     heard = bodies(again.take_observations())
 
     assert [type(body) for body in heard] == [LineUp, table.DeviceIdentified]

@@ -299,7 +299,7 @@ def test_a_full_ring_loses_its_oldest_and_says_so() -> None:
     lost = [
         one.message for one in talk.heard if isinstance(one, EventHeard) and one.message.code == "DEV.LOST"
     ]
-    assert [message.values for message in lost] == [{"n": "5"}]
+    assert [message.values for message in lost] == [{"n": "5", "boot": "1"}]
     assert [(one.first, one.last) for one in talk.heard if isinstance(one, SequenceMissing)] == [(1, 5)]
     fates = [happened.fate for happened in talk.device.take_history()]
     assert fates.count(Fate.OVERWRITTEN) == 5
@@ -508,25 +508,42 @@ def test_on_a_receive_only_link_nothing_is_ever_written() -> None:
     assert talk.device.waiting == 0
 
 
-def test_a_receive_only_host_that_missed_the_boot_marks_what_it_may_have_heard() -> None:
+def test_a_receive_only_host_that_was_restarted_marks_what_it_may_have_heard() -> None:
+    boot = Message(1, 0, Kind.HEARTBEAT, "DEV.BOOT", {"sn": "A1234", "boot": "1"})
+    host = HostEnd(receive_only=True)
+    host.link_opened(0.0)
+    host.receive_data(encode(boot) + lid(1) + lid(2), 0.0)
+    host.take_events()
+
+    again = HostEnd(receive_only=True, memory=host.memory())
+    again.link_opened(1.0)
+    again.receive_data(lid(2) + lid(2) + lid(3), 1.0)
+    doubtful = [one for one in again.take_events() if isinstance(one, EventHeard)]
+    assert again.memory() == host.memory()
+    beat = Message(1, 3, Kind.HEARTBEAT, "DEV.HB", {"boot": "1"})
+    again.receive_data(encode(beat) + lid(2) + lid(3) + lid(4), 5.0)
+    certain = [one for one in again.take_events() if isinstance(one, EventHeard)]
+
+    assert [(one.message.sequence, one.possibly_repeated, one.device) for one in doubtful] == [
+        (2, True, None),
+        (3, False, None),
+    ]
+    assert [(one.message.sequence, one.device) for one in certain] == [(4, DeviceKey("A1234", 1))]
+
+
+def test_a_receive_only_host_knows_a_boot_again_by_the_events_that_name_it() -> None:
     talk = Talk(host=HostEnd(receive_only=True), device=make_device()).start()
     for _ in range(3):
         talk.jam()
     talk.run_for(1)
 
     talk.restart(receive_only=True)
-    talk.run_for(2)
-    doubtful = [one for one in talk.heard if isinstance(one, EventHeard)][3:]
-    assert {(one.message.sequence, one.possibly_repeated, one.device) for one in doubtful} == {
-        (sequence, True, None) for sequence in (1, 2, 3)
-    }
-
-    talk.run_for(5)  # a heartbeat says that it is the boot we knew
-    talk.jam()
     talk.run_for(5)
+    talk.jam()
+    talk.run_for(1)
 
+    assert talk.sequences == [1, 2, 3, 4]
     assert talk.host.device == DeviceKey("A1234", 1)
-    assert talk.sequences[6:] == [4]
 
 
 def test_a_receive_only_host_finds_a_new_boot_by_its_heartbeat() -> None:
@@ -742,3 +759,87 @@ def test_every_event_is_heard_once_on_a_wire_that_loses_characters(seed: int, lo
     assert sorted(talk.sequences) == list(range(1, 301))
     assert talk.of(SequenceMissing) == []
     assert talk.device.waiting == 0
+
+
+def test_a_neighbour_on_a_shared_pair_is_overheard_and_left_alone() -> None:
+    device = make_device(polled=True)
+    device.boot(0.0)
+
+    device.receive_data(encode(Message(1, 7, Kind.EVENT, "SHF.LID")), 0.1)
+
+    assert device.data_to_send(0.1) == b""
+    assert device.errors == 0
+
+
+def test_a_device_heard_first_by_its_heartbeat_owes_nothing_of_its_past() -> None:
+    talk = Talk()
+    talk.device.boot(0.0)
+    talk.device.data_to_send(0.0)
+    talk.device.sequence = 41
+    talk.host.link_opened(0.0)
+
+    talk.run_for(40)
+    talk.jam()
+    talk.run_for(20)
+
+    assert talk.sequences == [42]
+    assert talk.of(SequenceMissing) == []
+
+
+def lid(sequence: int) -> bytes:
+    """An event of a device that does not put its boot into its events."""
+    return encode(Message(1, sequence, Kind.EVENT, "SHF.LID", {"open": "1"}))
+
+
+def identity(boot: int) -> bytes:
+    return encode(Message(1, 1, Kind.REPLY, "DEV.ID", {"sn": "A1234", "boot": str(boot)}))
+
+
+def test_a_number_heard_before_is_acknowledged_when_the_boot_is_proven_the_same() -> None:
+    host = HostEnd()
+    host.link_opened(0.0)
+    host.receive_data(identity(7) + lid(1), 0.0)
+    host.take_events()
+    host.data_to_send(0.0)
+
+    host.receive_data(lid(1), 1.0)
+    host.handle_timer(1.0)
+    asked = host.data_to_send(1.0)
+    host.receive_data(identity(7), 1.1)
+
+    assert b"|A|OK*" not in asked
+    assert b"|C|ID?*" in asked
+    assert [type(one) for one in host.take_events()] == [Identified]
+    assert b"|0001|A|OK*" in host.data_to_send(1.1)
+
+
+def test_a_number_heard_before_of_a_boot_nobody_heard_of_is_another_event() -> None:
+    host = HostEnd()
+    host.link_opened(0.0)
+    host.receive_data(identity(7) + lid(1), 0.0)
+    host.take_events()
+    host.data_to_send(0.0)
+
+    host.receive_data(lid(1), 1.0)
+    host.receive_data(identity(8), 1.1)
+    assert [type(one) for one in host.take_events()] == [Booted, Identified]
+    assert b"|A|OK*" not in host.data_to_send(1.1)
+    host.receive_data(lid(1), 2.0)
+
+    (event,) = host.take_events()
+    assert isinstance(event, EventHeard)
+    assert event.device == DeviceKey("A1234", 8)
+
+
+def test_an_event_that_names_a_new_boot_is_taken_for_what_it_is() -> None:
+    talk = Talk().start()
+    talk.jam()
+    talk.run_for(1)
+    talk.device.boot(talk.now)
+    talk.device.data_to_send(talk.now)  # the boot itself is not heard
+
+    talk.jam()
+    talk.run_for(0.2)
+
+    events = [one for one in talk.heard if isinstance(one, EventHeard)]
+    assert [one.device for one in events] == [DeviceKey("A1234", 1), DeviceKey("A1234", 2)]
