@@ -27,7 +27,7 @@ MACHINES, POLLS_A_SECOND = 64, 25
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--polls", type=int, default=5_000, help="polls a round")
     arguments.add_argument("--rounds", type=int, default=9)
     chosen = arguments.parse_args()

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
-from edge_agent.drivers.sas.interrogation import Interrogation
+from edge_agent.drivers.sas.interrogation import QUESTIONS, Interrogation
 from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
 from edge_agent.sas.messages import LongPollRequest
 
@@ -32,8 +32,14 @@ PATIENCE_SECONDS = 2.0
 # A poll that met a broken line is asked again; one that meets it so often is what breaks it.
 DOUBTS_ALLOWED = 3
 
+# Questions a busy machine or a bad line left open are asked again this much later.
+RETRY_SECONDS = 30.0
+
 # The queue is emptied before the mode changes, but a machine that never stops talking is not waited for.
 LONGEST_LISTENING_SECONDS = 10.0
+
+
+EVERY_COMMAND = frozenset(question.command for question in QUESTIONS)
 
 
 class Acquaintance:
@@ -63,6 +69,9 @@ class Acquaintance:
         self._listen_until = float("-inf")
         self._again_at: float | None = None
         self._doubts: dict[int, int] = {}
+        self._answered = EVERY_COMMAND - profile.unsupported if self.known else frozenset()
+        self._missed: frozenset[int] = frozenset()  # never answered, and the line may be to blame
+        self._retry_at: float | None = None
 
     @property
     def interrogating(self) -> bool:
@@ -82,6 +91,11 @@ class Acquaintance:
         )
 
     @property
+    def askable(self) -> MachineProfile:
+        """The profile, as if the machine did not know what it was not heard to answer."""
+        return self.profile.without(*self._missed) if self._missed else self.profile
+
+    @property
     def wants_long_polls(self) -> bool:
         """Whether the machine is taken to have real-time events on: a general poll might hang in the air."""
         return self.can_real_time and not self._listening
@@ -99,6 +113,8 @@ class Acquaintance:
         before, self.profile = self.profile, self.profile.learn(command, values)
         self._questions.close(command)
         self._doubts.pop(command, None)
+        if command not in self._answered:
+            self._answered |= {command}
         if command == VERSION_AND_SERIAL:
             return self._is_another(values)
         was, now_is = before.denomination, self.profile.denomination
@@ -122,18 +138,32 @@ class Acquaintance:
     def unsupported(self, command: int) -> None:
         """A question stays unanswered: it is not asked again."""
         self.profile = self.profile.without(command)
+        self._answered -= {command}
         self._questions.close(command)
 
-    def busy(self, command: int) -> None:
-        """A question has to wait."""
-        self._questions.postpone(command)
+    def leave_out(self, command: int) -> None:
+        """A question is not asked this time: what was known before goes on."""
+        self._questions.close(command)
 
-    def doubt(self, command: int) -> bool:
+    def postpone(self, command: int, now: float) -> None:
+        """A question has to wait: for the others, or for a better time."""
+        if not self._questions.postpone(command):
+            self.not_now(command, now)
+
+    def not_now(self, command: int, now: float) -> None:
+        """A question is left open, and asked when the machine or the line may be better."""
+        self._questions.close(command)
+        if command in EVERY_COMMAND - self._answered:
+            self._missed |= {command}
+            self._retry_at = now + RETRY_SECONDS
+
+    def doubt(self, command: int, now: float) -> bool:
         """A question stayed unanswered, and the line may be to blame; whether it is given up."""
         self._doubts[command] = self._doubts.get(command, 0) + 1
         if self._doubts[command] < DOUBTS_ALLOWED:
-            self._questions.postpone(command)
+            self.postpone(command, now)
             return False
+        self._doubts.pop(command)
         return True
 
     def ask_again_soon(self, now: float) -> None:
@@ -155,6 +185,9 @@ class Acquaintance:
             self._again_at = None
             self._mode_refused = False
             self._begin_asking()
+        elif self._may_retry(now):
+            self._questions = Interrogation(EVERY_COMMAND - self._missed)
+            self._retry_at, self._missed, self.introduced = None, frozenset(), False
         if self.introduced or not self._questions.over or self._switch_off:
             return False
         self.introduced = True
@@ -166,8 +199,15 @@ class Acquaintance:
         return True
 
     def _begin_asking(self) -> None:
+        if self._missed:
+            self.known, self._switch_off = False, True  # another chance, where silence hides nothing
         self._questions = Interrogation(self.profile.unsupported)
-        self.introduced = False
+        self._missed, self.introduced = frozenset(), False
+
+    def _may_retry(self, now: float) -> bool:
+        """With real-time events on, silence has to mean trouble: nothing is tried then."""
+        due = self._retry_at is not None and now >= self._retry_at
+        return due and self._questions.over and not self.can_real_time
 
     def _is_another(self, values: Mapping[str, Any]) -> bool:
         check = _check(self.profile)

@@ -2,8 +2,8 @@
 
 A poll is due an interval after the one before it left, or when the line came free, whichever is
 later; it is late when it leaves more than half an interval after that. A poll is unanswered when
-it had to be repeated to a machine that was there: sends in a silence that ends with the machine
-declared lost, or with a poll it does not know, are not counted.
+nothing came back and it was repeated to a machine that was there: sends in a silence that ends
+with the machine declared lost, or with a poll it does not know, are not counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Cadence:
         self._free_at: float | None = None
         self._held_until = float("-inf")
         self._interval = 0.0
-        self._sends = 0  # of the poll that is not answered yet
+        self._silent_sends = 0  # of the poll that is not answered yet: nothing at all was heard after them
+        self._awaiting = False  # the poll was sent, and nothing has been heard since
         self.garbled = False  # something unreadable was heard since it left
 
     @property
@@ -55,20 +56,24 @@ class Cadence:
         if self._due is not None and due is not None and now - due > self._interval * LATE_SHARE:
             self._counters.polls_late += 1
         self._due, self._interval, self._free_at = now + interval, interval, None
-        self._sends = 0
-        self.garbled = False
+        self._silent_sends, self._awaiting, self.garbled = 0, False, False
 
     def sent(self, *, outstanding: bool) -> None:
         """Something was sent; a poll, or a repeat of it, if an answer is outstanding."""
         if outstanding:
             self._counters.polls += 1
-            self._sends += 1
+            self._silent_sends += self._awaiting
+            self._awaiting = True
+
+    def heard(self) -> None:
+        """Something arrived, whatever it was."""
+        self._awaiting = False
 
     def answered(self) -> None:
-        """The machine answered: what was sent before the last time was lost on the way."""
-        self._counters.polls_unanswered += max(0, self._sends - 1)
-        self._sends = 0
+        """The machine answered: the sends after which nothing was heard got lost on the way."""
+        self._counters.polls_unanswered += self._silent_sends
+        self.gave_up()
 
     def gave_up(self) -> None:
         """The machine is lost, or does not know the poll."""
-        self._sends = 0
+        self._silent_sends, self._awaiting = 0, False

@@ -28,9 +28,9 @@ from edge_agent.drivers.sas.meters import (
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, STANDARD_VALIDATION, MachineProfile
 from edge_agent.sas.messages import LongPollRequest
 
-# A machine is busy while reels spin or a bill is in transit; it is asked again this often, with other
-# questions in between, and then left for the next interrogation.
-MOST_BUSY_ANSWERS = 20
+# A machine is busy while reels spin or a bill is in transit, and lines lose things; so often is a question
+# put behind the others, before those still open are left for later.
+MOST_POSTPONED = 20
 
 GAMES = "games"  # the machine has numbered games
 
@@ -86,7 +86,7 @@ class Interrogation:
 
     def __init__(self, skip: frozenset[int] = frozenset()) -> None:
         self._open = deque(question for question in QUESTIONS if question.command not in skip)
-        self._busy = 0
+        self._postponed = 0
 
     @property
     def over(self) -> bool:
@@ -107,13 +107,15 @@ class Interrogation:
         if self._open and self._open[0].command == command:
             self._open.popleft()
 
-    def postpone(self, command: int) -> None:
-        """The machine is busy: other questions first."""
-        if self._open and self._open[0].command == command:
-            self._busy += 1
-            question = self._open.popleft()
-            if self._busy < MOST_BUSY_ANSWERS:
-                self._open.append(question)
+    def postpone(self, command: int) -> bool:
+        """Other questions first; whether there is patience left for this one."""
+        if not self._open or self._open[0].command != command:
+            return True
+        self._postponed += 1
+        question = self._open.popleft()
+        if self._postponed < MOST_POSTPONED:
+            self._open.append(question)
+        return self._postponed < MOST_POSTPONED
 
 
 def _makes_sense(question: Question, profile: MachineProfile) -> bool:

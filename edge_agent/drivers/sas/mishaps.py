@@ -1,13 +1,17 @@
 """Mishaps: bytes that made no sense, counted, and told of at most once a minute.
 
-A noisy line has hundreds of them a second; the journal is for what machines say.
+A noisy line has hundreds of them a second; the journal is for what machines say. A line that has
+several of them in half a minute is rough, and asked less.
 """
 
 from __future__ import annotations
 
+from collections import deque
+
 from edge_agent.events.agent import ProtocolErrors
 
 REPORT_SECONDS = 60.0
+ROUGH_MISHAPS, ROUGH_SECONDS = 3, 30.0
 LONGEST_REASON = 200  # characters; a reason may quote bytes
 
 
@@ -20,11 +24,17 @@ class Mishaps:
         self._told = 0
         self._last = ""
         self._tell_from = float("-inf")
+        self._lately = deque((float("-inf"),) * ROUGH_MISHAPS, maxlen=ROUGH_MISHAPS)
 
-    def count(self, reason: str) -> None:
+    def count(self, reason: str, now: float) -> None:
         """One more."""
         self.total += 1
+        self._lately.append(now)
         self._last = reason[:LONGEST_REASON]
+
+    def is_rough(self, now: float) -> bool:
+        """Whether characters get lost or changed on this line all the time."""
+        return now - self._lately[0] < ROUGH_SECONDS
 
     def report(self, now: float) -> ProtocolErrors | None:
         """What to tell now; None if nothing is new or the last report is less than a minute old."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION
+from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING
 from edge_agent.drivers.sas.reconcile import Account, Accounts
 
 VERSION = 1
@@ -33,8 +34,9 @@ _HEAD = struct.Struct("<BBIII32s")
 _ACCOUNT = struct.Struct("<BIBIB")
 _AMOUNT = struct.Struct("<I")
 
-_FAST, _HANDPAY = 1, 2
-_UNREAD = {LAST_BILL: 4, TICKET_INFORMATION: 8}
+_HANDPAY, _STANDARD_VALIDATION, _PLAYING = 0x01, 0x02, 0x40
+_UNREAD = {LAST_BILL: 0x04, TICKET_INFORMATION: 0x08}
+_FEATURES = {FAST_POLLING: 0x10, EXTENDED_METERS: 0x20}
 _BLIND, _READ = 1, 2
 
 
@@ -43,7 +45,9 @@ class Note:
     """What is written down."""
 
     serial_check: int = 0  # of the machine that was interrogated; 0: none was
-    fast: bool = False  # it may be polled every 40 ms, and has real-time events
+    features: tuple[str, ...] = ()  # those of its features that a driver acts on
+    standard_validation: bool = False
+    playing: bool = False  # a game is on
     unread: tuple[int, ...] = ()  # the polls that still have to read the amount of a bill or a ticket
     epoch: int = 0
     denomination: int | None = None  # ten-thousandths of a currency unit
@@ -55,9 +59,10 @@ class Note:
 
 def write_body(note: Note) -> bytes:
     """All but the two frames: it changes seldom, so a station keeps it."""
-    flags = _FAST * note.fast | _HANDPAY * note.accounts.handpay_pending
-    for command, flag in _UNREAD.items():
-        flags |= flag * (command in note.unread)
+    flags = _HANDPAY * note.accounts.handpay_pending | _PLAYING * note.playing
+    flags |= _STANDARD_VALIDATION * note.standard_validation
+    flags |= sum(flag for command, flag in _UNREAD.items() if command in note.unread)
+    flags |= sum(flag for feature, flag in _FEATURES.items() if feature in note.features)
     unsupported = sum(1 << command for command in note.unsupported).to_bytes(32, "little")
     head = _HEAD.pack(VERSION, flags, note.serial_check, note.epoch, note.denomination or 0, unsupported)
     return head + b"".join(_write_account(account) for account in note.accounts.every())
@@ -107,7 +112,9 @@ class _Reader:
         accounts.handpay_pending = bool(flags & _HANDPAY)
         note = Note(
             serial_check=serial_check,
-            fast=bool(flags & _FAST),
+            features=tuple(feature for feature, flag in _FEATURES.items() if flags & flag),
+            standard_validation=bool(flags & _STANDARD_VALIDATION),
+            playing=bool(flags & _PLAYING),
             unread=tuple(command for command, flag in _UNREAD.items() if flags & flag),
             epoch=epoch,
             denomination=denomination or None,

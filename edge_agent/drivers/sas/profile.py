@@ -46,9 +46,9 @@ class MachineProfile:
         """Whether a long poll is not known to stay unanswered."""
         return command not in self.unsupported
 
-    def without(self, command: int) -> MachineProfile:
-        """The profile of a machine that does not answer a long poll."""
-        return replace(self, unsupported=self.unsupported | {command})
+    def without(self, *commands: int) -> MachineProfile:
+        """The profile of a machine that does not answer these long polls."""
+        return replace(self, unsupported=self.unsupported.union(commands))
 
     def learn(self, command: int, values: Mapping[str, Any]) -> MachineProfile:
         """The profile with what an answer adds; the same one if that is nothing."""

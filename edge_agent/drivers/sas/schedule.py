@@ -11,6 +11,10 @@ With real-time events off, a general poll goes between two long polls, so that e
 coming whatever else is asked. With them on, no general poll is sent: an idle machine may be
 silent to it, and silence has to mean trouble. The same command is never asked twice in a
 row: the machine would take it for a request to say the same thing again.
+
+A poll of two bytes cannot become another one by losing a character; one that carries data can: without
+its command, its length byte is the command. A different poll acknowledges what was not heard, so on
+a rough line with real-time events on, what carries data is not asked.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from edge_agent.drivers.sas.acquaintance import Acquaintance
+from edge_agent.drivers.sas.acquaintance import REAL_TIME_EVENTS, Acquaintance
 from edge_agent.drivers.sas.meters import COIN_IN, CURRENT_CREDITS, GAMES_PLAYED, requests_for
 from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
@@ -54,7 +58,9 @@ class Schedule:
         self._duties.remove(command)
         return True
 
-    def next_poll(self, now: float, *, real_time: bool, confirm_against: int | None) -> Poll:
+    def next_poll(
+        self, now: float, *, real_time: bool, rough: bool = False, confirm_against: int | None = None
+    ) -> Poll:
         """What to ask now.
 
         `confirm_against` is the command whose answer carried an event that is not confirmed yet: only
@@ -66,7 +72,7 @@ class Schedule:
             self._last = None
             return self._general
         avoid = confirm_against if confirming else self._last
-        for request in self._candidates(now, real_time=real_time):
+        for request in self._candidates(now, real_time=real_time, short_only=rough and long_polls_only):
             if request.command != avoid:
                 self._last = request.command
                 return request
@@ -76,20 +82,31 @@ class Schedule:
         self._last = beat.command
         return beat
 
-    def _candidates(self, now: float, *, real_time: bool) -> Iterator[LongPollRequest]:
+    def _candidates(self, now: float, *, real_time: bool, short_only: bool) -> Iterator[LongPollRequest]:
+        machine, reader = self._acquaintance, self._reader
         if self._duties:
             yield LongPollRequest(self._address, self._duties[0])
-        question = self._acquaintance.next_request(now, real_time=real_time, quiet=self._reader.quiet)
+        question = machine.next_request(now, real_time=real_time, quiet=reader.quiet)
+        while question is not None and short_only and is_risky(question):
+            machine.leave_out(question.command)
+            question = machine.next_request(now, real_time=real_time, quiet=reader.quiet)
         if question is not None:
             yield question
-        elif self._acquaintance.settled and self._reader.wants_to_begin(now):
-            profile = self._acquaintance.profile
-            self._reader.begin(requests_for(self._reader.next_reason, self._address, profile), now)
-        meter = self._reader.next_request()
+        elif machine.settled and reader.wants_to_begin(now):
+            reader.begin(requests_for(reader.next_reason, self._address, machine.askable), now)
+        meter = reader.next_request()
+        while meter is not None and short_only and is_risky(meter):
+            reader.skip(meter.command)
+            meter = reader.next_request()
         if meter is not None:
             yield meter
 
     def _beat(self, avoid: int | None) -> LongPollRequest:
-        profile = self._acquaintance.profile
+        profile = self._acquaintance.askable
         others = [beat for beat in self._beats if beat.command != avoid]
         return next((beat for beat in others if profile.answers(beat.command)), others[0])
+
+
+def is_risky(request: LongPollRequest) -> bool:
+    """Whether a lost character may make another poll of it. The mode has to be kept at any risk."""
+    return bool(request.values) and request.command != REAL_TIME_EVENTS

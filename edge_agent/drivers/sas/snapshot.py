@@ -89,6 +89,11 @@ class MeterReader:
         return self._reading is not None
 
     @property
+    def playing(self) -> bool:
+        """Whether a game began of which no end was heard."""
+        return self._playing_since is not None
+
+    @property
     def quiet(self) -> bool:
         """Whether the machine had nothing more to say when it was asked last."""
         return self._quiet

@@ -88,6 +88,7 @@ class SasStation:
         self._found_at: float | None = None
         self._introduced = False
         self._chores_due = float("-inf")
+        self._playing_at_start = kept.playing
         for command in kept.unread:
             self._metering.owe(command)
             self._schedule.want_read(command)
@@ -98,6 +99,9 @@ class SasStation:
     def link_opened(self, now: float) -> None:
         """See Station."""
         self._silent_since = now
+        if self._playing_at_start:
+            self._playing_at_start = False
+            self._metering.reader.game_started(now)
         self._host.link_opened(now)
         self._after(now)
 
@@ -109,6 +113,7 @@ class SasStation:
 
     def receive_data(self, data: bytes, now: float) -> None:
         """See Station."""
+        self._cadence.heard()
         self._host.receive_data(data, now)
         self._cadence.hold(float("-inf") if self._after(now) else now + GAP_SECONDS)
 
@@ -139,7 +144,10 @@ class SasStation:
         if self._cadence.is_due(now) and self._host.ready(now):
             self._host.send(
                 self._schedule.next_poll(
-                    now, real_time=self._host.real_time, confirm_against=self._host.must_differ_from
+                    now,
+                    real_time=self._host.real_time,
+                    rough=self._mishaps.is_rough(now),
+                    confirm_against=self._host.must_differ_from,
                 )
             )
             self._cadence.left(now, self._interval())
@@ -179,15 +187,14 @@ class SasStation:
             case Acknowledged(poll=LongPollRequest(values=values)):
                 self._answered(now)
                 self._machine.mode_confirmed(values["enable"], now)
-            case Unanswered(poll=poll) if not self._cadence.garbled and now != self._found_at:
+            case Unanswered(poll=poll) if self._line_is_fine(now):
                 self._cadence.gave_up()
                 self._on_unsupported(poll)
             case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
-                self._cadence.gave_up()
                 self._on_doubt(poll, now)
             case MachineBusy(poll=LongPollRequest(command=command)):
                 self._answered(now)
-                self._machine.busy(command)
+                self._machine.postpone(command, now)
                 self._metering.reader.interrupted(now)
             case _:
                 self._on_line(event, now)
@@ -201,7 +208,7 @@ class SasStation:
         match event:
             case GarbageHeard(reason=reason):
                 self._cadence.garbled = True
-                self._mishaps.count(reason)
+                self._mishaps.count(reason, now)
             case MachineFound():
                 self._found_at = now
             case MachineLost(silent_for=silent_for):
@@ -251,19 +258,31 @@ class SasStation:
         """Read the bill or ticket an exception told of, unless it told the amount itself or may not."""
         if command == LAST_BILL and event.values:
             return
-        profile = self._machine.profile
+        profile = self._machine.askable
         may = command == LAST_BILL or profile.validation == STANDARD_VALIDATION
         if may and profile.answers(command):
             self._schedule.want_read(command)
         else:
             self._metering.amount_unknown(command)
 
+    def _line_is_fine(self, now: float) -> bool:
+        """Whether silence to a long poll can only mean that the machine does not know it."""
+        just_back = now == self._found_at
+        return not (just_back or self._cadence.garbled or self._mishaps.is_rough(now))
+
     def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
         """A long poll was refused, garbled or met a silent line: it is asked again, within reason."""
-        if self._machine.doubt(poll.command):
+        rough = self._cadence.garbled or self._mishaps.is_rough(now)
+        self._cadence.gave_up()
+        self._metering.reader.interrupted(now)
+        if not self._machine.doubt(poll.command, now):
+            return
+        if not rough or "enable" in poll.values:
             self._on_unsupported(poll)
-        else:
-            self._metering.reader.interrupted(now)
+            return
+        self._machine.not_now(poll.command, now)
+        if self._schedule.duty_done(poll.command):
+            self._metering.amount_unknown(poll.command)
 
     def _on_unsupported(self, poll: LongPollRequest) -> None:
         """A long poll is not answered by this machine."""
@@ -326,11 +345,13 @@ class SasStation:
         profile = self._machine.profile
         return Note(
             serial_check=self._machine.serial_check if self._machine.known else 0,
-            fast=profile.has(FAST_POLLING),
+            features=profile.features or (),
+            standard_validation=profile.validation == STANDARD_VALIDATION,
+            playing=self._metering.reader.playing,
             unread=self._metering.unread,
             epoch=self._metering.epoch,
             denomination=profile.denomination,
-            unsupported=profile.unsupported,
+            unsupported=self._machine.askable.unsupported,
             accounts=self._metering.accounts,
         )
 
@@ -339,6 +360,7 @@ def _profile_of(kept: Note) -> MachineProfile:
     """What a note says of a machine."""
     return MachineProfile(
         denomination=kept.denomination,
-        features=(FAST_POLLING,) if kept.fast else None,
+        features=kept.features or None,
+        validation=STANDARD_VALIDATION if kept.standard_validation else None,
         unsupported=kept.unsupported,
     )

@@ -14,7 +14,7 @@ from edge_agent.drivers.sas.acquaintance import (
     REAL_TIME_EVENTS,
     Acquaintance,
 )
-from edge_agent.drivers.sas.interrogation import MOST_BUSY_ANSWERS, QUESTIONS, Interrogation
+from edge_agent.drivers.sas.interrogation import MOST_POSTPONED, QUESTIONS, Interrogation
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING, MachineProfile, decimal_of
 
 VERSION = {"version": "602", "serial": "SN1"}
@@ -270,7 +270,7 @@ def test_a_busy_machine_is_asked_the_others_first() -> None:
 
 def test_a_machine_that_is_always_busy_is_left_alone_for_now() -> None:
     questions = Interrogation(skip=frozenset(question.command for question in QUESTIONS[1:]))
-    for _ in range(MOST_BUSY_ANSWERS):
+    for _ in range(MOST_POSTPONED):
         questions.postpone(0x54)
 
     assert questions.over

@@ -15,6 +15,7 @@ from edge_agent.drivers.sas.note import (
     write_body,
     write_note,
 )
+from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING
 from edge_agent.drivers.sas.reconcile import Accounts
 from edge_agent.station import NOTE_LIMIT_BYTES
 
@@ -31,7 +32,9 @@ def busiest_note() -> Note:
         account.doubtful = [2**32 - 1] * MOST_DOUBTFUL_NOTED
     return Note(
         serial_check=2**32 - 1,
-        fast=True,
+        features=(FAST_POLLING, EXTENDED_METERS),
+        standard_validation=True,
+        playing=True,
         unread=(0x48, 0x3D),
         epoch=7,
         denomination=50_000_000,
