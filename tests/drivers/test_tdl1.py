@@ -329,6 +329,15 @@ def test_a_value_not_written_as_it_should_be_is_kept_and_named(key: str, value: 
     assert errors.last == f"SHF.CIN: {key}={value!r} is not written as it should be"
 
 
+@pytest.mark.parametrize("value", ["yes", "2", ""])
+def test_a_flag_is_0_or_1(value: str) -> None:
+    heard = Bench().hear(Message(1, 1, Kind.EVENT, "SHF.LID", {"open": value}))
+
+    assert isinstance(heard[0], table.ShufflerLid)
+    assert heard[0].open is None
+    assert heard[0].unlisted == {"open": value}
+
+
 @pytest.mark.parametrize("value", ["41,5", "nan", "1e5", "--1", ".", "", "٣"])
 def test_a_physical_value_is_a_plain_decimal(value: str) -> None:
     bench = Bench()
