@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from edge_agent.sas.machine import Delivered, DroppedByOverflow, MachineAnswers, MachineConnection, Raised
+from edge_agent.sas.machine import DroppedByOverflow, MachineAnswers, MachineConnection, Raised
 from edge_agent.sas.messages import LongPollRequest
 from edge_agent.sas.wakeup import WakeupDecoder
 from edge_agent.simulator.gaming_machine import GamingMachine
@@ -128,7 +128,7 @@ class MachineOnLine:
                 case DroppedByOverflow(serial, code, at):
                     self._outstanding -= 1
                     told = {"what": "dropped", "serial": serial, "code": code, "at": at}
-                case Delivered(serial, at):
+                case _:
                     self._outstanding -= 1
-                    told = {"what": "acknowledged", "serial": serial, "at": at}
+                    told = {"what": "acknowledged", "serial": happened.serial, "at": happened.at}
             self._told.append(told)

@@ -236,6 +236,12 @@ def test_features_are_what_it_does() -> None:
     assert (bare["features1"], bare["features2"], bare["features3"]) == (0, 0x05, 0x00)
 
 
+def test_before_any_play_the_payback_is_that_of_the_first_game() -> None:
+    answer = ask(cabinet_of(), 0x2F, meter_codes=(0x7F,))
+
+    assert meters(answer) == {"weighted_average_payback": (9_000, 4)}
+
+
 def test_a_single_denomination_machine_plays_its_accounting_denomination() -> None:
     cabinet = cabinet_of(replace(FULL, denomination_code=0x04, player_denominations=(), bills=(1, 5)))
 
