@@ -25,6 +25,8 @@ VERSION_AND_SERIAL = 0x54
 # A machine that lost power for less than our patience comes back with real-time events off and says
 # nothing of it in answer to long polls: its reboot is found this much later at worst.
 MODE_CHECK_SECONDS = 5.0
+# 0E carries data, and two lost characters make another poll of it: on a rough line it is not risked often.
+ROUGH_MODE_CHECK_SECONDS = 60.0
 
 # Changes of options come several in a row, one exception each.
 PATIENCE_SECONDS = 2.0
@@ -100,11 +102,13 @@ class Acquaintance:
         """Whether the machine is taken to have real-time events on: a general poll might hang in the air."""
         return self.can_real_time and not self._listening
 
-    def next_request(self, now: float, *, real_time: bool, quiet: bool) -> LongPollRequest | None:
+    def next_request(
+        self, now: float, *, real_time: bool, quiet: bool, rough: bool = False
+    ) -> LongPollRequest | None:
         """What to ask to know the machine, or to keep its mode."""
         if self._switch_off:
             return self._mode(enable=False)
-        if self.can_real_time and self._mode_is_due(now, real_time=real_time, quiet=quiet):
+        if self.can_real_time and self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough):
             return self._mode(enable=True)
         return self._questions.next_request(self._address, self.profile)
 
@@ -219,9 +223,9 @@ class Acquaintance:
         self._begin_asking()
         return True
 
-    def _mode_is_due(self, now: float, *, real_time: bool, quiet: bool) -> bool:
+    def _mode_is_due(self, now: float, *, real_time: bool, quiet: bool, rough: bool) -> bool:
         if real_time:
-            return now >= self._mode_known_at + MODE_CHECK_SECONDS
+            return now >= self._mode_known_at + (ROUGH_MODE_CHECK_SECONDS if rough else MODE_CHECK_SECONDS)
         return not self._listening or quiet or now >= self._listen_until
 
     def _mode(self, *, enable: bool) -> LongPollRequest:

@@ -32,6 +32,10 @@ class Mishaps:
         self._lately.append(now)
         self._last = reason[:LONGEST_REASON]
 
+    def assume_rough(self, now: float) -> None:
+        """The line was rough when an earlier run noted it."""
+        self._lately.extend((now,) * ROUGH_MISHAPS)
+
     def is_rough(self, now: float) -> bool:
         """Whether characters get lost or changed on this line all the time."""
         return now - self._lately[0] < ROUGH_SECONDS

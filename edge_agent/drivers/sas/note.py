@@ -34,7 +34,7 @@ _HEAD = struct.Struct("<BBIII32s")
 _ACCOUNT = struct.Struct("<BIBIB")
 _AMOUNT = struct.Struct("<I")
 
-_HANDPAY, _STANDARD_VALIDATION, _PLAYING = 0x01, 0x02, 0x40
+_HANDPAY, _STANDARD_VALIDATION, _PLAYING, _ROUGH = 0x01, 0x02, 0x40, 0x80
 _UNREAD = {LAST_BILL: 0x04, TICKET_INFORMATION: 0x08}
 _FEATURES = {FAST_POLLING: 0x10, EXTENDED_METERS: 0x20}
 _BLIND, _READ = 1, 2
@@ -48,6 +48,7 @@ class Note:
     features: tuple[str, ...] = ()  # those of its features that a driver acts on
     standard_validation: bool = False
     playing: bool = False  # a game is on
+    rough: bool = False  # the line lost or changed characters lately
     unread: tuple[int, ...] = ()  # the polls that still have to read the amount of a bill or a ticket
     epoch: int = 0
     denomination: int | None = None  # ten-thousandths of a currency unit
@@ -59,7 +60,7 @@ class Note:
 
 def write_body(note: Note) -> bytes:
     """All but the two frames: it changes seldom, so a station keeps it."""
-    flags = _HANDPAY * note.accounts.handpay_pending | _PLAYING * note.playing
+    flags = _HANDPAY * note.accounts.handpay_pending | _PLAYING * note.playing | _ROUGH * note.rough
     flags |= _STANDARD_VALIDATION * note.standard_validation
     flags |= sum(flag for command, flag in _UNREAD.items() if command in note.unread)
     flags |= sum(flag for feature, flag in _FEATURES.items() if feature in note.features)
@@ -115,6 +116,7 @@ class _Reader:
             features=tuple(feature for feature, flag in _FEATURES.items() if flags & flag),
             standard_validation=bool(flags & _STANDARD_VALIDATION),
             playing=bool(flags & _PLAYING),
+            rough=bool(flags & _ROUGH),
             unread=tuple(command for command, flag in _UNREAD.items() if flags & flag),
             epoch=epoch,
             denomination=denomination or None,

@@ -67,16 +67,16 @@ class Schedule:
         a long poll with another command will do. None if nothing has to be confirmed.
         """
         confirming = confirm_against is not None
-        long_polls_only = real_time or confirming or self._acquaintance.wants_long_polls
-        if not long_polls_only and self._last is not None:
+        silence_is_trouble = real_time or self._acquaintance.wants_long_polls
+        if not silence_is_trouble and not confirming and self._last is not None:
             self._last = None
             return self._general
         avoid = confirm_against if confirming else self._last
-        for request in self._candidates(now, real_time=real_time, short_only=rough and long_polls_only):
+        for request in self._candidates(now, real_time=real_time, short_only=rough and silence_is_trouble):
             if request.command != avoid:
                 self._last = request.command
                 return request
-        if not long_polls_only:
+        if not silence_is_trouble and not confirming:
             return self._general
         beat = self._beat(avoid)
         self._last = beat.command
@@ -86,10 +86,10 @@ class Schedule:
         machine, reader = self._acquaintance, self._reader
         if self._duties:
             yield LongPollRequest(self._address, self._duties[0])
-        question = machine.next_request(now, real_time=real_time, quiet=reader.quiet)
+        question = machine.next_request(now, real_time=real_time, quiet=reader.quiet, rough=short_only)
         while question is not None and short_only and is_risky(question):
             machine.leave_out(question.command)
-            question = machine.next_request(now, real_time=real_time, quiet=reader.quiet)
+            question = machine.next_request(now, real_time=real_time, quiet=reader.quiet, rough=short_only)
         if question is not None:
             yield question
         elif machine.settled and reader.wants_to_begin(now):

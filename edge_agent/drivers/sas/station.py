@@ -87,8 +87,9 @@ class SasStation:
         self._silent_since = 0.0
         self._found_at: float | None = None
         self._introduced = False
+        self._rough = kept.rough
         self._chores_due = float("-inf")
-        self._playing_at_start = kept.playing
+        self._kept: Note | None = kept  # until the link is open, and it is known what time it is
         for command in kept.unread:
             self._metering.owe(command)
             self._schedule.want_read(command)
@@ -99,9 +100,11 @@ class SasStation:
     def link_opened(self, now: float) -> None:
         """See Station."""
         self._silent_since = now
-        if self._playing_at_start:
-            self._playing_at_start = False
+        kept, self._kept = self._kept, None
+        if kept is not None and kept.playing:
             self._metering.reader.game_started(now)
+        if kept is not None and kept.rough:
+            self._mishaps.assume_rough(now)
         self._host.link_opened(now)
         self._after(now)
 
@@ -159,7 +162,7 @@ class SasStation:
     def note(self) -> bytes:
         """See Station."""
         if self._note_body is None:
-            self._note_body = write_body(self._kept())
+            self._note_body = write_body(self._to_keep())
         return write_note(self._note_body, self._host.last_poll, self._host.last_event)
 
     def _after(self, now: float) -> bool:
@@ -317,6 +320,9 @@ class SasStation:
         if report is not None:
             self._observe(report, now)
         self.counters.protocol_errors = self._mishaps.total
+        rough = self._mishaps.is_rough(now)
+        if rough != self._rough:
+            self._rough, self._note_body = rough, None
         if self._up and self._machine.look_after(now):
             self._observe(self._machine.profile.identified(), now)
             if not self._introduced:
@@ -341,13 +347,14 @@ class SasStation:
         self._note_body = None  # whatever is worth telling may be worth noting
         self._observations.append(Observation(self._identity.subject, now, body))
 
-    def _kept(self) -> Note:
+    def _to_keep(self) -> Note:
         profile = self._machine.profile
         return Note(
             serial_check=self._machine.serial_check if self._machine.known else 0,
             features=profile.features or (),
             standard_validation=profile.validation == STANDARD_VALIDATION,
             playing=self._metering.reader.playing,
+            rough=self._rough,
             unread=self._metering.unread,
             epoch=self._metering.epoch,
             denomination=profile.denomination,

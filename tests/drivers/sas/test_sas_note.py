@@ -35,6 +35,7 @@ def busiest_note() -> Note:
         features=(FAST_POLLING, EXTENDED_METERS),
         standard_validation=True,
         playing=True,
+        rough=True,
         unread=(0x48, 0x3D),
         epoch=7,
         denomination=50_000_000,
