@@ -94,7 +94,7 @@ def _check_roots(ca: Path, now: datetime) -> None:
 def _check_is_certificate(certificate: Path) -> None:
     text = _read("certificate", certificate)
     try:
-        _client_context().load_verify_locations(cadata=text.decode("ascii", "replace"))
+        _client_context().load_verify_locations(cadata=text.decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError) as error:  # an empty text is a ValueError
         raise CredentialError(
             f"certificate {certificate} is not a certificate in PEM", "put the device's certificate there"

@@ -22,7 +22,6 @@ from typing import Any
 
 import structlog
 from awscrt import mqtt5
-from awscrt.exceptions import AwsCrtError
 from awsiot import mqtt5_client_builder
 
 from edge_agent.errors import AgentError, CredentialError, LocalProtocolError, NotConnected, UplinkError
@@ -43,6 +42,9 @@ OFFLINE = b'{"state":"offline"}'
 PING_TIMEOUT_MS = 10_000
 # A session that lasts this long was a good one: the next reconnect starts at the shortest delay again.
 GOOD_SESSION_MS = 10_000
+# Brokers that do not say "session taken over" hang up without a word. A cable does that too, but not three
+# times within seconds of connecting.
+SUSPICIOUS_HANG_UPS = 3
 # A TLS handshake across the world takes one second. The SDK reports an untrusted server only
 # after 10 to 30 s, so that is when we ask for ourselves.
 PATIENCE_SECONDS = 3.0
@@ -99,6 +101,7 @@ class IotCoreUplink:
         self._log = structlog.get_logger().bind(broker=options.where, client_id=options.client_id)
         self._client: Any = None
         self._settled = asyncio.Event()  # connected, or given up
+        self._hang_ups = 0  # in a row, of sessions that had hardly begun
         self._stopping = False
         self._stopped = asyncio.Event()
         self._given_up: UplinkError | None = None
@@ -114,9 +117,9 @@ class IotCoreUplink:
         self._loop = asyncio.get_running_loop()
         try:
             self._client = self._make_client()
-        except AwsCrtError as error:
+        except RuntimeError as error:  # how the SDK says no at once
             raise CredentialError(
-                f"TLS cannot use {self._options.certificate} and {self._options.key}: {error.name}",
+                f"TLS cannot use {self._options.certificate} and {self._options.key}: {error}",
                 "check uplink.ca, uplink.certificate and uplink.key",
             ) from error
         self._client.start()
@@ -143,8 +146,9 @@ class IotCoreUplink:
         receipt.add_done_callback(self._awaiting.discard)
         try:
             answer = self._client.publish(_packet(message))
-        except AwsCrtError as error:
-            raise LocalProtocolError(f"the SDK refuses a publish to {message.topic}: {error.name}") from error
+        except RuntimeError as error:
+            receipt.cancel()
+            raise LocalProtocolError(f"the SDK refuses a publish to {message.topic}: {error}") from error
         answer.add_done_callback(lambda answered: self._hand_over(self._on_answer, receipt, answered))
         return await receipt
 
@@ -232,7 +236,9 @@ class IotCoreUplink:
     def _on_disconnection(self, data: mqtt5.LifecycleDisconnectData) -> None:
         packet = data.disconnect_packet
         if packet is None:
-            self._ended(f"{self._options.where}: the connection was lost: {_words(data.exception)}")
+            self._ended(
+                f"{self._options.where}: the connection was lost: {_words(data.exception)}{self._suspicion()}"
+            )
         else:
             code = int(packet.reason_code)
             self._ended(
@@ -242,6 +248,14 @@ class IotCoreUplink:
                 self._give_up()
         if not self._stopping:
             self._log.warning("disconnected", reason=self.state.last_reason)
+
+    def _suspicion(self) -> str:
+        """What to ask a person when sessions end as soon as they begin."""
+        short = time.monotonic() - self.state.changed_at < GOOD_SESSION_MS / 1000
+        self._hang_ups = self._hang_ups + 1 if short else 0
+        if self._hang_ups < SUSPICIOUS_HANG_UPS:
+            return ""
+        return f" — is another client connected as {self._options.client_id}?"
 
     def _on_answer(self, receipt: asyncio.Future[Receipt], answer: Future[Any]) -> None:
         if receipt.done():  # the session ended first, or nobody waits any more
