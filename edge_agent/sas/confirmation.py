@@ -69,6 +69,10 @@ class Confirmation:
             if self._certain:
                 self.nothing_pending()
 
+    def link_dropped(self) -> None:
+        """The machine forgot what it said last without letting it go."""
+        self._certain = False
+
     def unheard(self) -> None:
         """A poll was given up. A machine that answers no long poll proves nothing, ever."""
         self._tries += 1

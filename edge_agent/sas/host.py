@@ -22,7 +22,8 @@ SAS has no acknowledgement byte. A machine takes the next different poll for "he
 8. A poll that was repeated may be answered twice. Before a different one leaves, the second answer gets
    its time, or it would pass for the answer to the next poll.
 9. An answer of a byte or two carries no CRC and may be what is left of an event. Unless real-time events
-   are known to be off, it is believed when the repeated poll is answered the same.
+   are known to be off, it is believed when the repeated poll is answered the same. So is an event with a
+   code that no table lists: a 16-bit CRC lets one mangled frame in 65,536 pass.
 
 One thing is left to the caller. A long poll that carries data and loses its command on a bad line may pass
 for another command, and so acknowledge. Where events may be pending, two-byte polls are the safe ones:
@@ -37,7 +38,7 @@ from enum import Enum
 
 from edge_agent.errors import LocalProtocolError, RemoteProtocolError
 from edge_agent.sas.confirmation import Confirmation, Verdict
-from edge_agent.sas.exception_codes import NO_ACTIVITY, WAITING_FOR_PLAYER
+from edge_agent.sas.exception_codes import EXCEPTIONS, NO_ACTIVITY, WAITING_FOR_PLAYER
 from edge_agent.sas.framing import Chirp, Garbage, ReplyReader
 from edge_agent.sas.host_bounds import (
     CERTAIN_CHIRP_SECONDS,
@@ -167,6 +168,7 @@ class HostConnection:
         self._found = False
         self._lost = False
         self._owes_synchronisation = False
+        self._answered_commands: set[int] = set()
         self._last_key: int | None = None  # of the poll that left last
         self._same_key: int | None = None  # what the machine would take for a request to repeat
         self._rounds = 0  # of synchronising, since something was answered
@@ -383,6 +385,7 @@ class HostConnection:
             self._asked = outstanding(self._certain_poll(), due=now, instead_of=own)
         self.state = HostState.SYNCHRONISING
         self._owes_synchronisation = True
+        self._confirmation.link_dropped()
         self._forget_mode()
 
     def _certain_poll(self) -> LongPollRequest:
@@ -407,14 +410,17 @@ class HostConnection:
         match heard:
             case Garbage():
                 self._hear_garbage(heard, now)
+            case EventReply(code=code) if code not in EXCEPTIONS and _doubtful(heard, asked):
+                self._hear_again(heard, asked, now)
             case EventReply(code=code) if code not in IDLE_CODES:
                 self._mode = True
                 self._hear_event(heard, now)
             case _ if asked is None or not asked.has_left:
                 pass  # a second answer to a poll that was repeated
-            case Ack() | Nack() | Busy() | ExceptionReply() if self._doubts(heard, asked):
-                asked.heard_once = heard
-                asked.due = now + REPEAT_PAUSE_SECONDS
+            case Ack() | Nack() | Busy() | ExceptionReply() if self._mode is not False and self._doubts(
+                heard, asked
+            ):
+                self._hear_again(heard, asked, now)
             case ExceptionReply(code=code) if code not in IDLE_CODES:
                 self._mode = False
                 self._hear_event(heard, now)
@@ -426,8 +432,11 @@ class HostConnection:
         lone = isinstance(heard, Ack) or (isinstance(heard, ExceptionReply) and heard.code == self.address)
         return lone and self.state is HostState.SYNCHRONISING
 
-    def _doubts(self, short: Reply, asked: Outstanding) -> bool:
-        return self._mode is not False and asked.heard_once != short
+    @staticmethod
+    def _hear_again(reply: Reply, asked: Outstanding | None, now: float) -> None:
+        if asked is not None:
+            asked.heard_once = reply
+            asked.due = now + REPEAT_PAUSE_SECONDS
 
     def _hear_chirp(self, now: float, *, marked: bool) -> None:
         self._events.append(ChirpHeard(self.address))
@@ -454,7 +463,7 @@ class HostConnection:
             return
         asked.silent = 0
         self._asking_since = now
-        if asked.sends >= GARBLED_SENDS_OF_A_POLL and self._hides_nothing():
+        if asked.sends >= GARBLED_SENDS_OF_A_POLL and self._may_give_up(asked.poll):
             self._give_up(asked)
         else:
             asked.due = now + REPEAT_PAUSE_SECONDS
@@ -469,14 +478,16 @@ class HostConnection:
                 self._be_lost(asked, silent_for)
         elif silent_for >= LOST_AFTER_SECONDS:
             self._be_lost(asked, silent_for)
-        elif asked.silent >= SENDS_OF_A_POLL and self._hides_nothing():
+        elif asked.silent >= SENDS_OF_A_POLL and self._may_give_up(asked.poll):
             self._give_up(asked)
         else:
             self.state = HostState.REPEATING
 
-    def _hides_nothing(self) -> bool:
-        """Whether the silence after a long poll can hide no exception."""
-        return self._mode is False and self._last_key != GENERAL_POLL
+    def _may_give_up(self, poll: Poll) -> bool:
+        """Whether its silence can hide no exception, and its answer has nothing to prove."""
+        if self._mode is not False or not isinstance(poll, LongPollRequest):
+            return False
+        return not (self.confirming and poll.command in self._answered_commands)
 
     def _give_up(self, asked: Outstanding) -> None:
         self._asked = None
@@ -535,6 +546,7 @@ class HostConnection:
     def _answer(self, reply: Reply, poll: Poll) -> HostEvent:
         match reply:
             case DataReply(command=command, values=values) if command == poll_key(poll):
+                self._answered_commands.add(command)
                 return Answered(poll, values)
             case ExceptionReply(code=code) | EventReply(code=code) if isinstance(poll, GeneralPoll):
                 self._mode = isinstance(reply, EventReply)
@@ -575,3 +587,8 @@ class HostConnection:
         if not self._reader.pending:
             return window
         return min(max(window, self._gap_ends()), window + LONGEST_REPLY_SECONDS)
+
+
+def _doubtful(reply: Reply, asked: Outstanding | None) -> bool:
+    """Whether an answer that may be forged has yet to be heard a second time."""
+    return asked is None or asked.heard_once != reply
