@@ -417,7 +417,7 @@ class HostConnection:
                 self._hear_event(heard, now)
             case _ if asked is None or not asked.has_left:
                 pass  # a second answer to a poll that was repeated
-            case Ack() | Nack() | Busy() | ExceptionReply() if self._mode is not False and self._doubts(
+            case Ack() | Nack() | Busy() | ExceptionReply() if self._mode is not False and _doubtful(
                 heard, asked
             ):
                 self._hear_again(heard, asked, now)
