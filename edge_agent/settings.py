@@ -22,6 +22,8 @@ ENVIRONMENT_PREFIX = "EDGE_AGENT_"
 
 # A segment of a topic and of a client id: no slash, no wildcard, short enough for 256-byte topics.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+# AWS IoT takes these for a thing, 128 of them; the client id and the topics must hold it and more.
+ThingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,64}$")]
 FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
 
 
@@ -105,7 +107,7 @@ class Settings(_Model):
     """Everything the agent is told."""
 
     site: Name
-    gateway: Name = Field(description="the IoT thing this gateway is")
+    gateway: ThingName = Field(description="the IoT thing this gateway is")
     state: FilePath = Field(
         description="folder for the journal, notes and status; on a disk that keeps its word"
     )

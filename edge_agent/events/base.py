@@ -82,6 +82,6 @@ def credits_of(amount: int, ten_thousandths: int | None, currency: str, minor_un
         return Credits(credits=amount, denomination=None, money=None)
     return Credits(
         credits=amount,
-        denomination=str((Decimal(ten_thousandths) / TEN_THOUSANDTHS).normalize()),
+        denomination=f"{(Decimal(ten_thousandths) / TEN_THOUSANDTHS).normalize():f}",
         money=money_of(amount, ten_thousandths, currency, minor_units),
     )

@@ -36,6 +36,10 @@ DECK_CARDS = 52
 _JAM_LOCATIONS = (1, 2, 2, 2, 3, 3, 4, 5, 6, 8)
 
 
+# A trial that ends does not wait half a minute for a deck.
+HURRY_SECONDS = 0.25
+
+
 @dataclass(frozen=True, slots=True)
 class ShufflerSpec:
     """What a shuffler is, and how much life is behind it."""
@@ -147,11 +151,13 @@ class CardShuffler:
             self._next_step(self._due)
         return said
 
-    def stop_play(self) -> None:
-        """Finish what is going on, and start no other cycle."""
+    def stop_play(self, now: float) -> None:
+        """Finish what is going on, in a hurry, and start no other cycle."""
         self._stopping = True
-        if self._step is not None and self._step.begins:
+        if self._step is None or self._step.begins:
             self._step = self._due = None
+        elif self._due is not None:
+            self._due = min(self._due, now + HURRY_SECONDS)
 
     def counters(self) -> tuple[str, dict[str, str]]:
         """The snapshot."""
@@ -180,7 +186,8 @@ class CardShuffler:
         if step is None or (step.begins and self._stopping):
             self._step = self._due = None
         else:
-            self._due = now + step.seconds / self._rate
+            pause = step.seconds / self._rate
+            self._due = now + (min(pause, HURRY_SECONDS) if self._stopping else pause)
 
     def _live(self) -> Iterator[Step]:
         while True:

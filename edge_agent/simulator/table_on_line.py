@@ -53,15 +53,15 @@ class TableOnLine:
         self._to_device = Travelling(to_device)
         self._to_host = Travelling(to_host)
         self._values: dict[tuple[int, int], Mapping[str, str]] = {}
-        self._started = False
+        self._started = self._stopping = False
 
     def __repr__(self) -> str:
         return f"<TableOnLine {self.shuffler!r} {self.end!r}>"
 
     @property
     def pending(self) -> int:
-        """What it has raised and the host has not acknowledged."""
-        return self.end.waiting
+        """What it has raised and the host has not acknowledged; one more while it may still raise."""
+        return self.end.waiting + (self._stopping and self.shuffler.next_timer() is not None)
 
     def receive_data(self, stream: bytes, now: float) -> None:
         """Take a marked stream from the host."""
@@ -100,7 +100,8 @@ class TableOnLine:
     def stop_play(self, now: float) -> None:
         """Finish the cycle, and start no other."""
         self.handle_timer(now)
-        self.shuffler.stop_play()
+        self._stopping = True
+        self.shuffler.stop_play(now)
 
     def power_cycle(self, now: float) -> None:
         """The plug is pulled and put back: what the host had not acknowledged is gone."""

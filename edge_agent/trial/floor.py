@@ -33,9 +33,12 @@ from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.shuffler import default_tables
 from edge_agent.simulator.table_on_line import TableOnLine
-from edge_agent.testing.wires import WIRE_PROFILES, HostileWire
+from edge_agent.testing.wires import WIRE_PROFILES, HostileWire, WireProfile, lossy
 
 STATUS_SECONDS = 0.25
+
+# Of a shuffler's characters on the wire `lossy`: a third of its frames are damaged.
+TABLE_LOSS = 0.005
 READ_BYTES = 4096
 
 # A host that stops in the middle of a message has given it up after this long (5 ms on a wire).
@@ -144,13 +147,14 @@ class Floor:
         self._raised = 0
         self.stopping_play = False
         self.ending = False
+        self._guests_gone = False
 
     def run(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Serve the lines until told to end."""
         for index, line in enumerate(self._lines):
             self._selector.register(line.master, selectors.EVENT_READ, index)
             self._serve(index, monotonic())
-        status_due, playing = 0.0, True
+        status_due = 0.0
         while not self.ending:
             now = monotonic()
             for key, _ in self._selector.select(max(0.0, min(self._next_timer(), status_due) - now)):
@@ -160,8 +164,8 @@ class Floor:
             now = monotonic()
             for index in self._take_due(now):
                 self._serve(index, now)
-            if self.stopping_play and playing:
-                playing = False
+            if self.stopping_play and not self._guests_gone:
+                self._guests_gone = True
                 for index, line in enumerate(self._lines):
                     line.device.stop_play(now)
                     self._serve(index, now)
@@ -199,7 +203,9 @@ class Floor:
                 self._ledger.write(json.dumps({"line": line.name, **entry}) + "\n")
         self._ledger.flush()
         pending = {line.name: line.device.pending for line in self._lines}
-        write_status(self._status, {"raised": self._raised, "pending": pending})
+        write_status(
+            self._status, {"raised": self._raised, "pending": pending, "guests_gone": self._guests_gone}
+        )
 
 
 def run_floor(lines: list[PtyLine], run: Path, opened: list[PtyLine]) -> None:
@@ -238,17 +244,22 @@ def make_lines(plan: Mapping[str, Any], run: Path) -> list[PtyLine]:
     machines = zip(plan["machines"], default_floor(len(plan["machines"]), seed), strict=True)
     tables = zip(plan["tables"], default_tables(len(plan["tables"]), seed), strict=True)
 
-    def wires(name: str) -> tuple[HostileWire, HostileWire]:
-        profile = WIRE_PROFILES[plan["wire"]]
+    def wires(name: str, profile: WireProfile) -> tuple[HostileWire | None, HostileWire | None]:
+        if plan["wire"] == "perfect":
+            return None, None
         return HostileWire(profile, f"{seed} to {name}"), HostileWire(profile, f"{seed} from {name}")
+
+    wire = WIRE_PROFILES[plan["wire"]]
+    # One character in twenty leaves 5 % of a shuffler's 60-character frames: not a bad line but none.
+    table_wire = lossy(TABLE_LOSS) if plan["wire"] == "lossy" else wire
 
     lines = []
     for name, machine in machines:
-        to_device, to_host = wires(name)
+        to_device, to_host = wires(name, wire)
         slot = MachineOnLine(machine, seed + machine.number, rate=rate, to_machine=to_device, to_host=to_host)
         lines.append(PtyLine(name, slot, WakeupRestorer(), run / "ports" / name))
     for name, table in tables:
-        to_device, to_host = wires(name)
+        to_device, to_host = wires(name, table_wire)
         shuffler = TableOnLine(table, seed + table.number, rate=rate, to_device=to_device, to_host=to_host)
         lines.append(PtyLine(name, shuffler, None, run / "ports" / name))
     return lines

@@ -39,7 +39,7 @@ OUTAGE_AT, KILL_AT = 0.35, 0.70
 
 # A machine that was not polled before takes up to 6 s to be found: see sas/host.py, rule 6.
 LINES_UP_SECONDS = 60.0
-NOT_YET = frozenset({"starting", "silent", "interrogating", "link lost"})
+NOT_YET = frozenset({"starting", "silent", "link lost"})
 
 # A killed process stays away this long: long enough that the others notice.
 AWAY_SECONDS = 1.0
@@ -209,7 +209,7 @@ class Trial:
     def _settled(self) -> bool:
         floor = self.progress.floor
         drained = self.progress.forwarder.get("depth") == 0
-        quiet = not any(floor.get("pending", {"": 1}).values())
+        quiet = bool(floor.get("guests_gone")) and not any(floor["pending"].values())
         return drained and quiet and self._last_snapshots_are_in()
 
     def _last_snapshots_are_in(self) -> bool:

@@ -142,7 +142,7 @@ def test_after_the_play_is_stopped_a_cycle_ends_and_none_begins() -> None:
     for stop in range(0, 120, 7):
         shuffler = CardShuffler(SPEC, seed=1)
         before = live(shuffler, stop)
-        shuffler.stop_play()
+        shuffler.stop_play(0.0)
         after = _rest(shuffler)
         codes = Counter(said.code for said in before + after)
 

@@ -189,7 +189,8 @@ def test_the_process_plays_and_writes_the_truth(tmp_path: Path) -> None:
     folder = plan(tmp_path)
     process = subprocess.Popen([sys.executable, "-m", "edge_agent.trial.floor", str(folder)])
 
-    wait_until(lambda: read_status(folder / "floor-status.json").get("raised", 0) > 3)
+    status = folder / "floor-status.json"
+    wait_until(lambda: all(read_status(status).get("pending", {"": 0}).values()))
     process.send_signal(signal.SIGUSR1)
     process.send_signal(signal.SIGTERM)
 
