@@ -39,7 +39,7 @@ OUTAGE_AT, KILL_AT = 0.35, 0.70
 
 # A machine that was not polled before takes up to 6 s to be found: see sas/host.py, rule 6.
 LINES_UP_SECONDS = 60.0
-NOT_YET = frozenset({"starting", "silent", "link lost"})
+NOT_YET = frozenset({"starting", "silent", "interrogating", "link lost"})
 
 # A killed process stays away this long: long enough that the others notice.
 AWAY_SECONDS = 1.0
@@ -141,9 +141,11 @@ class Trial:
         wait_for("the collector", lambda: read_status(self._status("collector")), processes)
         self._processes["forwarder"].start()
         wait_for("the forwarder", lambda: read_status(self._status("forwarder")).get("connected"), processes)
-        self._note("the forwarder is connected over mutual TLS")
+        self._note(
+            "the forwarder is connected over mutual TLS; the collector asks the machines what they are"
+        )
         wait_for("the first answer on every line", self._lines_are_up, processes, LINES_UP_SECONDS)
-        self._note("every machine and table answers")
+        self._note("every machine and table has answered")
 
     def _lines_are_up(self) -> bool:
         lines = read_status(self._status("collector")).get("lines", {})
