@@ -16,6 +16,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,13 +157,13 @@ class IotCoreUplink:
         """Say goodbye if there is a session, and end it."""
         if self._client is None:
             return
+        self._stopping = True
         if self.state.connected:
             await self._say(OFFLINE)
         self._cancel_patience()
         for task in (self._birth, self._diagnosis):
             if task is not None:
                 task.cancel()
-        self._stopping = True
         self._client.stop()
         try:
             await asyncio.wait_for(self._stopped.wait(), STOP_SECONDS)
@@ -205,7 +206,7 @@ class IotCoreUplink:
 
     def _hand_over(self, act: Callable[..., None], *arguments: object) -> None:
         """From the SDK's thread to our loop, if that still runs."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(act, *arguments)
 
     def _on_attempt(self) -> None:
@@ -288,7 +289,7 @@ class IotCoreUplink:
 
     def _explain(self) -> None:
         """Find out why we are not connected, unless we did so lately."""
-        if self._loop.time() - self._diagnosed_at < DIAGNOSE_EVERY_SECONDS:
+        if self._stopping or self._loop.time() - self._diagnosed_at < DIAGNOSE_EVERY_SECONDS:
             return
         self._diagnosed_at = self._loop.time()
         self._diagnosis = self._loop.create_task(self._ask(), name="uplink-diagnosis")

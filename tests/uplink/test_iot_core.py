@@ -248,6 +248,40 @@ def test_a_session_taken_over_is_given_up_and_not_fought_for(
     assert standin.port == options.port
 
 
+def test_sessions_that_end_as_soon_as_they_begin_make_us_ask_for_a_twin(
+    options: IotCoreOptions, control: StandinControl
+) -> None:
+    async def story(uplink: IotCoreUplink) -> None:
+        reasons = []
+        for _session in range(3):
+            await uplink.wait_connected()
+            control.drop()
+            await until(lambda: not uplink.state.connected)
+            reasons.append(uplink.state.last_reason)
+        assert ["is another client connected as gw-07-events?" in reason for reason in reasons] == [
+            False,
+            False,
+            True,
+        ]
+
+    tell(options, story)
+
+
+def test_stopping_does_not_wait_for_a_handshake_the_sdk_draws_out_on_purpose(
+    options: IotCoreOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(_uplink: IotCoreUplink) -> None:
+        await asyncio.sleep(0.5)
+
+    monkeypatch.setattr(iot_core, "STOP_SECONDS", 0.05)
+    foreign = make_pki(tmp_path / "foreign", thing="gw-07")
+    with capture_logs() as logs:
+        uplink = tell(replace(options, ca=foreign.ca), story)
+
+    assert [entry["event"] for entry in logs] == ["the MQTT client is still stopping"]
+    assert uplink.state.last_reason == "stopped"
+
+
 def test_a_broker_that_does_not_answer_is_diagnosed_before_the_sdk_gives_up(
     options: IotCoreOptions, control: StandinControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
