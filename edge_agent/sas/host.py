@@ -538,7 +538,6 @@ class HostConnection:
         nothing_pending = isinstance(reply, ExceptionReply) or (self._mode and isinstance(reply, DataReply))
         if nothing_pending:
             self._confirmation.nothing_pending()
-        if nothing_pending or asked.restarted:
             self._restarted = False
         stale = now - self._synchronised_at >= SYNCHRONISE_EVERY_SECONDS
         self._owes_synchronisation = stale or isinstance(asked.poll, GeneralPoll)
