@@ -31,8 +31,8 @@ ROUGH_MODE_CHECK_SECONDS = 60.0
 # Changes of options come several in a row, one exception each.
 PATIENCE_SECONDS = 2.0
 
-# A poll that met a broken line is asked again; one that meets it so often is what breaks it.
-DOUBTS_ALLOWED = 3
+# A long poll is taken for unknown after two silent tries, of three sends each, with others in between.
+TRIES = 2
 
 # Questions a busy machine or a bad line left open are asked again this much later.
 RETRY_SECONDS = 30.0
@@ -140,10 +140,10 @@ class Acquaintance:
             self._switch_off = False
 
     def unsupported(self, command: int) -> None:
-        """A question stays unanswered: it is not asked again."""
-        self.profile = self.profile.without(command)
-        self._answered -= {command}
+        """A question stays unanswered: it is not asked again, unless it was answered before."""
         self._questions.close(command)
+        if command not in self._answered:
+            self.profile = self.profile.without(command)
 
     def leave_out(self, command: int) -> None:
         """A question is not asked this time: what was known before goes on."""
@@ -164,7 +164,7 @@ class Acquaintance:
     def doubt(self, command: int, now: float) -> bool:
         """A question stayed unanswered, and the line may be to blame; whether it is given up."""
         self._doubts[command] = self._doubts.get(command, 0) + 1
-        if self._doubts[command] < DOUBTS_ALLOWED:
+        if self._doubts[command] < TRIES:
             self.postpone(command, now)
             return False
         self._doubts.pop(command)
@@ -220,6 +220,7 @@ class Acquaintance:
             return False
         self.profile = MachineProfile().learn(VERSION_AND_SERIAL, values)
         self.known, self._switch_off, self._mode_refused = False, True, False
+        self._answered = frozenset({VERSION_AND_SERIAL})
         self._begin_asking()
         return True
 

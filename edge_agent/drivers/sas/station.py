@@ -190,9 +190,6 @@ class SasStation:
             case Acknowledged(poll=LongPollRequest(values=values)):
                 self._answered(now)
                 self._machine.mode_confirmed(values["enable"], now)
-            case Unanswered(poll=poll) if self._line_is_fine(now):
-                self._cadence.gave_up()
-                self._on_unsupported(poll)
             case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
                 self._on_doubt(poll, now)
             case MachineBusy(poll=LongPollRequest(command=command)):
@@ -268,35 +265,28 @@ class SasStation:
         else:
             self._metering.amount_unknown(command)
 
-    def _line_is_fine(self, now: float) -> bool:
-        """Whether silence to a long poll can only mean that the machine does not know it."""
-        just_back = now == self._found_at
-        return not (just_back or self._cadence.garbled or self._mishaps.is_rough(now))
-
     def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
-        """A long poll was refused, garbled or met a silent line: it is asked again, within reason."""
-        rough = self._cadence.garbled or self._mishaps.is_rough(now)
+        """A long poll was refused or not answered: it is asked again, within reason."""
+        fine = self._line_is_fine(now)
         self._cadence.gave_up()
         self._metering.reader.interrupted(now)
         if not self._machine.doubt(poll.command, now):
             return
-        if not rough or "enable" in poll.values:
-            self._on_unsupported(poll)
-            return
-        self._machine.not_now(poll.command, now)
-        if self._schedule.duty_done(poll.command):
-            self._metering.amount_unknown(poll.command)
-
-    def _on_unsupported(self, poll: LongPollRequest) -> None:
-        """A long poll is not answered by this machine."""
         self._note_body = None
         if "enable" in poll.values:
             self._machine.mode_refused(poll.values["enable"])
-            return
-        self._machine.unsupported(poll.command)
+        elif fine:
+            self._machine.unsupported(poll.command)
+        else:
+            self._machine.not_now(poll.command, now)
         self._metering.reader.skip(poll.command)
         if self._schedule.duty_done(poll.command):
             self._metering.amount_unknown(poll.command)
+
+    def _line_is_fine(self, now: float) -> bool:
+        """Whether silence to a long poll can only mean that the machine does not know it."""
+        just_back = now == self._found_at
+        return not (just_back or self._cadence.garbled or self._mishaps.is_rough(now))
 
     def _on_found(self, now: float) -> None:
         silent = max(0.0, now - self._silent_since)

@@ -12,6 +12,8 @@ from edge_agent.drivers.sas.acquaintance import (
     MODE_CHECK_SECONDS,
     PATIENCE_SECONDS,
     REAL_TIME_EVENTS,
+    RETRY_SECONDS,
+    ROUGH_MODE_CHECK_SECONDS,
     Acquaintance,
 )
 from edge_agent.drivers.sas.interrogation import MOST_POSTPONED, QUESTIONS, Interrogation
@@ -266,6 +268,90 @@ def test_a_busy_machine_is_asked_the_others_first() -> None:
     request = questions.next_request(1, MachineProfile())
     assert request is not None
     assert request.command == 0x1F
+
+
+def test_what_was_never_answered_on_a_bad_line_is_asked_again_later() -> None:
+    machine = stranger()
+    machine.mode_confirmed(0, 0)
+    for question in QUESTIONS:
+        if question.command == 0xA0:
+            machine.not_now(question.command, now=5)
+        else:
+            machine.answered(question.command, ANSWERS.get(question.command, {}))
+    introduce(machine, now=6)
+
+    early = machine.next_request(7, real_time=False, quiet=True)
+    machine.look_after(5 + RETRY_SECONDS)
+    later = machine.next_request(5 + RETRY_SECONDS, real_time=False, quiet=True)
+
+    assert early is None
+    assert later is not None
+    assert later.command == 0xA0
+
+
+def test_with_real_time_events_on_nothing_is_tried_that_was_never_answered() -> None:
+    machine = stranger()
+    machine.mode_confirmed(0, 0)
+    machine.not_now(0x4F, now=5)
+    introduce(machine, now=10)
+    machine.mode_confirmed(1, 10)
+
+    machine.look_after(5 + RETRY_SECONDS)
+
+    assert not machine.interrogating
+    assert not machine.askable.answers(0x4F)
+    assert machine.profile.answers(0x4F)
+
+
+def test_what_was_never_answered_gets_another_chance_when_the_machine_is_met_again() -> None:
+    machine = stranger()
+    machine.mode_confirmed(0, 0)
+    machine.not_now(0x4F, now=5)
+    introduce(machine, now=10)
+    machine.mode_confirmed(1, 10)
+
+    machine.ask_again_soon(20)
+    machine.look_after(20 + PATIENCE_SECONDS)
+
+    request = machine.next_request(23, real_time=True, quiet=True)
+    assert request is not None
+    assert request.values == {"enable": 0}
+    assert machine.askable.answers(0x4F)
+
+
+def test_what_was_answered_once_is_never_taken_for_unknown() -> None:
+    machine = stranger()
+    introduce(machine)
+
+    machine.unsupported(0x1A)
+    machine.not_now(0x1A, now=5)
+
+    assert machine.askable.answers(0x1A)
+
+
+def test_two_tries_make_a_poll_unknown() -> None:
+    machine = stranger()
+
+    assert not machine.doubt(0x54, 0)
+    assert machine.doubt(0x54, 1)
+
+
+def test_an_answer_between_two_tries_makes_them_one() -> None:
+    machine = stranger()
+
+    machine.doubt(0x1F, 0)
+    machine.answered(0x1F, GAME)
+
+    assert not machine.doubt(0x1F, 1)
+
+
+def test_a_rough_line_has_its_mode_checked_seldom() -> None:
+    machine = stranger()
+    introduce(machine, now=10)
+    machine.mode_confirmed(1, 10)
+
+    assert machine.next_request(10 + MODE_CHECK_SECONDS, real_time=True, quiet=True, rough=True) is None
+    assert machine.next_request(10 + ROUGH_MODE_CHECK_SECONDS, real_time=True, quiet=True, rough=True)
 
 
 def test_a_machine_that_is_always_busy_is_left_alone_for_now() -> None:

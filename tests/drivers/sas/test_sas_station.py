@@ -384,3 +384,145 @@ def test_a_stranger_in_real_time_mode_is_met_in_one_byte_mode(start: Start) -> N
 
 def test_a_station_says_who_it_is_and_how_it_does(talk: Any) -> None:
     assert repr(talk.station) == "<SasStation slot-1 01:polling>"
+
+
+def test_on_a_rough_line_only_two_byte_polls_are_asked_for_meters(talk: Any) -> None:
+    """A poll that carries data becomes another one when it loses its command."""
+    for _ in range(5):
+        talk.station.receive_data(b"rubbish", talk.now)
+        talk.run_for(0.1)
+    talk.cabinet.asked.clear()
+    talk.raise_exception(0x11)
+    talk.run_for(3)
+
+    assert talk.of(MetersRead)[0].settled
+    assert not {0x2F, 0x6F, 0xAF} & set(talk.cabinet.asked)
+
+
+def test_a_rough_line_stays_rough_across_a_restart(talk: Any) -> None:
+    for _ in range(5):
+        talk.station.receive_data(b"rubbish", talk.now)
+        talk.run_for(0.1)
+    talk.restart()
+    talk.cabinet.asked.clear()
+    talk.run_for(5)
+
+    assert not {0x2F, 0x6F, 0xAF, 0xA0} & set(talk.cabinet.asked)
+    assert talk.machine.real_time
+
+
+def test_a_snapshot_waits_for_a_game_that_was_on_at_the_restart(talk: Any) -> None:
+    talk.cabinet.meters["coin_in"] = 2
+    talk.raise_exception(0x7E, wager=2, coin_in=2, wager_type=0, progressive_group=0)
+    talk.run_for(1)
+    talk.restart()
+    talk.run_for(5)
+    talk.cabinet.meters["games_played"] = 1
+    talk.raise_exception(0x7F, win=0)
+    talk.run_for(10)
+
+    assert talk.of(MetersRead)[-1].settled
+    assert talk.of(MeterVariance) == []
+
+
+def test_a_bill_without_its_amount_is_read_in_one_byte_mode(one_byte_talk: Any) -> None:
+    talk = one_byte_talk
+    talk.cabinet.said[0x48] = {"country": 37, "denomination_code": 7, "count": 1}
+    talk.cabinet.meters["bills_credits"] = 10_000
+    talk.raise_exception(0x4F, country=37, denomination_code=99, count=1)
+    talk.run_for(5)
+
+    assert talk.of(BillRecorded)[0].bill.minor == 10_000
+    assert talk.of(MeterVariance) == []
+
+
+def test_a_bill_that_cannot_be_read_blinds_its_account(start: Start) -> None:
+    talk = start(real_time_events="off")
+    talk.cabinet.silent.add(0x48)
+    talk.meet()
+    talk.cabinet.meters["bills_credits"] = 10_000
+    talk.raise_exception(0x4F, country=37, denomination_code=99, count=1)
+    talk.run_for(5)
+
+    assert talk.of(BillRecorded) == []
+    assert talk.of(MeterVariance) == []
+
+
+def test_the_same_bill_read_twice_is_recorded_once(one_byte_talk: Any) -> None:
+    talk = one_byte_talk
+    talk.cabinet.said[0x48] = {"country": 37, "denomination_code": 4, "count": 9}
+    for _ in range(2):
+        talk.raise_exception(0x4A)
+        talk.run_for(3)
+
+    assert len(talk.of(BillRecorded)) == 1
+
+
+def test_two_tickets_before_one_is_read_blind_their_account(talk: Any) -> None:
+    talk.cabinet.said[0x3D] = {"validation_number": "00000002", "amount_cents": 200}
+    talk.cabinet.meters["cashable_ticket_out"] = 300
+    talk.cabinet.busy.add(0x3D)
+    for _ in range(2):
+        talk.raise_exception(0x3D)
+        talk.run_for(0.2)
+    talk.cabinet.busy.clear()
+    talk.run_for(3)
+
+    assert [ticket.amount.minor for ticket in talk.of(TicketRecorded)] == [200]
+    assert talk.of(MeterVariance) == []
+
+
+def test_a_ticket_the_machine_no_longer_tells_is_given_up(talk: Any) -> None:
+    """It answered 3D when it was met; with real-time events on it is asked until it does."""
+    talk.cabinet.said[0x3D] = {"validation_number": "00000003", "amount_cents": 100}
+    talk.raise_exception(0x3D)
+    talk.raise_exception(0x3D)
+    talk.run_for(3)
+
+    assert len(talk.of(TicketRecorded)) == 1
+
+
+def test_idle_event_frames_are_nothing_to_say(start: Start) -> None:
+    """Some machines answer every poll with FF 00 or FF 1F when nothing happens."""
+    talk = start()
+    talk.meet()
+    talk.raise_exception(0x1F)
+    talk.run_for(2)
+
+    assert not any(isinstance(body, SlotException) for body in talk.bodies)
+    assert talk.machine.queue == ()
+
+
+def test_polls_that_had_to_be_repeated_are_counted_as_unanswered(talk: Any) -> None:
+    talk.to_machine = False
+    talk.run_for(0.5)
+    talk.to_machine = True
+    talk.run_for(1)
+
+    assert 2 <= talk.station.counters.polls_unanswered <= 3
+
+
+def test_a_machine_that_was_down_missed_no_polls(talk: Any) -> None:
+    talk.to_machine = False
+    talk.run_for(5)
+    talk.to_machine = True
+    talk.run_for(10)
+
+    assert talk.station.counters.polls_unanswered == 0
+
+
+def test_a_station_called_too_late_counts_its_polls_as_late(talk: Any) -> None:
+    for _ in range(5):
+        talk.run_for(0.5)
+        talk.now += 0.2
+
+    assert talk.station.counters.polls_late >= 4
+
+
+def test_meters_are_read_now_and_then_where_nobody_plays(start: Start) -> None:
+    talk = start(idle_meters_seconds=10)
+    talk.meet()
+    talk.run_for(25)
+
+    assert [reading.reason for reading in talk.of(MetersRead)] == ["interval"] * len(talk.of(MetersRead))
+    assert len(talk.of(MetersRead)) >= 2
