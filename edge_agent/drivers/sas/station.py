@@ -29,7 +29,6 @@ from edge_agent.drivers.sas.schedule import Schedule
 from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp
-from edge_agent.sas.exception_codes import NO_ACTIVITY, WAITING_FOR_PLAYER
 from edge_agent.sas.host import HostConnection
 from edge_agent.sas.host_events import (
     Acknowledged,
@@ -47,7 +46,6 @@ from edge_agent.sas.host_events import (
 from edge_agent.sas.messages import LongPollRequest
 from edge_agent.station import DeviceIdentity, LineCounters
 
-IDLE = frozenset({NO_ACTIVITY, WAITING_FOR_PLAYER})
 OPERATOR_MENU_LEFT = 0x85
 ENABLED_FEATURES = 0xA0
 
@@ -187,9 +185,9 @@ class SasStation:
             case RepeatRecognised():
                 self._answered(now)
                 self.counters.repeats_recognised += 1
-            case Acknowledged(poll=LongPollRequest(values=values)):
+            case Acknowledged(poll=LongPollRequest(values={"enable": enabled})):
                 self._answered(now)
-                self._machine.mode_confirmed(values["enable"], now)
+                self._machine.mode_confirmed(enabled, now)
             case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
                 self._on_doubt(poll, now)
             case MachineBusy(poll=LongPollRequest(command=command)):
@@ -235,9 +233,6 @@ class SasStation:
             self._observe(body, now)
 
     def _on_exception(self, event: ExceptionReported, now: float) -> None:
-        if event.code in IDLE:
-            self._on_silence(now)
-            return
         profile = self._machine.profile
         body = normalise(event, MoneyRules.of(self._identity, profile.denomination))
         self._observe(body, now)

@@ -35,7 +35,7 @@ def test_an_option_that_makes_no_sense_is_named_with_what_it_is(
 
 
 def test_an_option_nobody_knows_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="option adress") as refused:
-        DRIVER.check({"adress": 1})
+    with pytest.raises(ConfigurationError, match="option poll_mss") as refused:
+        DRIVER.check({"poll_mss": 1})
 
     assert "address" in refused.value.mend
