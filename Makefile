@@ -1,6 +1,6 @@
 # The newcomer's commands. Everything lives in .venv, made from a lock file with hashes; no root is needed.
 PYTHON ?= python3
-PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: simulate test quick check clean
 
@@ -21,6 +21,7 @@ clean:
 
 .venv/simulator: requirements/simulator.txt pyproject.toml
 	@$(PYTHON) scripts/require_python.py
+	@echo "Setting up .venv for the trial floor; this happens once."
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@$(PIP) --require-hashes --requirement requirements/simulator.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
@@ -28,6 +29,7 @@ clean:
 
 .venv/dev: requirements/dev.txt pyproject.toml
 	@$(PYTHON) scripts/require_python.py
+	@echo "Setting up .venv for tests; this happens once."
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
