@@ -105,6 +105,19 @@ def test_an_event_leaves_within_ten_milliseconds_of_its_append(tell: Tell) -> No
     tell(story, uplink=MemoryUplink(delay=0.05))
 
 
+def test_a_busy_floor_uses_half_of_the_publishes_a_second_it_may(tell: Tell) -> None:
+    async def story(floor: Floor) -> None:
+        for _event in range(1000):
+            floor.say(b"x")
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(1)
+
+    left = tell(story)
+
+    assert left.received() == list(range(1, 1001))
+    assert 40 <= left.forwarder.counters.published <= 51
+
+
 def test_nothing_is_acknowledged_before_its_receipt(tell: Tell) -> None:
     async def story(floor: Floor) -> None:
         await asyncio.sleep(0.9)
