@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ Status = Mapping[str, Any]
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Replace the status file."""
+    """Replace the status file, stamped with who wrote it and when (monotonic seconds)."""
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps({"pid": os.getpid(), **status}), encoding="utf-8")
+    stamp = {"pid": os.getpid(), "monotonic": time.monotonic()}
+    beside.write_text(json.dumps({**stamp, **status}), encoding="utf-8")
     beside.replace(path)
 
 

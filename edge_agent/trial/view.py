@@ -127,7 +127,7 @@ class _Picture:
             table.add_row(
                 name,
                 Text(counters["state"], style="green" if counters["state"] == "polling" else "yellow"),
-                f"{self._rates.of(name):.0f}",
+                f"{self._rates.of(name):.0f}" if counters["polls"] else "-",
                 str(counters["events"]),
                 Text(str(errors), style="red" if errors else ""),
                 counters["last_event"],
@@ -170,22 +170,32 @@ class _Picture:
 
 
 class _Rates:
-    """Rates over the last seconds, from counters that only rise."""
+    """Rates over the last seconds, from counters that only rise, by the clock of whoever counted."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, dict[str, int]]] = deque()
+        self._seen: dict[str, deque[tuple[float, int]]] = {}
 
     def see(self, progress: Progress) -> None:
-        now = time.monotonic()
-        counters = {name: line["polls"] for name, line in progress.collector.get("lines", {}).items()}
-        counters["uplink"] = progress.forwarder.get("published", 0)
-        self._seen.append((now, counters))
-        while now - self._seen[0][0] > RATE_SECONDS:
-            self._seen.popleft()
+        collector, forwarder = progress.collector, progress.forwarder
+        for name, line in collector.get("lines", {}).items():
+            self._take(name, collector["monotonic"], line["polls"])
+        if forwarder:
+            self._take("uplink", forwarder["monotonic"], forwarder["published"])
 
     def of(self, name: str) -> float:
-        (then, before), (now, latest) = self._seen[0], self._seen[-1]
-        return max(0.0, (latest.get(name, 0) - before.get(name, 0)) / (now - then)) if now > then else 0.0
+        seen = self._seen.get(name)
+        if not seen or len(seen) < 2:
+            return 0.0
+        (then, before), (now, latest) = seen[0], seen[-1]
+        return max(0.0, (latest - before) / (now - then))
+
+    def _take(self, name: str, at: float, count: int) -> None:
+        seen = self._seen.setdefault(name, deque())
+        if seen and at <= seen[-1][0]:
+            return
+        seen.append((at, count))
+        while at - seen[0][0] > RATE_SECONDS:
+            seen.popleft()
 
 
 def _sum_of(collector: Mapping[str, Any]) -> dict[str, int]:
