@@ -36,20 +36,14 @@ from __future__ import annotations
 
 from enum import Enum
 
-from edge_agent.errors import LocalProtocolError, RemoteProtocolError
+from edge_agent.errors import LocalProtocolError
 from edge_agent.sas.confirmation import Confirmation, Verdict
-from edge_agent.sas.exception_codes import EXCEPTIONS, NO_ACTIVITY, WAITING_FOR_PLAYER
 from edge_agent.sas.framing import Chirp, Garbage, ReplyReader
 from edge_agent.sas.host_bounds import (
-    CERTAIN_CHIRP_SECONDS,
-    CHIRP_SPACING_SECONDS,
-    CHIRPS_BELIEVED,
     GAP_SECONDS,
     GARBLED_SENDS_OF_A_POLL,
-    LISTEN_SECONDS,
     LONGEST_REPLY_SECONDS,
     LOST_AFTER_SECONDS,
-    QUIET_SECONDS,
     REPEAT_PAUSE_SECONDS,
     REPLY_WINDOW_SECONDS,
     SENDS_OF_A_POLL,
@@ -69,10 +63,17 @@ from edge_agent.sas.host_events import (
     RepeatRecognised,
     Unanswered,
 )
+from edge_agent.sas.link_watch import SYNCHRONISATION_POLL, LinkWatch
+from edge_agent.sas.meaning import (
+    Mode,
+    is_doubtful,
+    is_event,
+    may_be_chirp,
+    mode_after,
+    nothing_pending,
+    told,
+)
 from edge_agent.sas.messages import (
-    Ack,
-    Busy,
-    DataReply,
     EventReply,
     ExceptionReply,
     GeneralPoll,
@@ -80,12 +81,9 @@ from edge_agent.sas.messages import (
     Nack,
     Poll,
     Reply,
-    UnknownPoll,
-    decode_poll,
     encode_reply,
 )
 from edge_agent.sas.outstanding import GENERAL_POLL, NEVER, Outstanding, outstanding, poll_key
-from edge_agent.sas.poll_lengths import READ_POLL_BYTES
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_host_message
 
 __all__ = [
@@ -106,13 +104,6 @@ __all__ = [
     "RepeatRecognised",
     "Unanswered",
 ]
-
-SYNCHRONISATION_POLL = b"\x80"
-# What a machine answers when nothing has happened.
-IDLE_CODES = frozenset((NO_ACTIVITY, WAITING_FOR_PLAYER))
-REAL_TIME_COMMAND = 0x0E
-# Asked when something must be: every machine knows its credits, and the answer carries a CRC.
-CERTAIN_COMMAND = 0x1A
 
 _SYNCHRONISE = encode_host_message(SYNCHRONISATION_POLL)
 
@@ -156,30 +147,26 @@ class HostConnection:
         self.last_poll = last_poll
         self.last_event = last_event
         self.repeats = 0  # polls sent again
-        self._mode = real_time
+        self._mode = Mode.UNKNOWN
+        if real_time is not None:
+            self._mode = Mode.REAL_TIME if real_time else Mode.ONE_BYTE
         self._window = reply_window
         self._open = False
         self._decoder = WakeupDecoder()
         self._reader = ReplyReader(address)
+        self._watch = LinkWatch(address)
+        self._confirmation = Confirmation(last_event)
         self._events: list[HostEvent] = []
         self._asked: Outstanding | None = None
-        self._confirmation = Confirmation(last_event)
         self._restarted = False  # the next event may have been journalled by an earlier run
-        self._found = False
-        self._lost = False
         self._owes_synchronisation = False
         self._answered_commands: set[int] = set()
         self._last_key: int | None = None  # of the poll that left last
         self._same_key: int | None = None  # what the machine would take for a request to repeat
-        self._rounds = 0  # of synchronising, since something was answered
-        self._chirps = 0
-        self._chirp_at = NEVER
         self._sent_at = NEVER
         self._heard_at = NEVER
         self._synchronised_at = NEVER
         self._free_at = NEVER  # nothing leaves before
-        self._quiet_until = NEVER
-        self._asking_since: float | None = None
 
     def __repr__(self) -> str:
         asked = f" asked {self._asked.frame.hex(' ')} x{self._asked.sends}" if self._asked else ""
@@ -188,7 +175,7 @@ class HostConnection:
     @property
     def real_time(self) -> bool:
         """Whether the machine is known to report real-time events."""
-        return self._mode is True
+        return self._mode is Mode.REAL_TIME
 
     @property
     def confirming(self) -> bool:
@@ -225,7 +212,7 @@ class HostConnection:
     def link_opened(self, now: float) -> None:
         """Begin, or go on with the poll that was not answered."""
         self._open = True
-        self._asking_since = None
+        self._watch.opened()
         if self.state is HostState.STARTING:
             self._start(now)
         elif self._asked is not None and self.state is not HostState.QUIET:
@@ -260,7 +247,7 @@ class HostConnection:
         if asked is None:
             return
         if self.state is HostState.QUIET:
-            if now >= self._quiet_until:
+            if now >= self._watch.quiet_until:
                 self._synchronise(asked, now)
         elif asked.due is None and now >= self._deadline(asked):
             self._finish(now)
@@ -275,7 +262,7 @@ class HostConnection:
         if asked is None:
             timer = self._free_at
         elif self.state is HostState.QUIET:
-            timer = self._quiet_until
+            timer = self._watch.quiet_until
         elif asked.due is None:
             timer = self._deadline(asked)
         else:
@@ -303,6 +290,7 @@ class HostConnection:
             return b""
         self._owes_synchronisation = False
         self._synchronised_at = self._sent_at = now
+        self._watch.sent(now)
         self._same_key = None
         self.last_poll = SYNCHRONISATION_POLL
         return _SYNCHRONISE
@@ -312,12 +300,11 @@ class HostConnection:
         asked.sends += 1
         asked.due = None
         asked.sent_at = self._sent_at = now
-        if self._asking_since is None:
-            self._asking_since = now
+        self._watch.asked(now)
         if self.state is HostState.STARTING:
             self.state = HostState.REPEATING
         self._last_key = self._same_key = poll_key(asked.poll)
-        self._reader.expect(asked.poll, self._mode is not False)
+        self._reader.expect(asked.poll, self._mode is not Mode.ONE_BYTE)
         self.last_poll = asked.frame
         return encode_host_message(asked.frame)
 
@@ -325,7 +312,7 @@ class HostConnection:
         """Refuse a poll that would break a rule."""
         if poll.address != self.address:
             raise LocalProtocolError(f"a poll for address {poll.address} on the connection of {self.address}")
-        if self._mode and isinstance(poll, GeneralPoll):
+        if self.real_time and isinstance(poll, GeneralPoll):
             raise LocalProtocolError(
                 "a general poll under real-time events: silence could mean anything", "send a long poll"
             )
@@ -337,63 +324,29 @@ class HostConnection:
     # Starting and synchronising.
 
     def _start(self, now: float) -> None:
-        listened = now + LISTEN_SECONDS
-        if self.last_poll == SYNCHRONISATION_POLL:
-            # All that was heard before it had been journalled, and nothing was asked after it.
-            self._asked = outstanding(self._certain_poll(), due=listened)
-            return
-        poll = self._poll_left_last()
-        if poll is None:
-            self._asked = outstanding(GeneralPoll(self.address))
-            self._be_quiet(now)
-            return
-        self._restarted = True
-        self._asked = Outstanding(poll, self.last_poll, listened, late_answers=True, restarted=True)
+        self._asked = self._watch.begin_with(self.last_poll, now)
+        self._restarted = self._asked.restarted
+        if now < self._watch.quiet_until:
+            self.state = HostState.QUIET
 
-    def _poll_left_last(self) -> Poll | None:
-        """What an earlier run sent last, where that makes sense for this machine."""
-        try:
-            poll = decode_poll(self.last_poll)
-        except RemoteProtocolError:
-            return None
-        return None if isinstance(poll, UnknownPoll) or poll.address != self.address else poll
-
-    def _be_quiet(self, since: float) -> None:
+    def _be_quiet(self, now: float) -> None:
         """Send nothing until the machine's link has dropped."""
+        self._events.extend(self._watch.fell_silent(now))
         self.state = HostState.QUIET
-        self._quiet_until = since + QUIET_SECONDS
         self._owes_synchronisation = False
 
-    def _be_lost(self, asked: Outstanding, silent_for: float) -> None:
-        if not self._lost:
-            self._lost = True
-            self._events.append(MachineLost(silent_for))
-        self._be_quiet(asked.sent_at)
-
     def _synchronise(self, asked: Outstanding, now: float) -> None:
-        """The machine's link has dropped: it acknowledges nothing, and wants a poll to another address.
-
-        What was asked is asked again, and every other time a poll that any machine answers.
-        """
-        self._rounds += 1
-        own = asked.instead_of or asked
-        # Where events may be pending, a poll that lost its command on the line could pass for another one.
-        own_first = len(own.frame) <= READ_POLL_BYTES
-        if own_first == bool(self._rounds % 2):
-            self._asked = Outstanding(own.poll, own.frame, due=now, restarted=own.restarted)
-        else:
-            self._asked = outstanding(self._certain_poll(), due=now, instead_of=own)
+        """The machine's link has dropped: it acknowledges nothing, and wants a poll to another address."""
+        self._asked = self._watch.wake_with(asked, now)
         self.state = HostState.SYNCHRONISING
+        self._note_link_down()
+
+    def _note_link_down(self) -> None:
+        """The machine lets nothing go when its link drops, and it may have lost power, and its mode."""
         self._owes_synchronisation = True
         self._confirmation.link_dropped()
-        self._forget_mode()
-
-    def _certain_poll(self) -> LongPollRequest:
-        return LongPollRequest(self.address, CERTAIN_COMMAND)
-
-    def _forget_mode(self) -> None:
-        """A machine whose link dropped may have lost power, and real-time events with it."""
-        self._mode = self._mode and None
+        if self._mode is Mode.REAL_TIME:
+            self._mode = Mode.UNKNOWN
 
     # Hearing.
 
@@ -402,67 +355,38 @@ class HostConnection:
             self._hear(heard, now, marked=False)
 
     def _hear(self, heard: Reply | Chirp | Garbage, now: float, *, marked: bool) -> None:
-        if isinstance(heard, Chirp) or self._may_be_chirp(heard):
+        if isinstance(heard, Chirp):
             self._hear_chirp(now, marked=marked)
-            return
-        self._chirps = 0
-        asked = self._asked
-        match heard:
-            case Garbage():
-                self._hear_garbage(heard, now)
-            case EventReply(code=code) if code not in EXCEPTIONS and _doubtful(heard, asked):
-                self._hear_again(heard, asked, now)
-            case EventReply(code=code) if code not in IDLE_CODES:
-                self._mode = True
-                self._hear_event(heard, now)
-            case _ if asked is None or not asked.has_left:
-                pass  # a second answer to a poll that was repeated
-            case Ack() | Nack() | Busy() | ExceptionReply() if self._mode is not False and _doubtful(
-                heard, asked
-            ):
-                self._hear_again(heard, asked, now)
-            case ExceptionReply(code=code) if code not in IDLE_CODES:
-                self._mode = False
-                self._hear_event(heard, now)
-            case _:
-                self._hear_answer(heard, asked, now)
-
-    def _may_be_chirp(self, heard: Reply | Garbage) -> bool:
-        """While the machine is being woken up, its bare address proves nothing."""
-        lone = isinstance(heard, Ack) or (isinstance(heard, ExceptionReply) and heard.code == self.address)
-        return lone and self.state is HostState.SYNCHRONISING
-
-    @staticmethod
-    def _hear_again(reply: Reply, asked: Outstanding | None, now: float) -> None:
-        if asked is not None:
-            asked.heard_once = reply
-            asked.due = now + REPEAT_PAUSE_SECONDS
+        elif isinstance(heard, Garbage):
+            self._hear_garbage(heard, now)
+        elif self.state is HostState.SYNCHRONISING and may_be_chirp(heard):
+            self._hear_chirp(
+                now, marked=marked
+            )  # while it is being woken up, the bare address proves nothing
+        else:
+            self._watch.no_chirp()
+            self._hear_reply(heard, now)
 
     def _hear_chirp(self, now: float, *, marked: bool) -> None:
         self._events.append(ChirpHeard(self.address))
         asked = self._asked
-        self._chirps += now - self._chirp_at >= CHIRP_SPACING_SECONDS
-        self._chirp_at = now
+        quiet = self.state is HostState.QUIET
+        waiting = asked is not None and asked.has_left
+        if not self._watch.chirped(now, marked=marked, quiet=quiet, waiting=waiting):
+            return
         if asked is None:
-            if self._chirps >= CHIRPS_BELIEVED:
-                self._owes_synchronisation = True
-                self._forget_mode()
-        elif self.state is HostState.QUIET:
-            if marked or now - self._sent_at >= CERTAIN_CHIRP_SECONDS:
-                self._synchronise(asked, now)
-        elif asked.has_left and not marked:
-            self._chirps = 0  # it may be what is left of the answer
-        elif self._chirps >= CHIRPS_BELIEVED:
-            self._chirps = 0
+            self._note_link_down()
+        else:
             self._synchronise(asked, now)
 
     def _hear_garbage(self, garbage: Garbage, now: float) -> None:
         self._events.append(GarbageHeard(garbage.data, garbage.reason))
+        self._watch.no_chirp()
         asked = self._asked
         if asked is None or asked.due is not None:
             return
+        self._watch.garbled(now)
         asked.silent = 0
-        self._asking_since = now
         if asked.sends >= GARBLED_SENDS_OF_A_POLL and self._may_give_up(asked.poll):
             self._give_up(asked)
         else:
@@ -472,12 +396,11 @@ class HostConnection:
         asked.silent += 1
         asked.late_answers = True
         asked.due = now
-        silent_for = now - (self._asking_since or now)
         if self.state is HostState.SYNCHRONISING:
             if asked.silent >= SENDS_OF_A_POLL:
-                self._be_lost(asked, silent_for)
-        elif silent_for >= LOST_AFTER_SECONDS:
-            self._be_lost(asked, silent_for)
+                self._be_quiet(now)
+        elif self._watch.silent_for(now) >= LOST_AFTER_SECONDS:
+            self._be_quiet(now)
         elif asked.silent >= SENDS_OF_A_POLL and self._may_give_up(asked.poll):
             self._give_up(asked)
         else:
@@ -485,38 +408,52 @@ class HostConnection:
 
     def _may_give_up(self, poll: Poll) -> bool:
         """Whether its silence can hide no exception, and its answer has nothing to prove."""
-        if self._mode is not False or not isinstance(poll, LongPollRequest):
+        if self._mode is not Mode.ONE_BYTE or not isinstance(poll, LongPollRequest):
             return False
         return not (self.confirming and poll.command in self._answered_commands)
 
     def _give_up(self, asked: Outstanding) -> None:
         self._asked = None
         self.state = HostState.POLLING
-        self._tell_unanswered(asked.poll)
         self._confirmation.unheard()
+        if isinstance(asked.poll, LongPollRequest):
+            self._events.append(Unanswered(asked.poll))
 
-    def _tell_unanswered(self, poll: Poll) -> None:
-        if isinstance(poll, LongPollRequest):
-            self._events.append(Unanswered(poll))
-
-    def _hear_event(self, reply: EventReply | ExceptionReply, now: float) -> None:
-        frame = encode_reply(reply)
+    def _hear_reply(self, reply: Reply, now: float) -> None:
         asked = self._asked
-        if asked is not None and asked.has_left:
-            self._answered(asked, now)
-            certain = asked.certain
-        elif frame == self.last_event:
-            self._events.append(RepeatRecognised(reply.code))  # a second answer to a poll that was repeated
-            return
+        if asked is None or not asked.has_left:
+            if isinstance(reply, EventReply) and is_event(reply):
+                self._hear_event_again(reply)
+        elif is_doubtful(reply, asked, self._mode):
+            asked.heard_once = reply
+            asked.due = now + REPEAT_PAUSE_SECONDS
         else:
-            certain = False
-        self._tell_event(reply, frame)
-        self._confirmation.report(reply.code, frame, self._last_key, certain=certain)
-        self._restarted = False
-        self._owes_synchronisation = True
-        self.last_event = frame
+            self._mode = mode_after(reply, asked.poll, self._mode)
+            self._answered(asked, now, proof=not isinstance(reply, Nack))
+            if isinstance(reply, EventReply | ExceptionReply) and is_event(reply):
+                self._hear_event(reply, certain=asked.certain)
+            else:
+                self._hear_answer(reply, asked.poll, now)
 
-    def _tell_event(self, reply: EventReply | ExceptionReply, frame: bytes) -> None:
+    def _answered(self, asked: Outstanding, now: float, *, proof: bool) -> None:
+        """The machine heard `asked`, whatever it answered."""
+        self._events.extend(self._watch.answered(asked))
+        self._asked = None
+        self.state = HostState.POLLING
+        if asked.late_answers:
+            self._free_at = max(now, asked.sent_at + self._window)
+        if proof:
+            self._confirmation.heard(poll_key(asked.poll))
+
+    def _hear_event_again(self, reply: EventReply) -> None:
+        """An event while nothing is awaited: a second answer to a poll that was repeated."""
+        if encode_reply(reply) == self.last_event:
+            self._events.append(RepeatRecognised(reply.code))
+        else:
+            self._hear_event(reply, certain=False)
+
+    def _hear_event(self, reply: EventReply | ExceptionReply, *, certain: bool) -> None:
+        frame = encode_reply(reply)
         real_time = isinstance(reply, EventReply)
         values, missing_data = (
             (reply.values, reply.missing_data) if isinstance(reply, EventReply) else ({}, False)
@@ -526,54 +463,26 @@ class HostConnection:
             self._events.append(RepeatRecognised(reply.code))
             # It may be a late answer to an earlier poll: then the answer to this one is still to come.
             self._free_at = self._sent_at + self._window
-            return
-        doubtful = self._restarted or verdict is Verdict.DOUBTFUL
-        self._events.append(
-            ExceptionReported(self.address, reply.code, values, real_time, doubtful, missing_data)
-        )
+        else:
+            doubtful = self._restarted or verdict is Verdict.DOUBTFUL
+            self._events.append(
+                ExceptionReported(self.address, reply.code, values, real_time, doubtful, missing_data)
+            )
+        self._confirmation.report(reply.code, frame, self._last_key, certain=certain)
+        self._restarted = False
+        self._owes_synchronisation = True
+        self.last_event = frame
 
-    def _hear_answer(self, reply: Reply, asked: Outstanding, now: float) -> None:
-        self._answered(asked, now, proof=not isinstance(reply, Nack))
-        self._events.append(self._answer(reply, asked.poll))
-        nothing_pending = isinstance(reply, ExceptionReply) or (self._mode and isinstance(reply, DataReply))
-        if nothing_pending:
+    def _hear_answer(self, reply: Reply, poll: Poll, now: float) -> None:
+        event = told(reply, poll)
+        self._events.append(event)
+        if isinstance(event, Answered):
+            self._answered_commands.add(poll_key(poll))
+        if nothing_pending(reply, self._mode):
             self._confirmation.nothing_pending()
             self._restarted = False
         stale = now - self._synchronised_at >= SYNCHRONISE_EVERY_SECONDS
-        self._owes_synchronisation = stale or isinstance(asked.poll, GeneralPoll)
-
-    def _answer(self, reply: Reply, poll: Poll) -> HostEvent:
-        match reply:
-            case DataReply(command=command, values=values) if command == poll_key(poll):
-                self._answered_commands.add(command)
-                return Answered(poll, values)
-            case ExceptionReply(code=code) | EventReply(code=code) if isinstance(poll, GeneralPoll):
-                self._mode = isinstance(reply, EventReply)
-                return Answered(poll, {"exception": code})
-            case Ack():
-                if isinstance(poll, LongPollRequest) and poll.command == REAL_TIME_COMMAND:
-                    self._mode = bool(poll.values["enable"])
-                return Acknowledged(poll)
-            case Nack():
-                return Refused(poll)
-            case _:
-                return MachineBusy(poll)  # it said something else: not done
-
-    def _answered(self, asked: Outstanding, now: float, *, proof: bool = True) -> None:
-        """The machine heard `asked`; what it answered is dealt with elsewhere."""
-        if not self._found or self._lost:
-            self._found, self._lost = True, False
-            self._events.append(MachineFound())
-        if asked.instead_of is not None and not asked.instead_of.restarted:
-            self._tell_unanswered(asked.instead_of.poll)
-        self._asked = None
-        self.state = HostState.POLLING
-        self._asking_since = None
-        self._rounds = 0
-        if asked.late_answers:
-            self._free_at = max(now, asked.sent_at + self._window)
-        if proof:
-            self._confirmation.heard(poll_key(asked.poll))
+        self._owes_synchronisation = stale or isinstance(poll, GeneralPoll)
 
     # When.
 
@@ -586,8 +495,3 @@ class HostConnection:
         if not self._reader.pending:
             return window
         return min(max(window, self._gap_ends()), window + LONGEST_REPLY_SECONDS)
-
-
-def _doubtful(reply: Reply, asked: Outstanding | None) -> bool:
-    """Whether an answer that may be forged has yet to be heard a second time."""
-    return asked is None or asked.heard_once != reply

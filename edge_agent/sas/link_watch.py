@@ -1,0 +1,137 @@
+"""LinkWatch: whether the machine is there, and when and with what it may be woken up.
+
+A poll to another address wakes a machine whose link has dropped. To any other machine it says that its
+answer was heard. So it may be sent only when the machine's link has surely dropped: it has heard nothing
+for longer than it waits, or it chirps.
+
+What wakes it is the poll that was not answered, and every other time one that any machine answers. The
+machine's poll state is gone, so neither acknowledges anything.
+"""
+
+from __future__ import annotations
+
+from edge_agent.errors import RemoteProtocolError
+from edge_agent.sas.host_bounds import (
+    CERTAIN_CHIRP_SECONDS,
+    CHIRP_SPACING_SECONDS,
+    CHIRPS_BELIEVED,
+    LISTEN_SECONDS,
+    QUIET_SECONDS,
+)
+from edge_agent.sas.host_events import HostEvent, MachineFound, MachineLost, Unanswered
+from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, UnknownPoll, decode_poll
+from edge_agent.sas.outstanding import NEVER, Outstanding, outstanding
+from edge_agent.sas.poll_lengths import READ_POLL_BYTES
+
+SYNCHRONISATION_POLL = b"\x80"
+# Every machine knows its credits, and the answer carries a CRC.
+CERTAIN_COMMAND = 0x1A
+
+
+class LinkWatch:
+    """Watches the link to one address."""
+
+    def __init__(self, address: int) -> None:
+        self._address = address
+        self._found = False
+        self._lost = False
+        self._asking_since: float | None = None
+        self._sent_at = NEVER
+        self._chirps = 0
+        self._chirp_at = NEVER
+        self._rounds = 0  # of waking up, since something was answered
+        self.quiet_until = NEVER
+
+    def begin_with(self, last_poll: bytes, now: float) -> Outstanding:
+        """What to ask first: what an earlier run asked last, after a moment in which to hear chirps.
+
+        Where it left nothing, the machine has to be woken up: `quiet_until` is set.
+        """
+        listened = now + LISTEN_SECONDS
+        if last_poll == SYNCHRONISATION_POLL:
+            # All that was heard before it had been journalled, and nothing was asked after it.
+            return outstanding(self._certain_poll(), due=listened)
+        poll = self._understood(last_poll)
+        if poll is None:
+            self.quiet_until = now + QUIET_SECONDS
+            return outstanding(GeneralPoll(self._address))
+        return Outstanding(poll, last_poll, listened, late_answers=True, restarted=True)
+
+    def opened(self) -> None:
+        """The link is open: what was not heard while it was closed was not silence."""
+        self._asking_since = None
+
+    def sent(self, now: float) -> None:
+        """Something was sent."""
+        self._sent_at = now
+
+    def asked(self, now: float) -> None:
+        """Something was asked."""
+        self._sent_at = now
+        if self._asking_since is None:
+            self._asking_since = now
+
+    def garbled(self, now: float) -> None:
+        """The machine gives bytes: it is there."""
+        self._asking_since = now
+
+    def silent_for(self, now: float) -> float:
+        """How long the machine has left unanswered whatever was asked."""
+        return now - (now if self._asking_since is None else self._asking_since)
+
+    def answered(self, asked: Outstanding) -> list[HostEvent]:
+        """The machine answered; what that is news of."""
+        news: list[HostEvent] = []
+        if self._lost or not self._found:
+            self._found, self._lost = True, False
+            news.append(MachineFound())
+        own = asked.instead_of
+        if own is not None and not own.restarted and isinstance(own.poll, LongPollRequest):
+            news.append(Unanswered(own.poll))
+        self._asking_since = None
+        self._rounds = 0
+        return news
+
+    def fell_silent(self, now: float) -> list[HostEvent]:
+        """The machine has been silent for too long; what that is news of. Now the host keeps quiet."""
+        self.quiet_until = self._sent_at + QUIET_SECONDS
+        if self._lost:
+            return []
+        self._lost = True
+        return [MachineLost(self.silent_for(now))]
+
+    def chirped(self, now: float, *, marked: bool, quiet: bool, waiting: bool) -> bool:
+        """A chirp was heard; whether the machine's link has surely dropped."""
+        self._chirps += now - self._chirp_at >= CHIRP_SPACING_SECONDS
+        self._chirp_at = now
+        if quiet:
+            return marked or now - self._sent_at >= CERTAIN_CHIRP_SECONDS
+        if waiting and not marked:
+            self._chirps = 0  # it may be what is left of the answer
+        return self._chirps >= CHIRPS_BELIEVED
+
+    def no_chirp(self) -> None:
+        """Something else was heard: chirps before it prove nothing."""
+        self._chirps = 0
+
+    def wake_with(self, asked: Outstanding, now: float) -> Outstanding:
+        """What to ask of a machine whose link has dropped."""
+        self._chirps = 0
+        self._rounds += 1
+        own = asked.instead_of or asked
+        # Where events may be pending, a poll that lost its command on the line could pass for another one.
+        own_first = len(own.frame) <= READ_POLL_BYTES
+        if own_first == bool(self._rounds % 2):
+            return Outstanding(own.poll, own.frame, due=now, restarted=own.restarted)
+        return outstanding(self._certain_poll(), due=now, instead_of=own)
+
+    def _certain_poll(self) -> LongPollRequest:
+        return LongPollRequest(self._address, CERTAIN_COMMAND)
+
+    def _understood(self, frame: bytes) -> Poll | None:
+        """A poll as an earlier run left it, where it makes sense for this machine."""
+        try:
+            poll = decode_poll(frame)
+        except RemoteProtocolError:
+            return None
+        return None if isinstance(poll, UnknownPoll) or poll.address != self._address else poll
