@@ -82,6 +82,8 @@ class UplinkSettings(_Model):
         missing = [name for name in needed if not getattr(self, name)]
         if missing:
             raise ValueError(f"kind {self.kind} needs {', '.join(missing)}")
+        if self.min_reconnect_ms > self.max_reconnect_ms:
+            raise ValueError("min_reconnect_ms is more than max_reconnect_ms")
         return self
 
 

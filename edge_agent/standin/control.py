@@ -20,9 +20,9 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -118,8 +118,13 @@ class Controls:
             "clients": sorted(broker.clients),
             "subscriptions": {name: list(one.topic_filters) for name, one in broker.clients.items()},
             "retained": sorted(broker.retained),
-            **asdict(broker.counters),
+            **{field.name: _plain(getattr(broker.counters, field.name)) for field in fields(broker.counters)},
         }
+
+
+def _plain(counter: int | Mapping[int, int]) -> int | dict[str, int]:
+    """A counter as JSON has it: reason codes as 0x87."""
+    return counter if isinstance(counter, int) else {f"0x{code:02x}": count for code, count in counter.items()}
 
 
 def parse(line: bytes) -> tuple[str, dict[str, Any]]:

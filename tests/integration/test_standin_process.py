@@ -276,6 +276,19 @@ def test_the_control_answers_what_it_does_not_understand_and_goes_on(config: Sta
         assert control.status()["accepted"] == 0
 
 
+def test_the_status_tells_what_was_refused(config: StandinConfig, pki: PkiPaths) -> None:
+    with StandinThread(config) as standin, standin.control() as control, Wire(pki, standin.port) as wire:
+        wire.connect()
+        control.refuse(0x97)
+        wire.say(Publish(EVENTS, b"[]", 1, 1))
+        answer = wire.hear()
+        status = control.status()
+
+    assert answer == Puback(1, 0x97)
+    assert status["refused"] == {"0x97": 1}
+    assert status["disconnected"] == {}
+
+
 def test_a_control_that_sends_too_much_is_hung_up_on(config: StandinConfig) -> None:
     with StandinThread(config) as standin, standin.control() as control:
         with pytest.raises(UplinkError, match="stand-in"):
