@@ -124,7 +124,9 @@ class Controls:
 
 def _plain(counter: int | Mapping[int, int]) -> int | dict[str, int]:
     """A counter as JSON has it: reason codes as 0x87."""
-    return counter if isinstance(counter, int) else {f"0x{code:02x}": count for code, count in counter.items()}
+    if isinstance(counter, int):
+        return counter
+    return {f"0x{code:02x}": count for code, count in counter.items()}
 
 
 def parse(line: bytes) -> tuple[str, dict[str, Any]]:
