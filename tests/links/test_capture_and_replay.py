@@ -75,6 +75,42 @@ def test_what_was_not_asked_for_comes_in_order_one_for_each_poll(tmp_path: Path)
     assert ask(link, "ff0081") == ""
 
 
+def test_what_was_not_asked_for_follows_the_answer_it_stands_behind(tmp_path: Path) -> None:
+    link = replay(tmp_path, "0 > ff00011a\n0 < aa\n1 > ff00010e\n1 < 01\n2 < 11\n3 < 12\n")
+
+    assert ask(link, "ff00011a") == "aa"
+    assert link.unasked_left == 2
+    assert ask(link, "ff00010e") == "01"
+    assert [ask(link, "ff00011a") for _ in range(3)] == ["11", "12", "aa"]
+    assert ask(link, "ff00010e") == "01"
+    assert ask(link, "ff00011a") == "aa"
+    assert link.unasked_left == 0
+
+
+def test_what_was_said_before_any_answer_comes_first(tmp_path: Path) -> None:
+    link = replay(tmp_path, "0 < 11\n0 > ff00011a\n0 < aa\n")
+
+    assert ask(link, "ff00011a") == "11"
+    assert ask(link, "ff00011a") == "aa"
+
+
+def test_the_pieces_an_adapter_made_of_an_answer_are_one_answer(tmp_path: Path) -> None:
+    link = replay(tmp_path, "0 > ff00011a\n0.100 < 01\n0.116 < 1a\n0.132 < 00\n0.200 < 11\n0.201 < 12\n")
+
+    assert ask(link, "ff00011a") == "011a00"
+    assert ask(link, "ff00011a") == "11"
+    assert ask(link, "ff00011a") == "12"
+
+
+def test_a_capture_plays_from_its_beginning_each_time_it_is_opened(tmp_path: Path) -> None:
+    link = replay(tmp_path, "0 > ff00011a\n0 < aa\n1 < 11\n")
+    assert [ask(link, "ff00011a") for _ in range(3)] == ["aa", "11", "aa"]
+
+    link.open()
+
+    assert [ask(link, "ff00011a") for _ in range(3)] == ["aa", "11", "aa"]
+
+
 def test_a_synchronisation_poll_asks_nothing(tmp_path: Path) -> None:
     link = replay(tmp_path, "0 > ff0080\n0 < 11\n")
 
