@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: simulate test quick check clean
+.PHONY: simulate test quick check coverage clean
 
 simulate: .venv/simulator  ## run the trial floor: machines, collector, forwarder and an IoT Core stand-in
 	@.venv/bin/edge-agent simulate
@@ -15,6 +15,9 @@ quick: .venv/dev  ## run the tests that need no broker, pty or subprocess
 
 check: .venv/dev  ## format, lint, types, floors, spelling, schemas
 	@scripts/check
+
+coverage: .venv/dev  ## branch coverage of sas, journal, line and forwarder, which must be whole
+	@scripts/coverage
 
 clean:
 	rm -rf .venv

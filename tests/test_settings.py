@@ -69,7 +69,10 @@ def test_settings_are_frozen(file: Path) -> None:
         (("key: device.key", "keys: device.key"), r"uplink\.keys: Extra inputs are not permitted"),
         ((", key: device.key", ""), "kind iot_core needs key"),
         (("site: harbour", "sites: harbour"), "site: Field required"),
-        (("ca: ca.pem", "ca: ca.pem, max_reconnect_ms: 500"), "min_reconnect_ms is more than max_reconnect_ms"),
+        (
+            ("ca: ca.pem", "ca: ca.pem, max_reconnect_ms: 500"),
+            "min_reconnect_ms is more than max_reconnect_ms",
+        ),
         (("gateway: gw-01", "gateway: gw.01"), "gateway: String should match pattern"),
     ],
 )
