@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 2.0
 TRIES = 2
 
 # Questions a busy machine or a bad line left open are asked again this much later.
-RETRY_SECONDS = 30.0
+RETRY_SECONDS = 5.0
 
 # The queue is emptied before the mode changes, but a machine that never stops talking is not waited for.
 LONGEST_LISTENING_SECONDS = 10.0
