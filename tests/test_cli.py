@@ -72,7 +72,7 @@ def test_the_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> No
         ["--wire", "barbed"],
         ["--kill", "joy"],
         ["--for", "0"],
-        ["--outage", "1000"],
+        ["--outage", "-1"],
         ["--rate", "0"],
         ["--frobnicate"],
     ],

@@ -85,10 +85,6 @@ class TrialPlan:
                 f"--machines {machines} and --tables {tables} make {machines + tables} lines",
                 f"use 1 to {MOST_LINES} together",
             )
-        if outage > seconds / 2:
-            raise ConfigurationError(
-                f"--outage {outage:g} takes more than half of --for {seconds:g}", "shorten it, or play longer"
-            )
         return cls(
             machines=machines,
             tables=tables,

@@ -188,7 +188,8 @@ class Trial:
         self.progress.phase = "settling"
         self._note("guests leave; waiting for the queues, the last meters and the journal to drain")
         self._processes["floor"].send(signal.SIGUSR1)
-        deadline = time.monotonic() + LONGEST_SETTLE_SECONDS
+        cloud_back = self._began + self._plan.seconds * OUTAGE_AT + self._plan.outage
+        deadline = max(time.monotonic(), cloud_back) + LONGEST_SETTLE_SECONDS
         while time.monotonic() < deadline and not self._settled():
             self._tick()
 

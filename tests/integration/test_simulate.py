@@ -75,6 +75,13 @@ def test_nothing_is_lost_in_an_outage(tmp_path: Path) -> None:
     assert proof["acknowledged"] == proof["journalled"] == proof["received"]
 
 
+def test_an_outage_may_outlast_the_play(tmp_path: Path) -> None:
+    status, proof = simulate(tmp_path, "--machines", "1", "--for", "3", "--outage", "4")
+
+    assert status == 0, said(proof)
+    assert proof["acknowledged"] == proof["journalled"]
+
+
 @pytest.mark.parametrize("process", ["collector", "forwarder", "broker", "all"])
 def test_nothing_is_lost_when_a_process_is_killed(tmp_path: Path, process: str) -> None:
     status, proof = simulate(tmp_path, "--kill", process)

@@ -20,7 +20,7 @@ from edge_agent.trial.plan import KEPT_RUNS, TrialPlan, default_state, trial_fol
         ({"machines": 300, "tables": 300}, "make 600 lines"),
         ({"seconds": 0}, "--for 0 is out of range"),
         ({"seconds": float("nan")}, "--for nan is out of range"),
-        ({"outage": 40}, "--outage 40 takes more than half"),
+        ({"outage": -1}, "--outage -1 is out of range"),
         ({"poll_ms": 39}, "--poll-ms 39 is out of range"),
         ({"rate": 0}, "--rate 0 is out of range"),
     ],
