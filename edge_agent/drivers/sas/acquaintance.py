@@ -211,7 +211,7 @@ class Acquaintance:
     def _may_retry(self, now: float) -> bool:
         """With real-time events on, silence has to mean trouble: nothing is tried then."""
         due = self._retry_at is not None and now >= self._retry_at
-        return due and self._questions.over and not self.can_real_time
+        return due and self.introduced and not self.can_real_time
 
     def _is_another(self, values: Mapping[str, Any]) -> bool:
         check = _check(self.profile)
