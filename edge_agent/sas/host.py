@@ -158,6 +158,7 @@ class HostConnection:
         self._confirmation = Confirmation(last_event)
         self._events: list[HostEvent] = []
         self._asked: Outstanding | None = None
+        self._marked = False  # what was heard last began like a chirp: with the machine's address, marked
         self._restarted = False  # the next event may have been journalled by an earlier run
         self._owes_synchronisation = False
         self._answered_commands: set[int] = set()
@@ -231,9 +232,10 @@ class HostConnection:
         if not characters:
             return
         self._heard_at = now
-        marked = (WAKEUP | self.address) in characters
+        waited = self._reader.pending and self._marked
+        self._marked = waited or (WAKEUP | self.address) in characters
         for heard in self._reader.feed(characters):
-            self._hear(heard, now, marked=marked)
+            self._hear(heard, now)
 
     def handle_timer(self, now: float) -> None:
         """Act on what is due."""
@@ -352,27 +354,26 @@ class HostConnection:
 
     def _finish(self, now: float) -> None:
         for heard in self._reader.finish():
-            self._hear(heard, now, marked=False)
+            self._hear(heard, now)
 
-    def _hear(self, heard: Reply | Chirp | Garbage, now: float, *, marked: bool) -> None:
+    def _hear(self, heard: Reply | Chirp | Garbage, now: float) -> None:
         if isinstance(heard, Chirp):
-            self._hear_chirp(now, marked=marked)
+            self._hear_chirp(now)
         elif isinstance(heard, Garbage):
             self._hear_garbage(heard, now)
         elif self.state is HostState.SYNCHRONISING and may_be_chirp(heard):
-            self._hear_chirp(
-                now, marked=marked
-            )  # while it is being woken up, the bare address proves nothing
+            # While it is being woken up, the bare address proves nothing.
+            self._hear_chirp(now)
         else:
             self._watch.no_chirp()
             self._hear_reply(heard, now)
 
-    def _hear_chirp(self, now: float, *, marked: bool) -> None:
+    def _hear_chirp(self, now: float) -> None:
         self._events.append(ChirpHeard(self.address))
         asked = self._asked
         quiet = self.state is HostState.QUIET
         waiting = asked is not None and asked.has_left
-        if not self._watch.chirped(now, marked=marked, quiet=quiet, waiting=waiting):
+        if not self._watch.chirped(now, marked=self._marked, quiet=quiet, waiting=waiting):
             return
         if asked is None:
             self._note_link_down()

@@ -284,7 +284,9 @@ class MachineConnection:
         if not self.link_up:
             return
         said = self._said
-        if said is None or said.key != key:
+        if said is None:
+            self._answer(poll, key, now)
+        elif said.key != key:
             self._acknowledge(now)
             self._answer(poll, key, now)
         elif said.sends < SENDS_IN_ALL:

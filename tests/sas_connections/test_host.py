@@ -1,0 +1,714 @@
+"""The host's end, rule by rule, against bytes that are written down here."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.errors import LocalProtocolError
+from edge_agent.sas.host import (
+    GENERAL_POLL,
+    Acknowledged,
+    Answered,
+    ChirpHeard,
+    ExceptionReported,
+    GarbageHeard,
+    HostConnection,
+    HostEvent,
+    HostState,
+    MachineBusy,
+    MachineFound,
+    MachineLost,
+    Refused,
+    RepeatRecognised,
+    Unanswered,
+)
+from edge_agent.sas.messages import EventReply, GeneralPoll, LongPollRequest, encode_reply
+from edge_agent.sas.wakeup import encode_host_message, marked, stuff
+
+GENERAL = GeneralPoll(1)
+CREDITS, GAMES = LongPollRequest(1, 0x1A), LongPollRequest(1, 0x15)
+ON, OFF = LongPollRequest(1, 0x0E, {"enable": 1}), LongPollRequest(1, 0x0E, {"enable": 0})
+
+SYNC, ASK = marked(0x80), marked(0x81)
+ASK_CREDITS, ASK_GAMES = encode_host_message(b"\x01\x1a"), encode_host_message(b"\x01\x15")
+ASK_ON = encode_host_message(bytes.fromhex("010e0145d1"))
+CREDITS_ARE_103 = bytes.fromhex("011a000001 0380d7")
+GAMES_ARE_5 = bytes.fromhex("01150000000592c1")
+DOOR_OPENED, DOOR_CLOSED = bytes.fromhex("01ffff1114a4"), bytes.fromhex("01ffff128f96")  # FF doubled
+NOTHING_HAPPENED = bytes.fromhex("01ffff001ca5")
+CHIRP = marked(0x01)
+
+GAP = 0.021
+
+
+def game_started(coin_in: int) -> bytes:
+    values = {"wager": 2, "coin_in": coin_in, "wager_type": 0, "progressive_group": 0}
+    return stuff(encode_reply(EventReply(1, 0x7E, values)))
+
+
+class Bench:
+    """A host, and the hand that plays the machine. What the host writes is taken as a line would."""
+
+    def __init__(self, host: HostConnection | None = None) -> None:
+        self.host = host or HostConnection(1)
+        self.now = 100.0
+        self.heard: list[HostEvent] = []
+
+    def turn(self) -> bytes:
+        """Once around the loop of a line."""
+        self.host.handle_timer(self.now)
+        self.heard += self.host.events()
+        return self.host.data_to_send(self.now)
+
+    def wait(self, seconds: float) -> bytes:
+        """What the host writes in that time, waking when it wants to."""
+        end, written = self.now + seconds, self.turn()
+        while (due := self.host.next_timer()) is not None and due <= end:
+            self.now = max(self.now, due)
+            written += self.turn()
+        self.now = end
+        return written + self.turn()
+
+    def next_words(self) -> bytes:
+        """What the host writes next, whenever that is."""
+        written = self.turn()
+        while not written and (due := self.host.next_timer()) is not None:
+            self.now = max(self.now, due)
+            written = self.turn()
+        return written
+
+    def hear(self, stream: bytes) -> bytes:
+        """The machine says something; what the host writes then."""
+        self.now += 0.01
+        self.host.receive_data(stream, self.now)
+        return self.turn()
+
+    def ask(self, poll: GeneralPoll | LongPollRequest) -> bytes:
+        """Give a poll as soon as the host is ready."""
+        for _ in range(100):
+            if self.host.ready(self.now):
+                break
+            self.now += 0.01
+            self.turn()
+        self.host.send(poll)
+        return self.turn()
+
+    def take(self) -> list[HostEvent]:
+        """What was learnt since last asked."""
+        heard, self.heard = self.heard, []
+        return heard
+
+
+@pytest.fixture
+def one_byte() -> Bench:
+    """A host that has found a machine which reports in one byte."""
+    bench = Bench()
+    bench.host.link_opened(bench.now)
+    bench.hear(CHIRP)
+    bench.hear(b"\x00")
+    bench.wait(0.1)
+    bench.hear(b"\x00")
+    bench.wait(GAP)
+    assert bench.take() == [ChirpHeard(1), MachineFound(), Answered(GENERAL, {"exception": 0})]
+    return bench
+
+
+@pytest.fixture
+def real_time(one_byte: Bench) -> Bench:
+    """A host whose machine reports real-time events."""
+    one_byte.ask(ON)
+    one_byte.hear(b"\x01")
+    one_byte.wait(GAP)
+    assert one_byte.take() == [Acknowledged(ON)]
+    assert one_byte.host.real_time
+    return one_byte
+
+
+def started(last_poll: bytes, last_event: bytes = b"", *, real_time: bool | None = None) -> Bench:
+    """A host that has just been started again."""
+    bench = Bench(HostConnection(1, last_poll=last_poll, last_event=last_event, real_time=real_time))
+    bench.host.link_opened(bench.now)
+    return bench
+
+
+# 1. Append, then poll.
+
+
+def test_nothing_leaves_until_an_event_was_taken(one_byte: Bench) -> None:
+    one_byte.ask(GENERAL)
+    one_byte.host.receive_data(b"\x11", one_byte.now)
+
+    assert one_byte.host.data_to_send(one_byte.now) == b""
+    assert one_byte.host.events() == [ExceptionReported(1, 0x11)]
+    assert one_byte.host.data_to_send(one_byte.now) == SYNC
+
+
+# 2. After silence or garbage, the same poll again.
+
+
+def test_silence_repeats_the_same_poll(one_byte: Bench) -> None:
+    assert one_byte.ask(GENERAL) == ASK
+    assert one_byte.wait(0.199) == b""
+
+    assert one_byte.wait(0.002) == ASK
+    assert one_byte.host.state is HostState.REPEATING
+    assert one_byte.host.repeats > 0
+
+
+def test_garbage_repeats_the_same_poll_for_as_long_as_it_takes(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+
+    for _ in range(50):
+        real_time.hear(b"\x01\xff\xff")
+        assert real_time.wait(GAP + 0.040) == ASK_CREDITS
+
+    assert GarbageHeard(b"\x01\xff", "no message in it") in real_time.take()
+    assert real_time.host.state is HostState.POLLING
+
+
+def test_a_line_that_never_falls_silent_is_not_waited_for(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+
+    written = b"".join(real_time.hear(b"\x55") for _ in range(60))
+
+    assert written == ASK_CREDITS
+
+
+def test_garbage_after_the_decision_to_repeat_changes_nothing(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(b"\x01\xff\xff")
+    real_time.wait(GAP)
+    real_time.hear(b"\x55")
+
+    assert real_time.wait(0.1) == ASK_CREDITS
+
+
+def test_a_late_answer_to_the_same_poll_is_fine(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(0.25)
+
+    real_time.hear(CREDITS_ARE_103)
+
+    assert real_time.take() == [Answered(CREDITS, {"current_credits": 103})]
+
+
+def test_an_answer_that_is_arriving_may_finish(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(0.195)
+    real_time.hear(CREDITS_ARE_103[:4])
+    assert real_time.wait(0.015) == b""
+
+    real_time.hear(CREDITS_ARE_103[4:])
+
+    assert real_time.take() == [Answered(CREDITS, {"current_credits": 103})]
+
+
+# 3. After a restart, repeat first.
+
+
+def test_after_a_restart_the_last_poll_comes_first() -> None:
+    bench = started(b"\x01\x1a")
+
+    assert bench.wait(0.449) == b""
+    assert bench.wait(0.002) == ASK_CREDITS
+    assert bench.host.last_poll == b"\x01\x1a"
+
+
+def test_the_first_event_after_a_restart_is_possibly_repeated() -> None:
+    bench = started(b"\x01\x1a", real_time=True)
+    bench.wait(0.5)
+    bench.hear(DOOR_OPENED)
+
+    assert bench.take() == [
+        MachineFound(),
+        ExceptionReported(1, 0x11, {}, real_time=True, possibly_repeated=True),
+    ]
+
+
+def test_an_event_whose_data_were_journalled_is_recognised_after_a_restart() -> None:
+    frame = game_started(102).replace(b"\xff\xff", b"\xff")
+    bench = started(b"\x01\x1a", frame, real_time=True)
+    bench.wait(0.5)
+
+    bench.hear(game_started(102))
+
+    assert bench.take() == [MachineFound(), RepeatRecognised(0x7E)]
+    assert bench.wait(0.3) == SYNC
+
+
+def test_after_an_answer_with_nothing_pending_events_are_certain_again() -> None:
+    bench = started(b"\x01\x1a", real_time=True)
+    bench.wait(0.5)
+    bench.hear(CREDITS_ARE_103)
+    bench.ask(GAMES)
+    bench.hear(DOOR_OPENED)
+
+    assert bench.take()[-1] == ExceptionReported(1, 0x11, {}, real_time=True)
+
+
+def test_a_data_answer_in_one_byte_mode_proves_nothing_about_events() -> None:
+    bench = started(b"\x01\x1a", real_time=False)
+    bench.wait(0.5)
+    bench.hear(CREDITS_ARE_103)
+    bench.ask(GENERAL)
+    bench.hear(b"\x11")
+
+    assert bench.take()[-1] == ExceptionReported(1, 0x11, possibly_repeated=True)
+
+
+def test_after_the_synchronisation_poll_nothing_was_asked_so_anything_goes() -> None:
+    bench = started(b"\x80", real_time=True)
+
+    assert bench.wait(0.5) == ASK_CREDITS
+    bench.hear(DOOR_OPENED)
+    assert bench.take() == [MachineFound(), ExceptionReported(1, 0x11, {}, real_time=True)]
+
+
+@pytest.mark.parametrize("last_poll", [b"", b"\x02\x1a", b"\x01\x58\x00", b"\x82", b"\x00"])
+def test_a_last_poll_that_makes_no_sense_is_none(last_poll: bytes) -> None:
+    """The machine is woken up, with a general poll first."""
+    bench = started(last_poll)
+
+    assert bench.host.state is HostState.QUIET
+    assert bench.wait(5.499) == b""
+    assert bench.wait(0.002) == SYNC + ASK
+
+
+# 4. Two different polls before the same question.
+
+
+def test_an_event_is_acknowledged_at_once_and_confirmed_by_a_different_long_poll(one_byte: Bench) -> None:
+    one_byte.ask(GENERAL)
+
+    assert one_byte.hear(b"\x11") == SYNC
+    assert one_byte.host.confirming
+    assert one_byte.host.must_differ_from == GENERAL_POLL
+    with pytest.raises(LocalProtocolError, match="let go"):
+        one_byte.host.send(GENERAL)
+    assert one_byte.ask(CREDITS) == ASK_CREDITS
+    one_byte.hear(CREDITS_ARE_103)
+    assert not one_byte.host.confirming
+
+
+def test_the_poll_that_carried_an_event_does_not_confirm_it(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(DOOR_OPENED)
+
+    assert real_time.host.must_differ_from == 0x1A
+    with pytest.raises(LocalProtocolError, match="let go"):
+        real_time.host.send(CREDITS)
+
+
+def test_the_next_event_confirms_the_one_before(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(DOOR_OPENED)
+    real_time.ask(GAMES)
+    real_time.hear(DOOR_OPENED)
+
+    assert real_time.take() == [ExceptionReported(1, 0x11, {}, real_time=True)] * 2
+    assert real_time.host.must_differ_from == 0x15
+
+
+def test_a_confirming_poll_that_was_ever_answered_is_not_given_up(one_byte: Bench) -> None:
+    one_byte.ask(CREDITS)
+    one_byte.hear(CREDITS_ARE_103)
+    one_byte.ask(GENERAL)
+    one_byte.hear(b"\x11")
+    one_byte.take()
+    one_byte.ask(CREDITS)
+
+    one_byte.wait(2.0)
+
+    assert one_byte.take() == []
+
+
+def test_a_refusal_confirms_nothing(one_byte: Bench) -> None:
+    one_byte.ask(GENERAL)
+    one_byte.hear(b"\x11")
+    one_byte.ask(ON)
+    one_byte.hear(b"\x81")
+    one_byte.wait(GAP)
+
+    assert one_byte.take()[-1] == Refused(ON)
+    assert one_byte.host.confirming
+
+
+# 5. Real-time events are asked for with long polls; an 80 stands between two general polls.
+
+
+def test_a_general_poll_is_refused_under_real_time_events(real_time: Bench) -> None:
+    with pytest.raises(LocalProtocolError, match="silence could mean anything"):
+        real_time.host.send(GENERAL)
+
+
+def test_a_synchronisation_poll_follows_each_answer_to_a_general_poll(one_byte: Bench) -> None:
+    one_byte.ask(GENERAL)
+
+    assert one_byte.hear(b"\x00") == SYNC
+    assert one_byte.ask(GENERAL) == ASK
+
+
+def test_the_same_long_poll_twice_has_a_synchronisation_poll_between(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(CREDITS_ARE_103)
+
+    assert real_time.ask(CREDITS) == SYNC + ASK_CREDITS
+
+
+def test_a_machine_is_kept_synchronised_once_a_second(real_time: Bench) -> None:
+    written = b""
+    for _ in range(60):
+        real_time.ask(CREDITS)
+        written += real_time.hear(CREDITS_ARE_103)
+        real_time.ask(GAMES)
+        written += real_time.hear(GAMES_ARE_5)
+
+    assert written == SYNC
+
+
+# 6. Synchronise only after a silence that the machine has felt.
+
+
+def test_a_machine_that_says_nothing_is_lost_and_left_in_peace(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(2.61)
+
+    [lost] = real_time.take()
+    assert isinstance(lost, MachineLost)
+    assert 2.5 <= lost.silent_for <= 2.7
+    assert real_time.host.state is HostState.QUIET
+    assert real_time.wait(5.2) == b""
+
+
+def test_after_the_quiet_the_machine_is_synchronised_and_asked_the_same(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(2.61)
+
+    assert real_time.next_words() == SYNC + ASK_CREDITS
+    real_time.hear(CREDITS_ARE_103)
+
+    assert real_time.take()[-2:] == [MachineFound(), Answered(CREDITS, {"current_credits": 103})]
+    assert not real_time.host.real_time
+
+
+def test_three_silent_tries_and_the_host_is_quiet_again_then_asks_what_any_machine_answers(
+    one_byte: Bench,
+) -> None:
+    one_byte.ask(GENERAL)
+    one_byte.wait(2.61)
+    assert one_byte.wait(6.0) == SYNC + ASK * 3
+    assert one_byte.host.state is HostState.QUIET
+
+    assert one_byte.wait(5.3) == SYNC + ASK_CREDITS
+    one_byte.hear(CREDITS_ARE_103)
+
+    assert [type(event) for event in one_byte.take()] == [MachineLost, MachineFound, Answered]
+
+
+def test_a_poll_with_data_is_not_what_wakes_a_machine(real_time: Bench) -> None:
+    """If it lost its command on the line, it would be another one."""
+    real_time.ask(OFF)
+    real_time.wait(2.61)
+
+    assert real_time.next_words() == SYNC + ASK_CREDITS
+    real_time.hear(CREDITS_ARE_103)
+    assert real_time.take()[-2] == Unanswered(OFF)
+
+
+def test_a_chirp_ends_the_quiet(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(3.2)
+
+    assert real_time.hear(b"\x01") == b""
+    assert real_time.wait(GAP) == SYNC + ASK_CREDITS
+
+
+def test_an_unmarked_chirp_right_after_a_poll_could_be_an_answer(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(2.61)
+    assert real_time.host.state is HostState.QUIET
+
+    real_time.hear(b"\x01")
+    assert real_time.wait(GAP) == b""
+
+
+def test_two_marked_chirps_while_waiting_say_that_the_link_has_dropped(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+
+    assert real_time.hear(CHIRP) == b""
+    assert real_time.wait(0.15) == b""
+    real_time.hear(CHIRP)
+    assert real_time.wait(GAP) == SYNC + ASK_CREDITS
+    assert real_time.host.state is HostState.SYNCHRONISING
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "pause"),
+    [(b"\x01", b"\x01", 0.15), (CHIRP, CHIRP, 0.05), (CHIRP, b"\x55" + CHIRP, 0.15)],
+    ids=["unmarked", "too soon", "something between"],
+)
+def test_other_chirps_while_waiting_prove_nothing(
+    real_time: Bench, first: bytes, second: bytes, pause: float
+) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(first)
+    real_time.wait(pause)
+    real_time.hear(second)
+    real_time.wait(GAP)
+
+    assert real_time.host.state is not HostState.SYNCHRONISING
+
+
+def test_chirps_while_nothing_is_asked_bring_a_synchronisation_poll(real_time: Bench) -> None:
+    assert real_time.hear(CHIRP) == b""
+    assert real_time.wait(0.2) == b""
+
+    real_time.hear(CHIRP)
+    assert real_time.wait(GAP) == SYNC
+    assert not real_time.host.real_time
+    assert real_time.take() == [ChirpHeard(1)] * 2
+
+
+def test_a_bare_address_while_synchronising_is_a_chirp_and_no_acknowledgement(one_byte: Bench) -> None:
+    one_byte.ask(ON)
+    one_byte.hear(CHIRP)
+    one_byte.wait(0.15)
+    one_byte.hear(CHIRP)
+    assert [one_byte.next_words() for _ in range(3)] == [SYNC + ASK_CREDITS, ASK_CREDITS, ASK_CREDITS]
+    assert one_byte.next_words() == SYNC + ASK_ON
+
+    one_byte.hear(b"\x01")
+    one_byte.wait(GAP)
+
+    assert one_byte.take()[-1] == ChirpHeard(1)
+    assert not one_byte.host.real_time
+
+
+def test_chirps_heard_before_the_first_poll_bring_the_machine_back_at_once() -> None:
+    bench = started(b"\x01\x1a")
+    bench.hear(b"\x01")
+    bench.wait(0.2)
+    bench.hear(b"\x01")
+
+    assert bench.wait(GAP) == SYNC + ASK_CREDITS
+
+
+# 7. With real-time events off, a long poll may be given up.
+
+
+def test_a_long_poll_is_given_up_after_three_silent_tries(one_byte: Bench) -> None:
+    one_byte.ask(CREDITS)
+
+    assert one_byte.wait(0.61) == ASK_CREDITS * 2
+    assert one_byte.take() == [Unanswered(CREDITS)]
+    assert one_byte.host.ready(one_byte.now)
+
+
+def test_a_long_poll_that_is_always_garbled_is_given_up(one_byte: Bench) -> None:
+    one_byte.ask(CREDITS)
+    for _ in range(6):
+        one_byte.hear(b"\x01\x1a\x00")
+        one_byte.wait(0.1)
+
+    assert one_byte.take()[-1] == Unanswered(CREDITS)
+
+
+def test_under_real_time_events_a_long_poll_is_never_given_up(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(2.3)
+
+    assert real_time.take() == []
+
+
+def test_a_machine_that_answers_no_poll_at_all_is_lost(one_byte: Bench) -> None:
+    for _ in range(5):
+        one_byte.ask(CREDITS)
+        one_byte.wait(0.61)
+
+    assert isinstance(one_byte.take()[-1], MachineLost)
+
+
+def test_busy_means_ask_again_later(one_byte: Bench) -> None:
+    one_byte.ask(CREDITS)
+    one_byte.hear(b"\x01\x00")
+    one_byte.wait(GAP)
+
+    assert one_byte.take() == [MachineBusy(CREDITS)]
+    assert one_byte.host.ready(one_byte.now)
+
+
+def test_a_machine_that_says_nothing_happened_to_a_long_poll_has_not_answered_it(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(NOTHING_HAPPENED)
+
+    assert real_time.take() == [MachineBusy(CREDITS)]
+
+
+def test_an_idle_frame_answers_a_general_poll_and_shows_real_time_events(one_byte: Bench) -> None:
+    one_byte.ask(GENERAL)
+    one_byte.hear(NOTHING_HAPPENED)
+
+    assert one_byte.take() == [Answered(GENERAL, {"exception": 0})]
+    assert one_byte.host.real_time
+
+
+def test_turning_events_off_is_noted(real_time: Bench) -> None:
+    real_time.ask(OFF)
+    real_time.hear(b"\x01")
+    real_time.wait(0.1)
+    real_time.hear(b"\x01")
+    real_time.wait(GAP)
+
+    assert real_time.take() == [Acknowledged(OFF)]
+    assert not real_time.host.real_time
+
+
+# 8. A second answer gets its time.
+
+
+def test_before_a_different_poll_leaves_a_late_second_answer_gets_its_time(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(0.25)
+    assert real_time.hear(DOOR_OPENED) == b""
+    assert not real_time.host.ready(real_time.now)
+    real_time.hear(DOOR_OPENED)
+
+    assert real_time.wait(0.2) == SYNC
+    assert real_time.take() == [ExceptionReported(1, 0x11, {}, real_time=True), RepeatRecognised(0x11)]
+
+
+def test_a_different_second_answer_is_an_event_of_its_own(real_time: Bench) -> None:
+    """A priority exception may overtake when the machine resets its poll state."""
+    real_time.ask(CREDITS)
+    real_time.wait(0.25)
+    real_time.hear(DOOR_OPENED)
+    real_time.hear(DOOR_CLOSED)
+
+    assert [event.code for event in real_time.take() if isinstance(event, ExceptionReported)] == [0x11, 0x12]
+
+
+def test_a_second_answer_with_data_is_nothing_new(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(0.25)
+    real_time.hear(CREDITS_ARE_103)
+    real_time.take()
+    real_time.hear(CREDITS_ARE_103)
+
+    assert real_time.take() == []
+
+
+def test_an_event_proved_to_be_a_repeat_leaves_time_for_the_real_answer(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(game_started(102))
+    real_time.ask(GAMES)
+    real_time.wait(2.8)
+    real_time.take()
+    assert real_time.next_words() == SYNC + ASK_GAMES
+
+    real_time.hear(game_started(102))
+    assert real_time.take() == [MachineFound(), RepeatRecognised(0x7E)]
+    assert real_time.wait(0.1) == b""
+    assert real_time.wait(0.1) == SYNC
+
+
+# 9. What carries no proof is heard twice.
+
+
+def test_a_short_answer_is_heard_twice_where_events_may_be_hidden(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(b"\x01\x00")
+    assert real_time.wait(0.1) == ASK_CREDITS
+    assert real_time.take() == []
+
+    real_time.hear(b"\x01\x00")
+    real_time.wait(GAP)
+
+    assert real_time.take() == [MachineBusy(CREDITS)]
+
+
+def test_an_event_with_an_unlisted_code_is_heard_twice(real_time: Bench) -> None:
+    unlisted = stuff(encode_reply(EventReply(1, 0x7D, {"data": b""})))
+    real_time.ask(CREDITS)
+    real_time.hear(unlisted)
+    real_time.wait(0.1)
+    assert real_time.take() == []
+    real_time.hear(unlisted)
+    real_time.wait(GAP)
+
+    [event] = real_time.take()
+    assert isinstance(event, ExceptionReported)
+    assert event.code == 0x7D
+
+
+# Links, and misuse.
+
+
+def test_a_link_that_comes_back_finds_the_poll_where_it_was(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(CREDITS_ARE_103[:3])
+    real_time.host.link_lost(real_time.now)
+    assert real_time.wait(60.0) == b""
+    assert real_time.host.next_timer() is None
+    assert not real_time.host.ready(real_time.now)
+
+    real_time.host.link_opened(real_time.now)
+
+    assert real_time.turn() == ASK_CREDITS
+    real_time.hear(CREDITS_ARE_103)
+    assert real_time.take() == [Answered(CREDITS, {"current_credits": 103})]
+
+
+def test_a_link_that_comes_back_with_nothing_asked_is_ready(real_time: Bench) -> None:
+    real_time.host.link_lost(real_time.now)
+    real_time.host.link_opened(real_time.now)
+
+    assert real_time.host.ready(real_time.now)
+
+
+def test_a_link_that_comes_back_during_the_quiet_stays_quiet(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.wait(2.8)
+    real_time.host.link_lost(real_time.now)
+    real_time.host.link_opened(real_time.now)
+
+    assert real_time.wait(5.0) == b""
+    assert real_time.next_words() == SYNC + ASK_CREDITS
+
+
+def test_one_poll_at_a_time(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+
+    with pytest.raises(LocalProtocolError, match="not ready"):
+        real_time.host.send(GAMES)
+
+
+def test_a_poll_for_another_machine_is_refused(real_time: Bench) -> None:
+    with pytest.raises(LocalProtocolError, match="address 2"):
+        real_time.host.send(LongPollRequest(2, 0x1A))
+
+
+def test_a_host_says_what_it_is_about(real_time: Bench) -> None:
+    assert repr(real_time.host) == "<HostConnection 01 polling>"
+    real_time.ask(CREDITS)
+    assert repr(real_time.host) == "<HostConnection 01 polling asked 01 1a x1>"
+
+
+def test_half_a_mark_is_nothing_yet(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    real_time.hear(b"\xff")
+
+    assert real_time.take() == []
+
+
+def test_what_is_given_waits_for_a_second_answer(real_time: Bench) -> None:
+    """A caller that does not ask whether the host is ready is safe, too."""
+    real_time.ask(CREDITS)
+    real_time.wait(0.25)
+    real_time.hear(CREDITS_ARE_103)
+
+    real_time.host.send(GAMES)
+
+    assert real_time.turn() == b""
+    real_time.hear(DOOR_OPENED)
+    assert real_time.take()[-1] == ExceptionReported(1, 0x11, {}, real_time=True)
+    assert real_time.wait(0.2).endswith(ASK_GAMES)
