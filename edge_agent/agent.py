@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -224,7 +225,7 @@ def _make_line(line: LineSettings, settings: Settings, journalist: _Journalist, 
     return Line(
         name=line.name,
         link=open_link(line.port, driver.serial_format),
-        station=driver.station(identity, line.options, notebook.note),
+        station=partial(driver.station, identity, line.options),
         seal=journalist.seal,
         append=journalist.append,
         notebook=notebook,
@@ -250,7 +251,7 @@ def _make_folders(settings: Settings) -> None:
 
 def _collector_status(lines: Sequence[Line], journal: Journal) -> Mapping[str, Any]:
     return {
-        "lines": {line.name: asdict(line.station.counters) for line in lines},
+        "lines": {line.name: asdict(line.station.counters) | {"faults": line.faults} for line in lines},
         "journal": {"id": journal.id, "head": journal.head, "bytes": journal.size_bytes()},
     }
 

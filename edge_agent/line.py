@@ -7,7 +7,9 @@ its exceptions and is asked again. A full disk becomes back-pressure on the floo
 in the record.
 
 A link that is lost is opened again for ever, with a growing pause; the other lines do not
-notice.
+notice. Nor do they when the fault is ours: an exception nobody expected is logged with its
+traceback and counted, and the line begins again as after a kill, with a new station made from
+the note. What the old one had heard and we had not made durable was never acknowledged.
 """
 
 from __future__ import annotations
@@ -33,6 +35,12 @@ JOURNAL_RETRY_SECONDS = 0.5
 # An adapter takes about a second to reappear; a port that is not there is not asked for in a tight loop.
 FIRST_REOPEN_SECONDS, LONGEST_REOPEN_SECONDS = 0.5, 10.0
 
+# A fault of ours may come again with the same bytes: one traceback in ten seconds says enough, and a
+# machine keeps its exceptions meanwhile.
+FAULT_PAUSE_SECONDS = 10.0
+FAULT_STATE = "fault of the agent"
+LONGEST_FAULT_REASON = 200  # characters; an exception may quote bytes
+
 
 class Line:
     """A running link with its station.
@@ -40,7 +48,7 @@ class Line:
     Args:
         name: what the site calls the line; names the thread.
         link: the way bytes travel. Opened, and opened again, by the line.
-        station: what is at this end, as pure state.
+        station: makes what is at this end, pure state, from the note kept last.
         seal: makes an observation the bytes the journal keeps.
         append: makes those bytes durable on return, or raises JournalError.
         notebook: keeps the station's note before anything is sent.
@@ -52,14 +60,16 @@ class Line:
         *,
         name: str,
         link: Link,
-        station: Station,
+        station: Callable[[bytes], Station],
         seal: Callable[[Observation], bytes],
         append: Callable[[Sequence[bytes]], object],
         notebook: Notebook,
         monotonic: Callable[[], float],
     ) -> None:
         self.name = name
-        self.station = station
+        self.faults = 0
+        self.station = station(notebook.note)
+        self._make_station = station
         self._link = link
         self._seal = seal
         self._append = append
@@ -67,6 +77,7 @@ class Line:
         self._monotonic = monotonic
         self._not_yet_durable: list[bytes] = []
         self._trouble = ""
+        self._pause = FIRST_REOPEN_SECONDS
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"line[{name}]")
         self._log = structlog.get_logger().bind(line=name)
@@ -83,28 +94,40 @@ class Line:
         self._stopping.set()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the thread; whether it ended."""
-        self._thread.join(timeout)
+        """Wait for the thread; whether it ended, or never began."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        pause = FIRST_REOPEN_SECONDS
         while not self._stopping.is_set():
             try:
-                self._link.open()
-                pause, self._trouble = FIRST_REOPEN_SECONDS, ""
-                self.station.link_opened(self._monotonic())
-                self._log.info("line opened", port=self._link.name)
-                self._collect()
-            except (LinkError, InUseError) as lost:
-                self._complain(lost)
-                self.station.link_lost(self._monotonic(), lost.what)
-                with suppress(JournalError):
-                    self._make_durable()
-                self._stopping.wait(pause)
-                pause = min(2 * pause, LONGEST_REOPEN_SECONDS)
-            finally:
-                self._link.close()
+                self._serve()
+            except Exception as fault:  # noqa: BLE001  ours, whatever it is: it is said, and no line dies of it
+                self._begin_again(fault)
+
+    def _serve(self) -> None:
+        """Open the link and collect; when it is lost, say so and pause."""
+        try:
+            self._open_and_collect()
+        except (LinkError, InUseError) as lost:
+            self._complain(lost)
+            self.station.link_lost(self._monotonic(), lost.what)
+            with suppress(JournalError):
+                self._make_durable()
+            self._stopping.wait(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_REOPEN_SECONDS)
+
+    def _open_and_collect(self) -> None:
+        try:
+            self._link.open()
+            self._pause, self._trouble = FIRST_REOPEN_SECONDS, ""
+            self.station.link_opened(self._monotonic())
+            self._log.info("line opened", port=self._link.name)
+            self._collect()
+        finally:
+            # Before any pause: an adapter that comes back gets another name while we hold this one.
+            self._link.close()
 
     def _collect(self) -> None:
         """Collect until asked to stop: timers, take, append, write, read."""
@@ -127,7 +150,7 @@ class Line:
         """Append all that was learnt. It is forgotten here only when `append` has returned."""
         observations = self.station.take_observations()
         if observations:
-            self._not_yet_durable.extend(self._seal(observation) for observation in observations)
+            self._not_yet_durable += [self._seal(observation) for observation in observations]
         if self._not_yet_durable:
             self._append(self._not_yet_durable)
             self._not_yet_durable = []
@@ -144,6 +167,25 @@ class Line:
             "journal refuses; the machine is not acknowledged", reason=refused.what, mend=refused.mend
         )
         self._stopping.wait(JOURNAL_RETRY_SECONDS)
+
+    def _begin_again(self, fault: Exception) -> None:
+        """The fault is ours: say so, and begin as after a kill, from what the notebook kept."""
+        self.faults += 1
+        what = " ".join(f"{type(fault).__name__}: {fault}".split())[:LONGEST_FAULT_REASON]
+        self._log.error(
+            "fault of the agent; the line begins again",
+            reason=what,
+            mend="report it with this entry",
+            exc_info=fault,
+        )
+        try:
+            self.station = self._make_station(self._notebook.note)
+            self.station.link_lost(self._monotonic(), f"{FAULT_STATE}: {what}")
+            self._make_durable()
+        except Exception as again:  # noqa: BLE001  the fault is still there; so is what was heard, at the machine
+            self._log.warning("the line could not say that it is down", reason=repr(again))
+        self.station.counters.state = FAULT_STATE
+        self._stopping.wait(FAULT_PAUSE_SECONDS)
 
     def _patience(self) -> float:
         due = self.station.next_timer()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from edge_agent.errors import JournalFull, LinkError
 from edge_agent.events import Observation
@@ -18,12 +19,14 @@ from edge_agent.notebook import Notebook
 from edge_agent.station import LineCounters
 
 PATIENCE_SECONDS = 5.0
+POISON = b"!"
 
 
 class EchoStation:
     """Learns one thing from every byte, and sends `ack` for each once it was taken."""
 
-    def __init__(self, story: list[str]) -> None:
+    def __init__(self, story: list[str], note: bytes = b"") -> None:
+        self.made_from = note
         self.counters = LineCounters()
         self.wake_at: float | None = None
         self._story = story
@@ -38,6 +41,8 @@ class EchoStation:
         self._learnt.append(Observation("echo", now, LineDown(line="echo", reason=reason)))
 
     def receive_data(self, data: bytes, now: float) -> None:
+        if POISON in data:
+            raise ZeroDivisionError("a bug of ours")
         self._learnt += [Observation("echo", now, LineDown(line="echo", reason=chr(byte))) for byte in data]
 
     def handle_timer(self, _now: float) -> None:
@@ -67,19 +72,30 @@ class Bench:
         self.story: list[str] = []
         self.journal: list[bytes] = []
         self.refusing = threading.Event()
+        self.last_station = 0  # the number of the station that cannot be made
         self.device, self.host = MemoryLink.pair()
         self.device.open()
-        self.station = EchoStation(self.story)
         self.notebook = Notebook(folder / "note")
         self.line = Line(
             name="echo",
             link=self.host,
-            station=self.station,
+            station=self.make_station,
             seal=lambda observation: observation.body.model_dump_json().encode(),
             append=self.append,
             notebook=self.notebook,
             monotonic=time.monotonic,
         )
+
+    @property
+    def station(self) -> EchoStation:
+        assert isinstance(self.line.station, EchoStation)
+        return self.line.station
+
+    def make_station(self, note: bytes) -> EchoStation:
+        self.story.append("made")
+        if self.story.count("made") == self.last_station:
+            raise ZeroDivisionError("a bug of ours in what makes it")
+        return EchoStation(self.story, note)
 
     def append(self, payloads: Sequence[bytes]) -> None:
         if self.refusing.is_set():
@@ -99,6 +115,7 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr("edge_agent.line.JOURNAL_RETRY_SECONDS", 0.01)
     monkeypatch.setattr("edge_agent.line.FIRST_REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("edge_agent.line.FAULT_PAUSE_SECONDS", 0.05)
     bench = Bench(tmp_path)
     bench.line.start()
     yield bench
@@ -182,6 +199,65 @@ def test_a_station_is_served_when_its_timer_is_due(bench: Bench) -> None:
 
     bench.wait_until(lambda: bench.story.count("note") > 20)
     bench.station.wake_at = None
+
+
+def test_a_fault_of_ours_is_said_counted_and_journalled(bench: Bench) -> None:
+    with capture_logs() as said:
+        bench.device.write(POISON)
+        bench.wait_until(lambda: bench.story.count("opened") == 2)
+
+    assert bench.line.faults == 1
+    assert b"fault of the agent: ZeroDivisionError: a bug of ours" in bench.journal[0]
+    (fault,) = [entry for entry in said if entry["log_level"] == "error"]
+    assert isinstance(fault["exc_info"], ZeroDivisionError)
+
+
+def test_a_line_with_a_fault_does_not_look_well(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.line.FAULT_PAUSE_SECONDS", PATIENCE_SECONDS)
+
+    bench.device.write(POISON)
+
+    bench.wait_until(lambda: bench.station.counters.state == "fault of the agent")
+
+
+def test_after_a_fault_the_line_begins_again_from_its_note(bench: Bench) -> None:
+    """As after a kill: what the old station had heard and not made durable was never acknowledged."""
+    bench.device.write(b"A")
+    bench.device.read(PATIENCE_SECONDS)
+    old = bench.station
+
+    bench.device.write(b"B" + POISON)
+
+    bench.wait_until(lambda: bench.story.count("opened") == 2)
+    assert bench.station is not old
+    assert bench.station.made_from == b"note"
+    bench.device.write(b"C")
+    bench.wait_until(lambda: b'{"line":"echo","reason":"C"}' in bench.journal)
+
+
+def test_a_fault_that_comes_again_with_every_byte_ends_no_line(bench: Bench) -> None:
+    for time_round in range(1, 4):
+        bench.device.write(POISON)
+        bench.wait_until(lambda: bench.line.faults >= time_round and bench.host.is_open)  # noqa: B023  waits here
+    bench.device.write(b"A")
+    bench.wait_until(lambda: b'{"line":"echo","reason":"A"}' in bench.journal)
+
+
+def test_a_fault_of_what_makes_stations_leaves_the_old_one(bench: Bench) -> None:
+    bench.last_station = 2
+
+    bench.device.write(POISON)
+
+    bench.wait_until(lambda: bench.story.count("opened") == 2)
+    bench.device.write(b"A")
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+
+
+def test_a_line_that_was_never_started_has_ended(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    assert bench.line.join(0.0)
+    bench.notebook.close()
 
 
 def test_a_line_says_what_it_is(bench: Bench) -> None:
