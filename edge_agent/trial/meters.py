@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from edge_agent.trial.evidence import Arrived
+from edge_agent.trial.evidence import BILL, BILL_CODES, Arrived
 
 METERS_READ = "floor.slot.meters_read"
 
@@ -28,11 +28,12 @@ TRUTH_OF = {
     "0x0e": "tickets_out",
 }
 
-# How the events between two snapshots explain what meters rose by: the meters, and an event's share.
-EXPLAINED_BY: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
-    ("coin_in", ("0x00",), "0x7e", ("wager", "money", "minor")),
-    ("won", ("0x01", "0x02"), "0x7f", ("win", "money", "minor")),
-    ("bills_in", ("0x0b",), "0x4f", ("bill", "minor")),
+# How the events between two snapshots explain what meters rose by: the meters, the exceptions that
+# move them, and an event's share.
+EXPLAINED_BY: tuple[tuple[str, tuple[str, ...], frozenset[int], tuple[str, ...]], ...] = (
+    ("coin_in", ("0x00",), frozenset({0x7E}), ("wager", "money", "minor")),
+    ("won", ("0x01", "0x02"), frozenset({0x7F}), ("win", "money", "minor")),
+    ("bills_in", ("0x0b",), BILL_CODES | {BILL}, ("bill", "minor")),
 )
 MOVES_MONEY = frozenset({0x3D, 0x3E, *range(0x47, 0x53), 0x54, 0x66, 0x7C, 0x7E, 0x7F})
 
@@ -76,19 +77,24 @@ def last_snapshot_is_in(arrived: Sequence[Arrived]) -> bool:
     for one in reversed(arrived):
         if one.event["type"] == METERS_READ and one.data["settled"]:
             return True
-        if int(one.data.get("code") or "0", 16) in MOVES_MONEY and "real_time" in one.data:
+        if exception_of(one) in MOVES_MONEY:
             return False
     return False
+
+
+def exception_of(one: Arrived) -> int | None:
+    """The SAS exception an event tells of; None if it tells of something else."""
+    return int(one.data["code"], 16) if "real_time" in one.data else None
 
 
 def _check_events(
     machine: str, before: Mapping[str, int], after: Mapping[str, int], between: Sequence[Arrived]
 ) -> Iterator[MeterCheck]:
-    for name, codes, exception, path in EXPLAINED_BY:
+    for name, codes, exceptions, path in EXPLAINED_BY:
         if not all(code in before and code in after for code in codes):
             continue
         rise = sum(after[code] - before[code] for code in codes)
-        shares = [(_at(one.data, path), one) for one in between if one.data.get("code") == exception]
+        shares = [(_at(one.data, path), one) for one in between if exception_of(one) in exceptions]
         if any(share is None for share, _ in shares):
             continue  # one-byte exceptions carry no amounts: only the snapshots can tell
         certain = sum(share or 0 for share, one in shares if not one.data["possibly_repeated"])
