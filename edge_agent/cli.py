@@ -29,6 +29,28 @@ DEFAULT_CONFIGURATION = Path("/etc/edge-agent/config.yaml")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
+WIRES = ("perfect", "noisy", "lossy", "slow", "cut")
+KILLS = ("collector", "forwarder", "broker", "all")
+
+SIMULATE = """
+Runs gaming machines and shufflers on pseudo-terminals, the collector, the forwarder and an IoT Core
+stand-in as real processes, and proves at the end that every event arrived. Exit status: 0 nothing was
+lost and all meters agree, 1 otherwise, 2 bad arguments.
+"""
+
+# The options of `simulate`: name, type, default, what its value is called, what it is for.
+SIMULATE_OPTIONS: tuple[tuple[str, type, object, str, str], ...] = (
+    ("--machines", int, 8, "N", "gaming machines (default %(default)s)"),
+    ("--tables", int, 2, "N", "card shufflers (default %(default)s)"),
+    ("--for", float, 60.0, "SECONDS", "play this long (default %(default)g)"),
+    ("--seed", int, None, "N", "the same seed plays the same story (default: a new one)"),
+    ("--outage", float, 10.0, "SECONDS", "cloud away for this long, 0 for never (default %(default)g)"),
+    ("--state", Path, None, "DIR", "keep the run here (default: the user's state folder)"),
+    ("--poll-ms", int, 40, "N", "poll interval (default %(default)s)"),
+    ("--rate", float, 1.0, "X", "guests play this many times faster (default %(default)g)"),
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status."""
     parser = make_parser()
@@ -171,65 +193,17 @@ def _add_simulate(commands: _Commands) -> None:
     simulate = commands.add_parser(
         "simulate",
         help="run a trial floor on this computer and prove that nothing was lost",
-        description="Runs gaming machines and shufflers on pseudo-terminals, the collector, the forwarder and an "
-        "IoT Core stand-in as real processes, and proves at the end that every event arrived. Exit status: 0 nothing "
-        "was lost and all meters agree, 1 otherwise, 2 bad arguments.",
+        description=SIMULATE,
     )
-    add = simulate.add_argument
-    add("--machines", type=int, default=8, metavar="N", help="gaming machines (default %(default)s)")
-    add("--tables", type=int, default=2, metavar="N", help="card shufflers (default %(default)s)")
-    add(
-        "--for",
-        type=float,
-        default=60,
-        metavar="SECONDS",
-        dest="seconds",
-        help="play this long (default %(default)s)",
+    for name, kind, default, metavar, text in SIMULATE_OPTIONS:
+        simulate.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
+    simulate.add_argument(
+        "--wire", choices=WIRES, default="perfect", help="how bad the lines are (default %(default)s)"
     )
-    add(
-        "--seed",
-        type=int,
-        default=None,
-        metavar="N",
-        help="the same seed plays the same story (default: a new one)",
+    simulate.add_argument("--kill", choices=KILLS, help="kill -9 it partway, and start it again")
+    simulate.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else on standard output"
     )
-    add(
-        "--outage",
-        type=float,
-        default=10,
-        metavar="SECONDS",
-        help="cloud away for this long; 0 for none (default %(default)s)",
-    )
-    add(
-        "--wire",
-        choices=("perfect", "noisy", "lossy", "slow", "cut"),
-        default="perfect",
-        metavar="PROFILE",
-        help="perfect, noisy, lossy, slow or cut (default %(default)s)",
-    )
-    add(
-        "--kill",
-        choices=("collector", "forwarder", "broker", "all"),
-        default=None,
-        metavar="PROCESS",
-        help="SIGKILL the collector, forwarder, broker or all partway, and restart",
-    )
-    add(
-        "--state",
-        type=Path,
-        default=None,
-        metavar="DIR",
-        help="keep the run here (default: the user's state folder)",
-    )
-    add("--poll-ms", type=int, default=40, metavar="N", help="poll interval (default %(default)s)")
-    add(
-        "--rate",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="guests play this many times faster (default %(default)s)",
-    )
-    add("--json", action="store_true", help="print one JSON object and nothing else on standard output")
     simulate.set_defaults(command=_simulate)
 
 
@@ -241,7 +215,7 @@ def _simulate(options: argparse.Namespace) -> int:
         TrialPlan.of(
             machines=options.machines,
             tables=options.tables,
-            seconds=options.seconds,
+            seconds=vars(options)["for"],
             seed=options.seed,
             outage=options.outage,
             wire=options.wire,
