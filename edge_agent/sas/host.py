@@ -388,8 +388,8 @@ class HostConnection:
             return
         self._watch.garbled(now)
         asked.silent = 0
-        if asked.sends >= GARBLED_SENDS_OF_A_POLL and self._may_give_up(asked.poll):
-            self._give_up(asked)
+        if asked.sends >= GARBLED_SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
+            self._give_up(poll)
         else:
             asked.due = now + REPEAT_PAUSE_SECONDS
 
@@ -402,23 +402,22 @@ class HostConnection:
                 self._be_quiet(now)
         elif self._watch.silent_for(now) >= LOST_AFTER_SECONDS:
             self._be_quiet(now)
-        elif asked.silent >= SENDS_OF_A_POLL and self._may_give_up(asked.poll):
-            self._give_up(asked)
+        elif asked.silent >= SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
+            self._give_up(poll)
         else:
             self.state = HostState.REPEATING
 
-    def _may_give_up(self, poll: Poll) -> bool:
-        """Whether its silence can hide no exception, and its answer has nothing to prove."""
+    def _expendable(self, poll: Poll) -> LongPollRequest | None:
+        """The poll, if its silence can hide no exception, and its answer has nothing to prove."""
         if self._mode is not Mode.ONE_BYTE or not isinstance(poll, LongPollRequest):
-            return False
-        return not (self.confirming and poll.command in self._answered_commands)
+            return None
+        return None if self.confirming and poll.command in self._answered_commands else poll
 
-    def _give_up(self, asked: Outstanding) -> None:
+    def _give_up(self, poll: LongPollRequest) -> None:
         self._asked = None
         self.state = HostState.POLLING
         self._confirmation.unheard()
-        if isinstance(asked.poll, LongPollRequest):
-            self._events.append(Unanswered(asked.poll))
+        self._events.append(Unanswered(poll))
 
     def _hear_reply(self, reply: Reply, now: float) -> None:
         asked = self._asked

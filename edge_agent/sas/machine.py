@@ -49,7 +49,6 @@ from edge_agent.sas.messages import (
     Poll,
     Reply,
     UnknownPoll,
-    encode_poll,
     encode_reply,
 )
 from edge_agent.sas.poll_reader import GAP_SECONDS
@@ -73,13 +72,11 @@ CHIRP_SECONDS = 0.2
 SENDS_IN_ALL = 3
 
 REAL_TIME_COMMAND = 0x0E
-MULTI_DENOMINATION_COMMAND = 0xB0
-# Address, B0, length, denomination, base command: what makes two such polls the same, with their length.
-MULTI_DENOMINATION_KEY_BYTES = 5
 BILL_ACCEPTED = 0x4F
 
 _NEVER = float("-inf")
-_GENERAL = (-1,)
+# What makes two polls the same is the command; no long poll has this number.
+_GENERAL = -1
 
 # Bills have codes of their own in one-byte mode, and 4F with data as real-time events.
 _DENOMINATION_OF = {units: code for code, units in BILL_DENOMINATIONS.items()}
@@ -89,8 +86,6 @@ _DENOMINATION_OF_BILL: Mapping[int, int] = MappingProxyType(
 _BILL_OF_DENOMINATION: Mapping[int, int] = MappingProxyType(
     {denomination: code for code, denomination in _DENOMINATION_OF_BILL.items()}
 )
-
-_Key = tuple[int | bytes, ...]
 
 
 class Elementary(Enum):
@@ -112,12 +107,10 @@ class MachineAnswers(Protocol):
 class _Said:
     """What was said last, kept until the host's next poll."""
 
-    key: _Key
+    key: int
     frame: bytes
-    pending: Pending | None = None
-    poll: LongPollRequest | None = None
+    about: Pending | LongPollRequest | None = None  # None: nothing is lost with it, so it is not kept
     sends: int = 0
-    kept: bool = True  # nothing is lost with an answer that says nothing
 
 
 class MachineConnection:
@@ -187,7 +180,7 @@ class MachineConnection:
         row = EXCEPTIONS.get(code)
         if row is not None and row.reported is Reported.REAL_TIME_ONLY and not self.real_time:
             return None
-        told = self._said.pending if self._said else None
+        told = self._said.about if self._said and isinstance(self._said.about, Pending) else None
         return self._exceptions.raise_exception(code, now, values or {}, told=told)
 
     def settle(self, code: int) -> None:
@@ -267,11 +260,11 @@ class MachineConnection:
         match poll:
             case BadPoll(address=address, command=command):
                 if address == self.address and self.link_up and _may_be_refused(command):
-                    self._prepare(_Said((), encode_reply(Nack(address)), kept=False), now)
+                    self._prepare(_Said(_GENERAL, encode_reply(Nack(address))), now)
             case GeneralPoll(address=address) if address == self.address:
                 self._take_own(poll, _GENERAL, now)
             case LongPollRequest(address=address) if address == self.address:
-                self._take_own(poll, _key(poll), now)
+                self._take_own(poll, poll.command, now)
             case UnknownPoll(address=address) if address == self.address:
                 self._acknowledge(now)
             case _:
@@ -280,7 +273,7 @@ class MachineConnection:
                 if isinstance(poll, LongPollRequest) and poll.address == 0 and _is_global(poll.command):
                     self._answers.answer(poll, now)
 
-    def _take_own(self, poll: Poll, key: _Key, now: float) -> None:
+    def _take_own(self, poll: Poll, key: int, now: float) -> None:
         if not self.link_up:
             return
         said = self._said
@@ -298,29 +291,28 @@ class MachineConnection:
         """The host has heard what was said last."""
         said, self._said = self._said, None
         self._unacknowledged_since = None
-        if said is None:
-            return
-        if said.pending is not None:
-            self._exceptions.delivered(said.pending, now)
-        elif said.poll is not None:
-            self._exceptions.polled(said.poll.command, acknowledged=True)
-            if self._on_acknowledged is not None:
-                self._on_acknowledged(said.poll, now)
+        match said.about if said is not None else None:
+            case Pending() as pending:
+                self._exceptions.delivered(pending, now)
+            case LongPollRequest() as poll:
+                self._exceptions.polled(poll.command, acknowledged=True)
+                if self._on_acknowledged is not None:
+                    self._on_acknowledged(poll, now)
+            case _:
+                pass  # nothing was said that could be lost
 
-    def _answer(self, poll: Poll, key: _Key, now: float) -> None:
+    def _answer(self, poll: Poll, key: int, now: float) -> None:
         pending = self._exceptions.head(now)
         if pending is not None and (self.real_time or isinstance(poll, GeneralPoll)):
             self._prepare(_Said(key, encode_reply(self._report(pending)), pending), now)
         elif isinstance(poll, LongPollRequest):
             self._answer_long_poll(poll, key, now)
         elif not self.real_time:
-            self._prepare(
-                _Said(key, encode_reply(ExceptionReply(self.address, NO_ACTIVITY)), kept=False), now
-            )
+            self._prepare(_Said(key, encode_reply(ExceptionReply(self.address, NO_ACTIVITY))), now)
         elif self._idle_frames:
-            self._prepare(_Said(key, encode_reply(EventReply(self.address, NO_ACTIVITY)), kept=False), now)
+            self._prepare(_Said(key, encode_reply(EventReply(self.address, NO_ACTIVITY))), now)
 
-    def _answer_long_poll(self, poll: LongPollRequest, key: _Key, now: float) -> None:
+    def _answer_long_poll(self, poll: LongPollRequest, key: int, now: float) -> None:
         self._exceptions.polled(poll.command, acknowledged=False)
         if poll.command == REAL_TIME_COMMAND:
             self.real_time = bool(poll.values["enable"])
@@ -330,8 +322,8 @@ class MachineConnection:
         if answer is None:
             return
         reply = self._reply(poll, answer)
-        kept = not isinstance(reply, Busy | Nack)
-        self._prepare(_Said(key, encode_reply(reply), poll=poll, kept=kept), now)
+        about = None if isinstance(reply, Busy | Nack) else poll
+        self._prepare(_Said(key, encode_reply(reply), about), now)
 
     def _reply(self, poll: LongPollRequest, answer: Mapping[str, Any] | Elementary) -> Reply:
         match answer:
@@ -362,19 +354,11 @@ class MachineConnection:
     def _utter(self, said: _Said, now: float) -> bytes:
         self._to_say = None
         said.sends += 1
-        if said.kept:
+        if said.about is not None:
             self._said = said
             if self._unacknowledged_since is None:
                 self._unacknowledged_since = now
         return stuff(said.frame)
-
-
-def _key(poll: LongPollRequest) -> _Key:
-    """What makes two long polls the same: the command, and for B0 what it wraps."""
-    if poll.command != MULTI_DENOMINATION_COMMAND:
-        return (poll.command,)
-    frame = encode_poll(poll)
-    return (poll.command, frame[:MULTI_DENOMINATION_KEY_BYTES], len(frame))
 
 
 def _may_be_refused(command: int) -> bool:

@@ -13,7 +13,6 @@ from edge_agent.sas.exception_codes import EXCEPTIONS, NO_ACTIVITY, WAITING_FOR_
 from edge_agent.sas.host_events import Acknowledged, Answered, HostEvent, MachineBusy, Refused
 from edge_agent.sas.messages import (
     Ack,
-    Busy,
     DataReply,
     EventReply,
     ExceptionReply,
@@ -89,5 +88,5 @@ def told(reply: Reply, poll: Poll) -> HostEvent:
             return Acknowledged(poll)
         case Nack():
             return Refused(poll)
-        case Busy() | DataReply() | EventReply() | ExceptionReply():
-            return MachineBusy(poll)  # it says nothing to the point: not done
+        case _:
+            return MachineBusy(poll)  # it is busy, or says nothing to the point: not done

@@ -382,12 +382,14 @@ def test_handpay_pending_is_told_again_until_its_poll_is_acknowledged(answers: A
     assert [now_and_then(now) for now in (21.0, 25.0, 29.0, 33.0)] == [b"\x00"] * 4
 
 
-def test_a_multi_denomination_poll_is_the_same_only_if_it_wraps_the_same(machine: MachineConnection) -> None:
-    one = encode_host_message(bytes.fromhex("01b0020111b0c7"))
+def test_a_poll_the_machine_does_not_know_acknowledges_and_is_not_answered(
+    machine: MachineConnection,
+) -> None:
+    multi_denomination = encode_host_message(bytes.fromhex("01b0020111b0c7"))
     machine.raise_exception(0x11, 0.0)
     say(machine, GENERAL)
 
-    assert say(machine, one) == b""
+    assert say(machine, multi_denomination) == b""
     assert machine.queue == ()
 
 

@@ -196,8 +196,8 @@ def test_what_is_delivered_is_what_was_raised() -> None:
 class AsksSomethingElse(HostConnection):
     """Breaks the second rule: after silence it does not insist on an answer."""
 
-    def _may_give_up(self, poll: Poll) -> bool:
-        return isinstance(poll, LongPollRequest)
+    def _expendable(self, poll: Poll) -> LongPollRequest | None:
+        return poll if isinstance(poll, LongPollRequest) else None
 
 
 @pytest.mark.parametrize("profile", [LOSSY, VERY_LOSSY], ids=lambda profile: profile.name)
