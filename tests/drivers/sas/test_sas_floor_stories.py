@@ -75,6 +75,11 @@ class PlayedMachine:
         return self._port.data_to_send(now)
 
 
+# Both directions of a wire are cut by turns, and a machine that drops its link needs both: what it still
+# holds is late, not lost.
+MOST_SETTLES = 5
+
+
 class Floor:
     """One machine, one line, one collector at a time."""
 
@@ -105,7 +110,10 @@ class Floor:
             self.kill()
         self.run_for(began + PLAY_SECONDS - self.clock.now)
         self.played.machine.stop_play(self.clock.now)
-        self.run_for(SETTLE_SECONDS)
+        for _ in range(MOST_SETTLES):
+            self.run_for(SETTLE_SECONDS)
+            if not self.raised() - self.journalled():
+                break
 
     @property
     def bodies(self) -> list[EventBody]:
