@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import edge_agent
-
 CONTROL_SOCKET = "control.sock"
 LEDGER = "ledger.jsonl"
 
 
 def shipped_policy() -> Path:
-    """The policy document in `certs/`, beside the package it is for."""
-    return Path(edge_agent.__file__).parent.parent / "certs" / "policies" / "forwarder.json"
+    """The policy document that `certs/` ships: the same file, which the package carries along."""
+    return Path(__file__).with_name("forwarder-policy.json")
 
 
 @dataclass(frozen=True, slots=True)
