@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -99,7 +99,7 @@ class Pending:
 
     code: int
     values: Mapping[str, Any]
-    serials: list[int] = field(default_factory=list)  # a flag raised again before it was heard has several
+    serial: int = 0  # 0: it was heard, and is up only until its duty is done
     due: float = _NEVER  # a flag that was heard is told again from then on
     is_flag: bool = False
 
@@ -132,16 +132,19 @@ class ExceptionQueue:
         yield from self._queue
 
     def __len__(self) -> int:
-        return len(self._queue) + sum(1 for flag in self._flags.values() if flag.serials)
+        return len(self._queue) + sum(1 for flag in self._flags.values() if flag.serial)
 
     def raise_exception(
         self, code: int, now: float, values: Mapping[str, Any], *, told: Pending | None = None
     ) -> int:
-        """Put an exception before the host; its serial number. `told` is being told just now."""
+        """Put an exception before the host; its serial number. `told` is being told just now.
+
+        A flag that is up already and was not heard yet stays up: that is one exception, not two.
+        """
         if self._is_flag(code):
             flag = self._flags.setdefault(code, Pending(code, values, is_flag=True))
             flag.values, flag.due = values, _NEVER
-            return self._record(flag, now)
+            return flag.serial or self._record(flag, now)
         if len(self._queue) >= self._capacity:
             self._overflow(now, told)
         pending = Pending(code, values)
@@ -153,15 +156,15 @@ class ExceptionQueue:
         for code in PRIORITY_ORDER if self._flags else ():
             flag = self._flags.get(code)
             if flag is not None and flag.due <= now:
-                if not flag.serials:
+                if not flag.serial:
                     self._record(flag, now, reissued=True)
                 return flag
         return self._queue[0] if self._queue else None
 
     def delivered(self, pending: Pending, now: float) -> None:
         """The host has heard it."""
-        self._history.extend(Delivered(serial, now) for serial in pending.serials)
-        pending.serials.clear()
+        self._history.append(Delivered(pending.serial, now))
+        pending.serial = 0
         if not pending.is_flag:
             self._queue.remove(pending)
         elif self._flags.get(pending.code) is pending:
@@ -181,7 +184,7 @@ class ExceptionQueue:
     def settle(self, code: int) -> None:
         """A duty is done. A flag that was not heard yet is still told, once."""
         flag = self._flags.get(code)
-        if flag is not None and not flag.serials:
+        if flag is not None and not flag.serial:
             del self._flags[code]
 
     def history(self) -> list[History]:
@@ -196,7 +199,7 @@ class ExceptionQueue:
 
     def _record(self, pending: Pending, now: float, *, reissued: bool = False) -> int:
         self._serial += 1
-        pending.serials.append(self._serial)
+        pending.serial = self._serial
         self._history.append(Raised(self._serial, pending.code, pending.values, now, reissued))
         return self._serial
 
@@ -204,6 +207,6 @@ class ExceptionQueue:
         """Drop the oldest that is not being told, and say so."""
         oldest = next(pending for pending in self._queue if pending is not told)
         self._queue.remove(oldest)
-        self._history.extend(DroppedByOverflow(serial, oldest.code, now) for serial in oldest.serials)
+        self._history.append(DroppedByOverflow(oldest.serial, oldest.code, now))
         if OVERFLOW not in self._flags:
             self.raise_exception(OVERFLOW, now, {})

@@ -115,18 +115,19 @@ def test_a_flag_that_was_not_heard_yet_is_told_though_its_duty_is_done() -> None
     assert hear(queue) == 0x6F
 
 
-def test_a_flag_raised_twice_before_it_is_heard_is_told_once_and_both_are_delivered() -> None:
+def test_a_flag_raised_twice_before_it_is_heard_is_one_exception() -> None:
     queue = ExceptionQueue()
-    serials = [queue.raise_exception(0x56, 0.0, {}) for _ in range(2)]
 
+    first, second = (queue.raise_exception(0x56, 0.0, {}) for _ in range(2))
+
+    assert first == second
     assert all_of(queue) == [0x56]
-    delivered = [event.serial for event in queue.history() if isinstance(event, Delivered)]
-    assert delivered == serials
+    assert queue.history() == [Raised(first, 0x56, {}, 0.0), Delivered(first, 0.0)]
 
 
 def test_a_flag_taken_down_while_it_was_told_stays_down() -> None:
     queue = ExceptionQueue()
-    flag = Pending(0x6F, {}, [1], is_flag=True)
+    flag = Pending(0x6F, {}, serial=1, is_flag=True)
 
     queue.delivered(flag, 0.0)
 
