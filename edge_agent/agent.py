@@ -8,6 +8,7 @@ durable and both ends repeat what was not acknowledged.
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import subprocess
 import sys
@@ -28,13 +29,13 @@ from edge_agent.clock import Clock
 from edge_agent.credentials.device import check_identity
 from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.drivers.registry import find_driver
-from edge_agent.errors import ConfigurationError
+from edge_agent.errors import ConfigurationError, JournalFull
 from edge_agent.events import EventBody, Observation, identify, seal
 from edge_agent.events.agent import AgentStarted, AgentStopped
 from edge_agent.forwarder import Forwarder
-from edge_agent.health import PERIOD_SECONDS, Heartbeat, write_status
+from edge_agent.health import PERIOD_SECONDS, Heartbeat, StatusFile
 from edge_agent.journal import Journal, open_journal
-from edge_agent.line import Line
+from edge_agent.line import JOURNAL_RETRY_SECONDS, Line
 from edge_agent.links import open_link
 from edge_agent.notebook import Notebook
 from edge_agent.settings import LineSettings, Settings
@@ -70,22 +71,50 @@ def collect(settings: Settings) -> None:
         heartbeat = Heartbeat(
             settings.state / "status" / "collector.json", lambda: _collector_status(lines, journal)
         )
-        journalist.say(AgentStarted(version=__version__, lines=len(lines)))
         heartbeat.start()
         held.callback(heartbeat.stop)
-        for line in lines:
-            line.start()
-        asked.wait()
+        _say_once_there_is_room(journalist, AgentStarted(version=__version__, lines=len(lines)), asked)
+        with _stopped_at_the_end(lines):
+            for line in lines:
+                line.start()
+            asked.wait()
+        with suppress(JournalFull):  # it was said often enough
+            journalist.say(AgentStopped(version=__version__))
+
+
+def _say_once_there_is_room(journalist: _Journalist, body: EventBody, asked: threading.Event) -> None:
+    """A collector that ended on a full disk would take the forwarder with it, which alone can empty it."""
+    said = False
+    while not asked.is_set():
+        try:
+            journalist.say(body)
+        except JournalFull as full:
+            if not said:
+                structlog.get_logger().error(
+                    "journal refuses; no line is polled", reason=full.what, mend=full.mend
+                )
+            said = True
+            asked.wait(JOURNAL_RETRY_SECONDS)
+        else:
+            return
+
+
+@contextmanager
+def _stopped_at_the_end(lines: Sequence[Line]) -> Iterator[None]:
+    """No line outlives its journal, however this ends."""
+    try:
+        yield
+    finally:
         for line in lines:
             line.stop()
         late = [line.name for line in lines if not line.join(STOP_SECONDS)]
         if late:
             structlog.get_logger().warning("lines did not stop in time", lines=late)
-        journalist.say(AgentStopped(version=__version__))
 
 
 def forward(settings: Settings) -> None:
     """Publish the journal, until asked to stop. Waits for a collector that has yet to make it."""
+    check_uplink(settings)
     _make_folders(settings)
     with open_journal(settings.journal_path, role="forward", wait_seconds=JOURNAL_SECONDS) as journal:
         asyncio.run(_forward(settings, journal))
@@ -106,22 +135,24 @@ async def _forward(settings: Settings, journal: Journal) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, forwarder.stop)
-    status = settings.state / "status" / "forwarder.json"
+    status = StatusFile(
+        settings.state / "status" / "forwarder.json",
+        lambda: _forwarder_status(forwarder, uplink, journal),
+    )
     await uplink.start()
-    beating = asyncio.create_task(_beat(status, forwarder, uplink, journal), name="heartbeat")
+    beating = asyncio.create_task(_beat(status), name="heartbeat")
     try:
         await forwarder.run()
     finally:
         beating.cancel()
         await uplink.stop()
-        write_status(status, _forwarder_status(forwarder, uplink, journal))
+        status.rewrite()
 
 
-async def _beat(path: Path, forwarder: Forwarder, uplink: Uplink, journal: Journal) -> None:
+async def _beat(status: StatusFile) -> None:
     """Rewrite the status in the loop's own thread: the journal's connection belongs to it."""
     while True:
-        with suppress(OSError):  # a full disk is the collector's to report
-            write_status(path, _forwarder_status(forwarder, uplink, journal))
+        status.rewrite()
         await asyncio.sleep(PERIOD_SECONDS)
 
 
@@ -177,16 +208,34 @@ def run_both(arguments: Sequence[str]) -> int:
         both = [subprocess.Popen([*command, verb, *arguments]) for verb in ("collect", "forward")]  # noqa: S603
         while not asked.wait(0.2) and all(process.poll() is None for process in both):
             pass
+        ended = [process.returncode for process in both if process.poll() is not None]
         for process in both:
             process.terminate()
-        return max(abs(process.wait()) for process in both)
+        waited = [process.wait() for process in both]
+    # Whichever ended by itself says how it went; the other was asked to.
+    return max(_as_shells_say(status, asked=asked.is_set()) for status in ended or waited)
+
+
+def _as_shells_say(status: int, *, asked: bool) -> int:
+    """A process that a signal ended has 128 and the signal's number, unless it was asked to end."""
+    shell_status = 128 - status if status < 0 else status
+    return 0 if asked and shell_status in {128 + signal.SIGTERM, 128 + signal.SIGINT} else shell_status
+
+
+def check_uplink(settings: Settings) -> None:
+    """Raise CredentialError if we could not prove who we are: known before there is a journal to send."""
+    uplink = settings.uplink
+    if uplink.kind == "iot_core":
+        check_identity(_given(uplink.ca), _given(uplink.certificate), _given(uplink.key))
 
 
 def check_lines(settings: Settings) -> None:
-    """Raise ConfigurationError if a line names no driver, or its driver would not have its options."""
+    """Raise ConfigurationError if a line's driver, its options or the kind of its port make no sense."""
     for line in settings.lines:
         try:
-            find_driver(line.driver).check(line.options)
+            driver = find_driver(line.driver)
+            driver.check(line.options)
+            open_link(line.port, driver.serial_format)
         except ConfigurationError as error:
             raise ConfigurationError(f"line {line.name}: {error.what}", error.mend) from error
 
@@ -243,6 +292,8 @@ def _make_folders(settings: Settings) -> None:
         try:
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise JournalFull(f"the disk of folder {folder} is full", "free some space") from error
             raise ConfigurationError(
                 f"folder {folder} cannot be made: {error.strerror}",
                 "set `state` to a folder the agent may write",

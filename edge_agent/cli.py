@@ -4,21 +4,24 @@ Heavy modules are imported by the command that needs them, so that `--help` answ
 
 Exit statuses: 0 done, 1 the run or its proof failed, and those of `edge_agent.errors`: 2 bad
 arguments or configuration, 3 credentials, 4 a port, 5 the journal, 6 in use by another run,
-7 the uplink.
+7 the uplink; 70 a fault of the agent itself, which is for us to mend.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge_agent import __version__
-from edge_agent.errors import AgentError
+from edge_agent.errors import AgentError, ConfigurationError, JournalFull
 
 if TYPE_CHECKING:
     from edge_agent.settings import Settings
@@ -27,6 +30,16 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIGURATION = Path("/etc/edge-agent/config.yaml")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+FAULT = 70  # sysexits.h, EX_SOFTWARE
+LONGEST_FAULT = 300  # characters; an exception may quote a file
+
+# What the system refuses wherever it is asked, and what to do about it.
+REFUSALS = {
+    errno.EMFILE: "raise `ulimit -n`",
+    errno.ENFILE: "raise `sysctl fs.file-max`",
+    errno.ENOMEM: "free some memory",
+    errno.EAGAIN: "raise `ulimit -u`",
+}
 
 
 WIRES = ("perfect", "noisy", "lossy", "slow", "cut")
@@ -53,20 +66,79 @@ SIMULATE_OPTIONS: tuple[tuple[str, type, object, str, str], ...] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status."""
-    parser = make_parser()
-    options = parser.parse_args(arguments)
+    _open_standard_streams()
     try:
+        options = _read(sys.argv[1:] if arguments is None else arguments)
         status: int = options.command(options)
-    except AgentError as error:
-        print(f"edge-agent: {error}", file=sys.stderr)
-        return error.exit_status
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except Exception as error:
+        if os.environ.get("EDGE_AGENT_TRACEBACK") and not isinstance(error, AgentError):
+            raise
+        _give_up_output()
+        return _explain(error)
     return status
+
+
+def _explain(error: Exception) -> int:
+    """Say in one line what is wrong; the exit status."""
+    status, line = FAULT, _fault(error)
+    match error:
+        case AgentError():
+            status, line = error.exit_status, str(error)
+        case BrokenPipeError():
+            return 1  # whoever read our output has gone; there is nobody to tell
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            status, line = JournalFull.exit_status, f"{_refused(error)} — free some space"
+        case OSError() if error.errno in REFUSALS:
+            status, line = 1, f"{_refused(error)} — {REFUSALS[error.errno]}"
+        case OSError() if error.filename is not None:
+            status, line = 1, f"{_refused(error)} — check the path, its owner and its mode"
+    with suppress(OSError):  # the log may be what has no room
+        print(f"edge-agent: {line}", file=sys.stderr, flush=True)
+    return status
+
+
+def _refused(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error.strerror)
+
+
+def _fault(error: Exception) -> str:
+    """A fault of ours in a line that can be reported, since the next time may be in a year."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_FAULT]
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"fault of the agent: {what} ({Path(frame.filename).name}, line {frame.lineno}) — "
+        "report this line, and what a run with EDGE_AGENT_TRACEBACK=1 says; what was journalled is safe"
+    )
+
+
+def _open_standard_streams() -> None:
+    """A standard stream that is closed lends its number to the next file, and prints would go into that."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def _give_up_output() -> None:
+    """What cannot be written now cannot be at the end either, where Python would complain of it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options. The stand-in reads its own: argparse would not leave it those that begin with a dash."""
+    own = 1 if arguments[:1] == ["stand-in"] else len(arguments)
+    options = make_parser().parse_args(arguments[:own])
+    options.rest = arguments[own:]
+    return options
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -109,11 +181,12 @@ def _add_configuration(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from edge_agent.logs import set_up_logs
+    from edge_agent.logs import set_up_logs, speak_for_the_process
     from edge_agent.settings import load_settings
 
     settings = load_settings(options.config, overrides=options.set)
     set_up_logs(settings.log)
+    speak_for_the_process()
     return settings
 
 
@@ -177,16 +250,14 @@ def _add_stand_in(commands: _Commands) -> None:
         "stand-in",
         help="an IoT Core stand-in on loopback, for tests and trials",
         add_help=False,
-        description="An IoT Core stand-in; see docs/stand-in.md.",
     )
-    stand_in.add_argument("arguments", nargs=argparse.REMAINDER)
     stand_in.set_defaults(command=_stand_in)
 
 
 def _stand_in(options: argparse.Namespace) -> int:
     from edge_agent.standin.__main__ import main as stand_in
 
-    return stand_in(options.arguments)
+    return stand_in(options.rest)
 
 
 def _add_simulate(commands: _Commands) -> None:
@@ -209,7 +280,15 @@ def _add_simulate(commands: _Commands) -> None:
 
 def _simulate(options: argparse.Namespace) -> int:
     from edge_agent.trial.plan import TrialPlan
-    from edge_agent.trial.run import simulate
+
+    try:
+        from edge_agent.trial.run import simulate
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("edge_agent"):
+            raise
+        raise ConfigurationError(
+            f"simulate needs the package {error.name}", "pip install 'casino-edge-agent[simulator]'"
+        ) from error
 
     return simulate(
         TrialPlan.of(

@@ -17,6 +17,8 @@ from typing import Any
 
 import structlog
 
+from edge_agent.errors import AgentError
+
 # Often enough for a live view; a rename costs microseconds.
 PERIOD_SECONDS = 0.5
 
@@ -40,12 +42,41 @@ def read_status(path: Path) -> dict[str, Any]:
     return status if isinstance(status, dict) else {}
 
 
-class Heartbeat:
-    """Rewrites a status file until stopped. A full disk does not stop it, or anything else."""
+class StatusFile:
+    """A status, rewritten whenever it is asked for. What prevents it is said once, and stops nothing."""
 
-    def __init__(self, path: Path, status: Callable[[], Status], period: float = PERIOD_SECONDS) -> None:
+    def __init__(self, path: Path, status: Callable[[], Status]) -> None:
         self._path = path
         self._status = status
+        self._trouble = ""
+
+    def rewrite(self) -> None:
+        """Write what is so now. Never raises."""
+        try:
+            write_status(self._path, self._status())
+        except Exception as error:  # noqa: BLE001  what runs is worth more than what is said of it
+            self._complain(error)
+        else:
+            self._trouble = ""
+
+    def _complain(self, error: Exception) -> None:
+        trouble = str(error)
+        if trouble != self._trouble:
+            self._trouble = trouble
+            expected = isinstance(error, OSError | AgentError)
+            structlog.get_logger().warning(
+                "status cannot be written",
+                path=str(self._path),
+                reason=trouble,
+                exc_info=None if expected else error,
+            )
+
+
+class Heartbeat:
+    """Rewrites a status file until stopped."""
+
+    def __init__(self, path: Path, status: Callable[[], Status], period: float = PERIOD_SECONDS) -> None:
+        self._file = StatusFile(path, status)
         self._period = period
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat")
@@ -60,18 +91,9 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        trouble = ""
         while True:
-            stopping = self._stopping.wait(0)
-            try:
-                write_status(self._path, self._status())
-                trouble = ""
-            except OSError as error:
-                if str(error) != trouble:
-                    trouble = str(error)
-                    structlog.get_logger().warning(
-                        "status cannot be written", path=str(self._path), reason=trouble
-                    )
+            stopping = self._stopping.is_set()
+            self._file.rewrite()
             if stopping:
                 return
             self._stopping.wait(self._period)

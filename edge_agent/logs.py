@@ -2,12 +2,18 @@
 
 DEBUG shows the wire, INFO the shift log, WARNING what someone should look at. Everything goes
 to standard error, so that standard output stays what a command promised.
+
+A log that cannot be written, on a full disk or to a reader that has gone, is lost and stops
+nothing: no line may die of what it had to say.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -34,8 +40,49 @@ def set_up_logs(settings: LogSettings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
+    )
+
+
+def speak_for_the_process() -> None:
+    """Let what would else print to standard error, dying threads and other people's loggers, use our log."""
+    threading.excepthook = _thread_died
+    logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
+
+
+class Unfailing:
+    """A stream whose failures are its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        with suppress(OSError, ValueError):  # a closed stream is a ValueError
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+class _Foreign(logging.Handler):
+    """What a library logs, as one entry of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    structlog.get_logger().error(
+        "fault of the agent; a thread ended",
+        thread=died.thread.name if died.thread is not None else "",
+        mend="start the agent again, and report it with this entry",
+        exc_info=died.exc_value,
     )
 
 

@@ -9,13 +9,15 @@ machine has dropped the link (5 s), and a machine whose link dropped acknowledge
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge_agent.errors import JournalError
+from edge_agent.errors import JournalError, JournalFull
 from edge_agent.station import NOTE_LIMIT_BYTES
 
 _LENGTH_BYTES = 2
@@ -27,16 +29,16 @@ class Notebook:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            # The block is taken now, so that a disk that fills up later cannot stop the polling.
-            os.posix_fallocate(self._fd, 0, _LENGTH_BYTES + NOTE_LIMIT_BYTES + _CHECK_BYTES)
-        except OSError as error:
-            raise JournalError(
-                f"note {path} cannot be opened: {error.strerror}",
-                "give the agent write access to its state folder",
-            ) from error
-        self._kept = self._read()
+        with ExitStack() as opening:
+            try:
+                self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                opening.callback(os.close, self._fd)
+                # The block is taken now, so that a disk that fills up later cannot stop the polling.
+                os.posix_fallocate(self._fd, 0, _LENGTH_BYTES + NOTE_LIMIT_BYTES + _CHECK_BYTES)
+                self._kept = self._read()
+            except OSError as error:
+                raise _cannot_open(path, error) from error
+            opening.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -74,3 +76,10 @@ class Notebook:
         framed, check = raw[:end], raw[end : end + _CHECK_BYTES]
         intact = len(check) == _CHECK_BYTES and zlib.crc32(framed) == int.from_bytes(check, "little")
         return framed[_LENGTH_BYTES:] if intact else b""
+
+
+def _cannot_open(path: Path, error: OSError) -> JournalError:
+    what = f"note {path} cannot be opened: {error.strerror}"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return JournalFull(what, "free some disk space")
+    return JournalError(what, "give the agent write access to its state folder")

@@ -19,6 +19,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from edge_agent.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX = "EDGE_AGENT_"
+# Variables of the commands, which are no settings.
+COMMAND_VARIABLES = frozenset({"EDGE_AGENT_CONFIG", "EDGE_AGENT_TRACEBACK"})
 
 # A segment of a topic and of a client id: no slash, no wildcard, short enough for 256-byte topics.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -171,7 +173,7 @@ def load_settings(
     document = _read_yaml(file)
     variables = os.environ if environment is None else environment
     for name, text in sorted(variables.items()):
-        if name.startswith(ENVIRONMENT_PREFIX):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in COMMAND_VARIABLES:
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             _put(document, path, _scalar(text, name), origin=name)
     for override in overrides:
@@ -202,7 +204,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"configuration {file} cannot be read: {error.strerror}", "check the path and its permissions"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # no UTF-8, no such date, no end
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"configuration {file} is not YAML: {reason}", "mend the file") from error
     if not isinstance(document, dict):
@@ -216,7 +218,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 def _scalar(text: str, origin: str) -> Any:  # noqa: ANN401  any YAML scalar
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{origin} has the value {text!r}, which is no YAML scalar", "quote it"
         ) from error

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import logging
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
-from edge_agent.health import Heartbeat, read_status, write_status
-from edge_agent.logs import set_up_logs
+from edge_agent.health import Heartbeat, StatusFile, read_status, write_status
+from edge_agent.logs import set_up_logs, speak_for_the_process
 from edge_agent.settings import LogSettings
 
 
@@ -56,6 +62,87 @@ def test_a_heartbeat_that_cannot_write_says_so_once(
 
     assert capsys.readouterr().err.count("status cannot be written") == 1
     structlog.reset_defaults()
+
+
+def test_a_status_that_nothing_can_say_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs(LogSettings(form="json"))
+
+    def broken() -> dict[str, object]:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    status = StatusFile(tmp_path / "one.json", broken)
+    status.rewrite()
+    status.rewrite()
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "Traceback" in json.loads(said)["exception"]
+    structlog.reset_defaults()
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class FullDisk(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    set_up_logs(LogSettings(form="json"))
+
+    structlog.get_logger().error("journal refuses")
+
+    structlog.reset_defaults()
+
+
+def test_a_log_nobody_reads_any_more_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", closed)
+    set_up_logs(LogSettings(form="json"))
+    closed.close()
+
+    structlog.get_logger().error("journal refuses")
+
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def speaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process whose threads and libraries log through ours, for the length of a test."""
+    root = logging.getLogger()
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
+    set_up_logs(LogSettings(form="json"))
+    root.handlers.clear()
+    speak_for_the_process()
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("speaking")
+def test_a_thread_that_dies_is_one_entry_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs(LogSettings(form="json"))
+
+    def die() -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    thread = threading.Thread(target=die, name="journal-housekeeper")
+    thread.start()
+    thread.join()
+
+    (said,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (said["level"], said["thread"]) == ("error", "journal-housekeeper")
+    assert "a bug of ours" in said["exception"]
+
+
+@pytest.mark.usefixtures("speaking")
+def test_what_a_library_logs_is_one_entry_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs(LogSettings(form="json"))
+
+    logging.getLogger("asyncio").error("Task was destroyed but it is pending!")
+
+    (said,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (said["level"], said["logger"]) == ("error", "asyncio")
 
 
 def test_bytes_are_logged_as_spaced_hex_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

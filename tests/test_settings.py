@@ -47,6 +47,25 @@ def test_the_environment_wins_over_the_file(file: Path) -> None:
     assert settings.site == "pier"
 
 
+def test_variables_of_the_commands_are_no_settings(file: Path) -> None:
+    settings = load(file, EDGE_AGENT_CONFIG="/etc/edge-agent/config.yaml", EDGE_AGENT_TRACEBACK="1")
+
+    assert settings.site == "harbour"
+
+
+@pytest.mark.parametrize("text", ["site: 2020-99-99", "a: " + "[" * 5000])
+def test_yaml_that_trips_its_reader_is_said_to_be_none(file: Path, text: str) -> None:
+    file.write_text(text)
+
+    with pytest.raises(ConfigurationError, match="is not YAML"):
+        load(file)
+
+
+def test_a_flag_that_trips_the_reader_is_said_to_be_none(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--set site has the value '2020-99-99'"):
+        load_settings(file, environment={}, overrides=["site=2020-99-99"])
+
+
 def test_a_flag_wins_over_the_environment(file: Path) -> None:
     settings = load_settings(file, environment={"EDGE_AGENT_SITE": "pier"}, overrides=["site=quay"])
 

@@ -85,7 +85,7 @@ def _config(options: argparse.Namespace) -> StandinConfig:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the stand-in needs the package {error.name}",
-            "install the simulator extra",
+            "install the simulator extra: pip install 'casino-edge-agent[simulator]'",
         ) from error
     paths = make_pki(options.pki or options.state / "pki", thing=options.thing[0])
     return StandinConfig(

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from edge_agent.errors import LinkError
+from edge_agent.errors import JournalError, LinkError
 from edge_agent.health import write_status
 from edge_agent.sas.framing import WakeupRestorer
 from edge_agent.simulator.floor_plan import default_floor
@@ -232,6 +232,9 @@ def main(arguments: list[str]) -> int:
     except LinkError as error:
         sys.stderr.write(f"floor: {error}\n")
         return error.exit_status
+    except OSError as error:
+        sys.stderr.write(f"floor: {run} cannot be written: {error.strerror} — free some space\n")
+        return JournalError.exit_status
     finally:
         for line in opened:
             line.close()

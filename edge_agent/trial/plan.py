@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.errors import ConfigurationError, InUseError
+from edge_agent.errors import ConfigurationError, InUseError, JournalFull
 
 SITE = "trial"
 GATEWAY = "trial-gateway"
@@ -36,6 +36,9 @@ PROCESSES = ("collector", "forwarder", "broker")
 # A pseudo-terminal costs two descriptors in the floor's process, whose usual limit is 1,024.
 MOST_LINES = 400
 KEPT_RUNS = 5  # older ones are removed, so that trials do not fill a laptop
+
+# The journal keeps 64 MiB free and refuses to fill them; a trial's own files need as much again.
+LEAST_FREE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ class TrialFolder:
 def trial_folder(state: Path) -> Iterator[TrialFolder]:
     """A fresh folder for one run in `state`, which is ours alone meanwhile.
 
-    Raises InUseError when another trial runs there, ConfigurationError when it cannot be made.
+    Raises InUseError when another trial runs there, ConfigurationError when it cannot be made, and
+    JournalFull when a trial would fill the disk.
     """
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -149,7 +153,9 @@ def trial_folder(state: Path) -> Iterator[TrialFolder]:
             raise InUseError(
                 f"state folder {state} is in use by another run", "wait for it, or name another with --state"
             ) from error
-        yield _new_run(state)
+        run = _new_run(state)
+        _check_room(state)
+        yield run
     finally:
         os.close(lock)
 
@@ -166,6 +172,16 @@ def _new_run(state: Path) -> TrialFolder:
             f"state folder {state} cannot be written: {error.strerror}", "name another with --state"
         ) from error
     return TrialFolder(run=run, pki=state / "pki")
+
+
+def _check_room(state: Path) -> None:
+    disk = os.statvfs(state)
+    free = disk.f_bavail * disk.f_frsize
+    if free < LEAST_FREE_BYTES:
+        raise JournalFull(
+            f"the disk of state folder {state} has {free >> 20} of {LEAST_FREE_BYTES >> 20} MiB free",
+            "free some space, or name another with --state",
+        )
 
 
 def default_state() -> Path:
