@@ -1,0 +1,290 @@
+"""HostEar: the hearing half of a HostConnection: what was asked, what was heard, and what follows from it.
+
+One question at a time. What arrives is an event, an answer, a chirp, garbage or silence; each is told to
+the caller, and decides whether the question is asked again, given up, done, or asked of a machine that has
+to be woken up first. Nothing here sends anything: the speaking half does, when it is due.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from edge_agent.sas.confirmation import Confirmation, Verdict
+from edge_agent.sas.framing import Chirp, Garbage, ReplyReader
+from edge_agent.sas.host_bounds import (
+    GAP_SECONDS,
+    GARBLED_SENDS_OF_A_POLL,
+    LONGEST_REPLY_SECONDS,
+    LOST_AFTER_SECONDS,
+    REPEAT_PAUSE_SECONDS,
+    SENDS_OF_A_POLL,
+    SYNCHRONISE_EVERY_SECONDS,
+)
+from edge_agent.sas.host_events import (
+    Answered,
+    ChirpHeard,
+    ExceptionReported,
+    GarbageHeard,
+    HostEvent,
+    RepeatRecognised,
+    Unanswered,
+)
+from edge_agent.sas.link_watch import LinkWatch
+from edge_agent.sas.meaning import (
+    Mode,
+    is_doubtful,
+    is_event,
+    may_be_chirp,
+    mode_after,
+    nothing_pending,
+    told,
+)
+from edge_agent.sas.messages import (
+    EventReply,
+    ExceptionReply,
+    GeneralPoll,
+    LongPollRequest,
+    Nack,
+    Poll,
+    Reply,
+    encode_reply,
+)
+from edge_agent.sas.outstanding import NEVER, Outstanding, poll_key
+from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder
+
+
+class HostState(Enum):
+    """What the connection is about."""
+
+    STARTING = "starting"
+    POLLING = "polling"
+    REPEATING = "repeating"
+    QUIET = "quiet"  # on purpose, so that the machine's link drops and nothing is acknowledged
+    SYNCHRONISING = "synchronising"
+
+
+class HostEar:
+    """The hearing half. See HostConnection for the arguments."""
+
+    def __init__(self, address: int, last_event: bytes, mode: Mode, reply_window: float) -> None:
+        self.address = address
+        self.state = HostState.STARTING
+        self.last_event = last_event
+        self._mode = mode
+        self._window = reply_window
+        self._decoder = WakeupDecoder()
+        self._reader = ReplyReader(address)
+        self._watch = LinkWatch(address)
+        self._confirmation = Confirmation(last_event)
+        self._events: list[HostEvent] = []
+        self._asked: Outstanding | None = None
+        self._marked = False  # what was heard last began like a chirp: with the machine's address, marked
+        self._restarted = False  # the next event may have been journalled by an earlier run
+        self._owes_synchronisation = False
+        self._answered_commands: set[int] = set()
+        self._last_key: int | None = None  # of the poll that left last
+        self._sent_at = NEVER
+        self._heard_at = NEVER
+        self._synchronised_at = NEVER
+        self._free_at = NEVER  # nothing leaves before
+
+    @property
+    def real_time(self) -> bool:
+        """Whether the machine is known to report real-time events."""
+        return self._mode is Mode.REAL_TIME
+
+    @property
+    def confirming(self) -> bool:
+        """Whether the next poll has to prove that the last event was let go."""
+        return self._confirmation.carrier is not None
+
+    @property
+    def must_differ_from(self) -> int | None:
+        """What the next poll must not be: a long poll's command, GENERAL_POLL, or None for anything goes.
+
+        Where it is not None, the next poll is a long poll with another command.
+        """
+        return self._confirmation.carrier
+
+    def events(self) -> list[HostEvent]:
+        """What was learnt since last asked."""
+        events, self._events = self._events, []
+        return events
+
+    def receive_data(self, stream: bytes, now: float) -> None:
+        """Take what arrived. Bytes that make no sense are counted, never raised."""
+        characters = self._decoder.feed(stream)
+        if not characters:
+            return
+        self._heard_at = now
+        waited = self._reader.pending and self._marked
+        self._marked = waited or (WAKEUP | self.address) in characters
+        for heard in self._reader.feed(characters):
+            self._hear(heard, now)
+
+    # What was heard.
+
+    def _finish(self, now: float) -> None:
+        for heard in self._reader.finish():
+            self._hear(heard, now)
+
+    def _hear(self, heard: Reply | Chirp | Garbage, now: float) -> None:
+        if isinstance(heard, Chirp):
+            self._hear_chirp(now)
+        elif isinstance(heard, Garbage):
+            self._hear_garbage(heard, now)
+        elif self.state is HostState.SYNCHRONISING and may_be_chirp(heard):
+            # While it is being woken up, the bare address proves nothing.
+            self._hear_chirp(now)
+        else:
+            self._watch.no_chirp()
+            self._hear_reply(heard, now)
+
+    def _hear_chirp(self, now: float) -> None:
+        self._events.append(ChirpHeard(self.address))
+        asked = self._asked
+        quiet = self.state is HostState.QUIET
+        waiting = asked is not None and asked.has_left
+        if not self._watch.chirped(now, marked=self._marked, quiet=quiet, waiting=waiting):
+            return
+        if asked is None:
+            self._note_link_down()
+        else:
+            self._synchronise(asked, now)
+
+    def _hear_garbage(self, garbage: Garbage, now: float) -> None:
+        self._events.append(GarbageHeard(garbage.data, garbage.reason))
+        self._watch.no_chirp()
+        asked = self._asked
+        if asked is None or asked.due is not None:
+            return
+        self._watch.garbled(now)
+        asked.silent = 0
+        if asked.sends >= GARBLED_SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
+            self._give_up(poll)
+        else:
+            asked.due = now + REPEAT_PAUSE_SECONDS
+
+    def _hear_nothing(self, asked: Outstanding, now: float) -> None:
+        asked.silent += 1
+        asked.late_answers = True
+        asked.due = now
+        if self.state is HostState.SYNCHRONISING:
+            if asked.silent >= SENDS_OF_A_POLL:
+                self._be_quiet(now)
+        elif self._watch.silent_for(now) >= LOST_AFTER_SECONDS:
+            self._be_quiet(now)
+        elif asked.silent >= SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
+            self._give_up(poll)
+        else:
+            self.state = HostState.REPEATING
+
+    def _expendable(self, poll: Poll) -> LongPollRequest | None:
+        """The poll, if its silence can hide no exception, and its answer has nothing to prove."""
+        if self._mode is not Mode.ONE_BYTE or not isinstance(poll, LongPollRequest):
+            return None
+        return None if self.confirming and poll.command in self._answered_commands else poll
+
+    def _give_up(self, poll: LongPollRequest) -> None:
+        self._asked = None
+        self.state = HostState.POLLING
+        self._confirmation.unheard()
+        self._events.append(Unanswered(poll))
+
+    def _hear_reply(self, reply: Reply, now: float) -> None:
+        asked = self._asked
+        if asked is None or not asked.has_left:
+            if isinstance(reply, EventReply) and is_event(reply):
+                self._hear_event_again(reply)
+        elif is_doubtful(reply, asked, self._mode):
+            asked.heard_once = reply
+            asked.due = now + REPEAT_PAUSE_SECONDS
+        else:
+            self._mode = mode_after(reply, asked.poll, self._mode)
+            self._answered(asked, now, proof=not isinstance(reply, Nack))
+            if isinstance(reply, EventReply | ExceptionReply) and is_event(reply):
+                self._hear_event(reply, certain=asked.certain)
+            else:
+                self._hear_answer(reply, asked.poll, now)
+
+    def _answered(self, asked: Outstanding, now: float, *, proof: bool) -> None:
+        """The machine heard `asked`, whatever it answered."""
+        self._events.extend(self._watch.answered(asked))
+        self._asked = None
+        self.state = HostState.POLLING
+        if asked.late_answers:
+            self._free_at = max(now, asked.sent_at + self._window)
+        if proof:
+            self._confirmation.heard(poll_key(asked.poll))
+
+    def _hear_event_again(self, reply: EventReply) -> None:
+        """An event while nothing is awaited: a second answer to a poll that was repeated."""
+        if encode_reply(reply) == self.last_event:
+            self._events.append(RepeatRecognised(reply.code))
+        else:
+            self._hear_event(reply, certain=False)
+
+    def _hear_event(self, reply: EventReply | ExceptionReply, *, certain: bool) -> None:
+        frame = encode_reply(reply)
+        real_time = isinstance(reply, EventReply)
+        values, missing_data = (
+            (reply.values, reply.missing_data) if isinstance(reply, EventReply) else ({}, False)
+        )
+        verdict = self._confirmation.judge(reply.code, frame, values)
+        if verdict is Verdict.REPEATED:
+            self._events.append(RepeatRecognised(reply.code))
+            # It may be a late answer to an earlier poll: then the answer to this one is still to come.
+            self._free_at = self._sent_at + self._window
+        else:
+            doubtful = self._restarted or verdict is Verdict.DOUBTFUL
+            self._events.append(
+                ExceptionReported(self.address, reply.code, values, real_time, doubtful, missing_data)
+            )
+        self._confirmation.report(reply.code, frame, self._last_key, certain=certain)
+        self._restarted = False
+        self._owes_synchronisation = True
+        self.last_event = frame
+
+    def _hear_answer(self, reply: Reply, poll: Poll, now: float) -> None:
+        event = told(reply, poll)
+        self._events.append(event)
+        if isinstance(event, Answered):
+            self._answered_commands.add(poll_key(poll))
+        if nothing_pending(reply, self._mode):
+            self._confirmation.nothing_pending()
+            self._restarted = False
+        stale = now - self._synchronised_at >= SYNCHRONISE_EVERY_SECONDS
+        self._owes_synchronisation = stale or isinstance(poll, GeneralPoll)
+
+    # What follows.
+
+    def _be_quiet(self, now: float) -> None:
+        """Send nothing until the machine's link has dropped."""
+        self._events.extend(self._watch.fell_silent(now))
+        self.state = HostState.QUIET
+        self._owes_synchronisation = False
+
+    def _synchronise(self, asked: Outstanding, now: float) -> None:
+        """The machine's link has dropped: it acknowledges nothing, and wants a poll to another address."""
+        self._asked = self._watch.wake_with(asked, now)
+        self.state = HostState.SYNCHRONISING
+        self._note_link_down()
+
+    def _note_link_down(self) -> None:
+        """The machine lets nothing go when its link drops, and it may have lost power, and its mode."""
+        self._owes_synchronisation = True
+        self._confirmation.link_dropped()
+        if self._mode is Mode.REAL_TIME:
+            self._mode = Mode.UNKNOWN
+
+    # When.
+
+    def _gap_ends(self) -> float:
+        return self._heard_at + GAP_SECONDS
+
+    def _deadline(self, asked: Outstanding) -> float:
+        """When an answer is overdue; one that is arriving may finish, within reason."""
+        window = asked.sent_at + self._window
+        if not self._reader.pending:
+            return window
+        return min(max(window, self._gap_ends()), window + LONGEST_REPLY_SECONDS)
