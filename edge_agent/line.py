@@ -38,7 +38,7 @@ FIRST_REOPEN_SECONDS, LONGEST_REOPEN_SECONDS = 0.5, 10.0
 # A fault of ours may come again with the same bytes: one traceback in ten seconds says enough, and a
 # machine keeps its exceptions meanwhile.
 FAULT_PAUSE_SECONDS = 10.0
-FAULT_STATE = "fault of the agent"
+LOST_STATE, FAULT_STATE = "link lost", "fault of the agent"
 LONGEST_FAULT_REASON = 200  # characters; an exception may quote bytes
 
 
@@ -113,6 +113,7 @@ class Line:
         except (LinkError, InUseError) as lost:
             self._complain(lost)
             self.station.link_lost(self._monotonic(), lost.what)
+            self.station.counters.state = LOST_STATE  # a station is not asked anything until the link is back
             with suppress(JournalError):
                 self._make_durable()
             self._stopping.wait(self._pause)

@@ -190,6 +190,7 @@ def test_a_link_that_cannot_be_opened_is_tried_again(bench: Bench, monkeypatch: 
     bench.host.cut()
 
     bench.wait_until(lambda: len(tries) >= 3)
+    assert bench.station.counters.state == "link lost"
     monkeypatch.undo()
     bench.wait_until(lambda: bench.story.count("opened") == 2)
 

@@ -183,7 +183,7 @@ class UartLink:
 
 
 def _cannot_open(port: str, error: Exception) -> LinkError | InUseError:
-    number = getattr(error, "errno", None)
+    number = _errno(error)
     if number in {errno.EBUSY, errno.EAGAIN}:
         return InUseError(
             f"port {port} is held by another program", "stop it; `fuser -v` on the port names it"
@@ -195,6 +195,16 @@ def _cannot_open(port: str, error: Exception) -> LinkError | InUseError:
     if number in {errno.ENOTTY, errno.EINVAL}:
         return LinkError(f"port {port} is not a serial port", "name a device such as /dev/ttyUSB0")
     return LinkError(f"port {port} cannot be opened: {error}", "check the port")
+
+
+def _errno(error: BaseException | None) -> int | None:
+    """The system's reason; pyserial wraps what termios says, and termios.error has only arguments."""
+    while error is not None:
+        number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
+        if number is not None:
+            return int(number)
+        error = error.__context__
+    return None
 
 
 def _is_usb(port: str) -> bool:
