@@ -4,6 +4,14 @@ from __future__ import annotations
 
 # The text allows 20 ms until an answer starts; machines in the field take up to 200 ms.
 REPLY_WINDOW_SECONDS = 0.200
+# A machine that is slower than that is given twice what its slowest answer of late took, up to a second:
+# an answer that comes after the poll was repeated is the one thing that can pass for another.
+DELAYS_WAITED = 2.0
+LONGEST_WINDOW_SECONDS = 1.0
+# Before any answer has told how slow it is.
+FIRST_WINDOW_SECONDS = 0.5
+# Its slowest answer is forgotten by half after about 140 answers, a few seconds of polling.
+DELAY_REMEMBERED = 0.995
 # The text allows 5 ms between the characters of an answer; USB adapters deliver in 16 ms pieces.
 GAP_SECONDS = 0.020
 # The longest answer takes 150 ms at 19,200 baud. A line that never falls silent is not waited for.

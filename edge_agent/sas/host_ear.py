@@ -12,9 +12,13 @@ from enum import Enum
 from edge_agent.sas.confirmation import Confirmation, Verdict
 from edge_agent.sas.framing import Chirp, Garbage, ReplyReader
 from edge_agent.sas.host_bounds import (
+    DELAY_REMEMBERED,
+    DELAYS_WAITED,
+    FIRST_WINDOW_SECONDS,
     GAP_SECONDS,
     GARBLED_SENDS_OF_A_POLL,
     LONGEST_REPLY_SECONDS,
+    LONGEST_WINDOW_SECONDS,
     LOST_AFTER_SECONDS,
     REPEAT_PAUSE_SECONDS,
     SENDS_OF_A_POLL,
@@ -71,7 +75,9 @@ class HostEar:
         self.state = HostState.STARTING
         self.last_event = last_event
         self._mode = mode
-        self._window = reply_window
+        self._shortest_window = reply_window
+        self._window = max(reply_window, FIRST_WINDOW_SECONDS)
+        self._slowest = 0.0  # of the answers heard lately
         self._decoder = WakeupDecoder()
         self._reader = ReplyReader(address)
         self._watch = LinkWatch(address)
@@ -214,6 +220,8 @@ class HostEar:
         self.state = HostState.POLLING
         if asked.late_answers:
             self._free_at = max(now, asked.sent_at + self._window)
+        elif asked.sends == 1:
+            self._learn_delay(now - asked.sent_at)
         if proof:
             self._confirmation.heard(poll_key(asked.poll))
 
@@ -278,6 +286,11 @@ class HostEar:
             self._mode = Mode.UNKNOWN
 
     # When.
+
+    def _learn_delay(self, seconds: float) -> None:
+        """A poll sent once was answered: the only delay that is known for certain."""
+        self._slowest = max(seconds, self._slowest * DELAY_REMEMBERED)
+        self._window = max(self._shortest_window, min(DELAYS_WAITED * self._slowest, LONGEST_WINDOW_SECONDS))
 
     def _gap_ends(self) -> float:
         return self._heard_at + GAP_SECONDS
