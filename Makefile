@@ -7,8 +7,9 @@ PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check
 simulate: .venv/simulator  ## run the trial floor: machines, collector, forwarder and an IoT Core stand-in
 	@.venv/bin/edge-agent simulate
 
+# Most of the time the slow tests wait for a trial to play, so more of them run at once than there are cores.
 test: .venv/dev  ## run every test
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 6
 
 quick: .venv/dev  ## run the tests that need no broker, pty or subprocess
 	@.venv/bin/python -m pytest -m "not integration"
