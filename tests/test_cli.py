@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main
-from edge_agent.errors import AgentError, ConfigurationError
+from edge_agent.errors import AgentError, ConfigurationError, LinkError
 
 MINIMAL = """
 site: harbour
@@ -107,6 +108,51 @@ def test_what_cannot_start_says_so_in_one_line(
     err = capsys.readouterr().err
     assert err.startswith("edge-agent: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (
+            ZeroDivisionError("division\nby zero"),
+            70,
+            r"fault of the agent: ZeroDivisionError: division by zero",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), 5, "No space left on device — free some space"),
+        (OSError(errno.EMFILE, "Too many open files"), 1, "Too many open files — raise `ulimit -n`"),
+        (OSError(errno.EISDIR, "Is a directory", "/x"), 1, "/x: Is a directory — check the path"),
+        (OSError("for no reason"), 70, "fault of the agent: OSError: for no reason"),
+        (LinkError("port x is gone", "plug it in"), 4, "port x is gone — plug it in"),
+    ],
+)
+def test_whatever_goes_wrong_in_a_command_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    status: int,
+    said: str,
+) -> None:
+    def fail(_options: object) -> int:
+        raise error
+
+    monkeypatch.setattr("edge_agent.cli._config_schema", fail)
+
+    assert main(["config", "schema"]) == status
+    err = capsys.readouterr().err
+    assert said in err
+    assert " — " in err
+    assert err.count("\n") == 1
+
+
+def test_a_fault_keeps_its_traceback_for_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_options: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("edge_agent.cli._config_schema", fail)
+    monkeypatch.setenv("EDGE_AGENT_TRACEBACK", "1")
+
+    with pytest.raises(ZeroDivisionError):
+        main(["config", "schema"])
 
 
 def test_every_kind_of_error_has_a_status_of_its_own() -> None:
