@@ -19,7 +19,6 @@ from edge_agent.sas.host_bounds import (
     GARBLED_SENDS_OF_A_POLL,
     LONGEST_REPLY_SECONDS,
     LONGEST_WINDOW_SECONDS,
-    LOST_AFTER_SECONDS,
     REPEAT_PAUSE_SECONDS,
     SENDS_OF_A_POLL,
     SYNCHRONISE_EVERY_SECONDS,
@@ -178,7 +177,7 @@ class HostEar:
         if self.state is HostState.SYNCHRONISING:
             if asked.silent >= SENDS_OF_A_POLL:
                 self._be_quiet(now)
-        elif self._watch.silent_for(now) >= LOST_AFTER_SECONDS:
+        elif self._watch.is_silent(now):
             self._be_quiet(now)
         elif asked.silent >= SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
             self._give_up(poll)

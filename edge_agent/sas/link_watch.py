@@ -16,6 +16,8 @@ from edge_agent.sas.host_bounds import (
     CHIRP_SPACING_SECONDS,
     CHIRPS_BELIEVED,
     LISTEN_SECONDS,
+    LOST_AFTER_POLLS,
+    LOST_AFTER_SECONDS,
     QUIET_SECONDS,
 )
 from edge_agent.sas.host_events import HostEvent, MachineFound, MachineLost, Unanswered
@@ -36,6 +38,7 @@ class LinkWatch:
         self._found = False
         self._lost = False
         self._asking_since: float | None = None
+        self._unanswered = 0  # polls in a row
         self._sent_at = NEVER
         self._chirps = 0
         self._chirp_at = NEVER
@@ -68,16 +71,18 @@ class LinkWatch:
     def asked(self, now: float) -> None:
         """Something was asked."""
         self._sent_at = now
+        self._unanswered += 1
         if self._asking_since is None:
             self._asking_since = now
 
     def garbled(self, now: float) -> None:
         """The machine gives bytes: it is there."""
         self._asking_since = now
+        self._unanswered = 0
 
-    def silent_for(self, now: float) -> float:
-        """How long the machine has left unanswered whatever was asked."""
-        return now - (now if self._asking_since is None else self._asking_since)
+    def is_silent(self, now: float) -> bool:
+        """Whether the machine has left unanswered whatever was asked, for too long."""
+        return self._unanswered >= LOST_AFTER_POLLS and self._silent_for(now) >= LOST_AFTER_SECONDS
 
     def answered(self, asked: Outstanding) -> list[HostEvent]:
         """The machine answered; what that is news of."""
@@ -89,7 +94,7 @@ class LinkWatch:
         if own is not None and not own.restarted and isinstance(own.poll, LongPollRequest):
             news.append(Unanswered(own.poll))
         self._asking_since = None
-        self._rounds = 0
+        self._unanswered = self._rounds = 0
         return news
 
     def fell_silent(self, now: float) -> list[HostEvent]:
@@ -98,7 +103,7 @@ class LinkWatch:
         if self._lost:
             return []
         self._lost = True
-        return [MachineLost(self.silent_for(now))]
+        return [MachineLost(self._silent_for(now))]
 
     def chirped(self, now: float, *, marked: bool, quiet: bool, waiting: bool) -> bool:
         """A chirp was heard; whether the machine's link has surely dropped."""
@@ -124,6 +129,9 @@ class LinkWatch:
         if own_first == bool(self._rounds % 2):
             return Outstanding(own.poll, own.frame, due=now, restarted=own.restarted)
         return outstanding(self._certain_poll(), due=now, instead_of=own)
+
+    def _silent_for(self, now: float) -> float:
+        return now - (now if self._asking_since is None else self._asking_since)
 
     def _certain_poll(self) -> LongPollRequest:
         return LongPollRequest(self._address, CERTAIN_COMMAND)
