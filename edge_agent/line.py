@@ -142,10 +142,15 @@ class Line:
                 self._hold_back(refused)
                 continue
             if data:
+                self._log.debug("sent", data=data)
                 self._link.write(data)
             arrived = self._link.read(self._patience())
             if arrived:
+                self._log.debug("heard", data=self._loggable(arrived))
                 self.station.receive_data(arrived, self._monotonic())
+
+    def _loggable(self, arrived: bytes) -> bytes | str:
+        return f"{len(arrived)} bytes, confidential" if self.station.confidential else arrived
 
     def _make_durable(self) -> None:
         """Append all that was learnt. It is forgotten here only when `append` has returned."""

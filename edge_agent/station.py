@@ -90,6 +90,10 @@ class Station(Protocol):
     def note(self) -> bytes:
         """What a restarted station must know, at most NOTE_LIMIT_BYTES."""
 
+    @property
+    def confidential(self) -> bool:
+        """Whether what is heard now may hold what no log may show: a ticket's number, a card."""
+
 
 @runtime_checkable
 class Driver(Protocol):

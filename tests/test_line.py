@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from edge_agent.errors import JournalFull, LinkError
@@ -15,7 +16,9 @@ from edge_agent.events import Observation
 from edge_agent.events.agent import LineDown
 from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
+from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
+from edge_agent.settings import LogSettings
 from edge_agent.station import LineCounters
 
 PATIENCE_SECONDS = 5.0
@@ -29,6 +32,7 @@ class EchoStation:
         self.made_from = note
         self.counters = LineCounters()
         self.wake_at: float | None = None
+        self.secretive = False
         self._story = story
         self._learnt: list[Observation] = []
         self._owed = 0
@@ -63,6 +67,10 @@ class EchoStation:
     def note(self) -> bytes:
         self._story.append("note")
         return b"note"
+
+    @property
+    def confidential(self) -> bool:
+        return self.secretive
 
 
 class Bench:
@@ -259,6 +267,27 @@ def test_a_line_that_was_never_started_has_ended(tmp_path: Path) -> None:
 
     assert bench.line.join(0.0)
     bench.notebook.close()
+
+
+def test_the_wire_is_shown_at_debug_but_for_what_is_confidential(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs(LogSettings(level="debug", form="json"))
+    bench.line._log = structlog.get_logger().bind(line="echo")
+
+    bench.device.write(b"AB")
+    bench.device.read(PATIENCE_SECONDS)
+    bench.station.secretive = True
+    bench.device.write(b"CARD")
+    bench.device.read(PATIENCE_SECONDS)
+
+    bench.wait_until(lambda: bench.story.count("note") > 2)
+    shown = capsys.readouterr().err
+    assert '"data": "41 42", "event": "heard"' in shown
+    assert '"data": "61 63 6b 61 63 6b", "event": "sent"' in shown
+    assert "4 bytes, confidential" in shown
+    assert "43 41 52 44" not in shown
+    structlog.reset_defaults()
 
 
 def test_a_line_says_what_it_is(bench: Bench) -> None:

@@ -105,6 +105,10 @@ class OneWord:
     def note(self) -> bytes:
         return b"said" if self._said else b""
 
+    @property
+    def confidential(self) -> bool:
+        return False
+
 
 def test_a_station_takes_part_as_it_does_on_a_line() -> None:
     clock, machine = VirtualClock(), Speaker(b"world", every=10.0)

@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_agent.drivers.sas.acquaintance import Acquaintance
 from edge_agent.drivers.sas.cadence import Cadence
-from edge_agent.drivers.sas.duties import LAST_BILL, duty_of
+from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION, duty_of
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
@@ -57,6 +57,9 @@ GAP_SECONDS = 0.020
 
 # What is looked after between polls is in no hurry.
 CHORES_SECONDS = 0.1
+
+
+TICKET_POLL = bytes((TICKET_INFORMATION,))
 
 
 class SasStation:
@@ -162,6 +165,11 @@ class SasStation:
         if self._note_body is None:
             self._note_body = write_body(self._to_keep())
         return write_note(self._note_body, self._host.last_poll, self._host.last_event)
+
+    @property
+    def confidential(self) -> bool:
+        """While an answer is due that holds a ticket's number, which is as good as cash."""
+        return self._host.last_poll[1:2] == TICKET_POLL
 
     def _after(self, now: float) -> bool:
         """Take what the connection has learnt; whether that was anything."""

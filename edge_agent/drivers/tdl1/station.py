@@ -119,6 +119,11 @@ class Tdl1Station:
         """Which boot of which device this is, and which of its events were heard."""
         return self._host.memory()
 
+    @property
+    def confidential(self) -> bool:
+        """Always: a table device may name cards, and a chunk of a frame does not say so."""
+        return True
+
     def _bodies(self, heard: Heard) -> Iterator[EventBody]:
         match heard:
             case EventHeard() | SnapshotHeard():

@@ -135,6 +135,18 @@ def test_a_ticket_is_recorded_without_its_number(talk: Any, amount: int) -> None
     assert talk.of(MeterVariance) == []
 
 
+def test_the_answer_with_a_tickets_number_is_confidential(talk: Any) -> None:
+    assert not talk.station.confidential
+
+    talk.raise_exception(0x3D)
+    while 0x3D not in talk.cabinet.asked:
+        talk.run_for(0.01)
+
+    assert talk.station.confidential
+    talk.run_for(1)
+    assert not talk.station.confidential
+
+
 def test_tickets_of_a_machine_with_another_validation_are_not_read(start: Start) -> None:
     talk = start()
     talk.cabinet.features = {**talk.cabinet.features, "features1": 0x40}
