@@ -9,7 +9,7 @@ simulate: .venv/simulator  ## run the trial floor: machines, collector, forwarde
 
 # Most of the time the slow tests wait for a trial to play, so more of them run at once than there are cores.
 test: .venv/dev  ## run every test
-	@.venv/bin/python -m pytest -n 6
+	@.venv/bin/python -m pytest -n 4 --dist worksteal
 
 quick: .venv/dev  ## run the tests that need no broker, pty or subprocess
 	@.venv/bin/python -m pytest -m "not integration"
