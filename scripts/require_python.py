@@ -3,7 +3,5 @@
 import sys
 
 if sys.version_info < (3, 11):
-    found = ".".join(str(part) for part in sys.version_info[:3])
-    sys.exit(
-        "The agent needs Python 3.11 or newer; this is " + found + ". Run: make PYTHON=python3.11 simulate"
-    )
+    found = ".".join(map(str, sys.version_info[:3]))
+    sys.exit(f"The agent needs Python 3.11 or newer; this is {found}. Run: make PYTHON=python3.11 simulate")
