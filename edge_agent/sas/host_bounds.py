@@ -22,6 +22,8 @@ REPEAT_PAUSE_SECONDS = 0.040
 LOST_AFTER_SECONDS = 2.5
 # At 20 % loss every third poll is lost, ten in a row once in 30,000 times.
 LOST_AFTER_POLLS = 10
+# What is heard once instead of an answer may be noise on the way to the answer.
+UNREAD_BELIEVED = 2
 # A machine drops its link after 5 s without an address byte; half a second for both clocks.
 QUIET_SECONDS = 5.5
 # A machine that hears no host chirps every 200 ms: two chirps are heard within this.

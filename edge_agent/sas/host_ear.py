@@ -147,6 +147,7 @@ class HostEar:
 
     def _hear_chirp(self, now: float) -> None:
         self._events.append(ChirpHeard(self.address))
+        self._not_an_answer(f"address {self.address:02} chirps and answers nothing: it hears no poll", now)
         asked = self._asked
         quiet = self.state is HostState.QUIET
         waiting = asked is not None and asked.has_left
@@ -159,6 +160,7 @@ class HostEar:
 
     def _hear_garbage(self, garbage: Garbage, now: float) -> None:
         self._events.append(GarbageHeard(garbage.data, garbage.reason))
+        self._not_an_answer(garbage.reason if garbage.stranger else "", now)
         self._watch.no_chirp()
         asked = self._asked
         if asked is None or asked.due is not None:
@@ -169,6 +171,9 @@ class HostEar:
             self._give_up(poll)
         else:
             asked.due = now + REPEAT_PAUSE_SECONDS
+
+    def _not_an_answer(self, name: str, now: float) -> None:
+        self._events.extend(self._watch.unread(name, now))
 
     def _hear_nothing(self, asked: Outstanding, now: float) -> None:
         asked.silent += 1
@@ -202,6 +207,7 @@ class HostEar:
             if isinstance(reply, EventReply) and is_event(reply):
                 self._hear_event_again(reply)
         elif is_doubtful(reply, asked, self._mode):
+            self._not_an_answer("", now)
             asked.heard_once = reply
             asked.due = now + REPEAT_PAUSE_SECONDS
         else:

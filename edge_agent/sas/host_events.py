@@ -75,9 +75,10 @@ class MachineFound:
 
 @dataclass(frozen=True, slots=True)
 class MachineLost:
-    """The machine has stopped answering."""
+    """The machine does not answer: it is silent, or what is heard is no answer of its."""
 
-    silent_for: float  # seconds
+    silent_for: float  # seconds without a good answer
+    heard: str = ""  # what was heard instead, in words; "" for silence
 
 
 @dataclass(frozen=True, slots=True)

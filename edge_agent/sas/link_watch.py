@@ -24,6 +24,7 @@ from edge_agent.sas.host_events import HostEvent, MachineFound, MachineLost, Una
 from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, UnknownPoll, decode_poll
 from edge_agent.sas.outstanding import NEVER, Outstanding, outstanding
 from edge_agent.sas.poll_lengths import READ_POLL_BYTES
+from edge_agent.sas.unread import Unread
 
 SYNCHRONISATION_POLL = b"\x80"
 # Every machine knows its credits, and the answer carries a CRC.
@@ -40,6 +41,7 @@ class LinkWatch:
         self._asking_since: float | None = None
         self._unanswered = 0  # polls in a row
         self._sent_at = NEVER
+        self._unread = Unread()
         self._chirps = 0
         self._chirp_at = NEVER
         self._rounds = 0  # of waking up, since something was answered
@@ -63,6 +65,7 @@ class LinkWatch:
     def opened(self) -> None:
         """The link is open: what was not heard while it was closed was not silence."""
         self._asking_since = None
+        self._unread.clear()
 
     def sent(self, now: float) -> None:
         """Something was sent."""
@@ -72,6 +75,7 @@ class LinkWatch:
         """Something was asked."""
         self._sent_at = now
         self._unanswered += 1
+        self._unread.asked(now)
         if self._asking_since is None:
             self._asking_since = now
 
@@ -79,6 +83,17 @@ class LinkWatch:
         """The machine gives bytes: it is there."""
         self._asking_since = now
         self._unanswered = 0
+
+    def unread(self, name: str, now: float) -> list[HostEvent]:
+        """What was heard is no good answer, `name` says whose if that is known; what that is news of.
+
+        Nothing is asked otherwise for it: the machine may be there, with something to say.
+        """
+        self._unread.heard(name)
+        if self._lost or not self._unread.is_outage(now):
+            return []
+        self._lost = True
+        return [MachineLost(self._unread.seconds(now), self._unread.in_words())]
 
     def is_silent(self, now: float) -> bool:
         """Whether the machine has left unanswered whatever was asked, for too long."""
@@ -95,6 +110,7 @@ class LinkWatch:
             news.append(Unanswered(own.poll))
         self._asking_since = None
         self._unanswered = self._rounds = 0
+        self._unread.clear()
         return news
 
     def fell_silent(self, now: float) -> list[HostEvent]:
@@ -103,7 +119,7 @@ class LinkWatch:
         if self._lost:
             return []
         self._lost = True
-        return [MachineLost(self._silent_for(now))]
+        return [MachineLost(self._silent_for(now), self._unread.speaker())]
 
     def chirped(self, now: float, *, marked: bool, quiet: bool, waiting: bool) -> bool:
         """A chirp was heard; whether the machine's link has surely dropped."""

@@ -64,6 +64,7 @@ class Garbage:
 
     data: bytes
     reason: str
+    stranger: bool = False  # a machine of another address said it; the reason names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class ReplyReader:
             return 1, _Echo()
         if first != self._address:
             # No proof of anything about our machine; it names the one that is connected instead.
-            return 1, Garbage(bytes((first,)), f"a chirp of address {first}")
+            return 1, Garbage(bytes((first,)), self._stranger(first, "chirps"), stranger=True)
         return 1, Chirp(first)
 
     def _poll_byte(self, *, final: bool) -> _Step | None:
@@ -258,7 +259,7 @@ class ReplyReader:
         """The rubbish in front of something that made sense."""
         rubbish = bytes(self._rubbish)
         self._rubbish.clear()
-        return [] if self._quiet.issuperset(rubbish) else [Garbage(rubbish, "in front of a message")]
+        return [] if self._quiet.issuperset(rubbish) else [self._garbage(rubbish, "in front of a message")]
 
     def _leftover(self) -> list[Heard]:
         """Rubbish with nothing behind it."""
@@ -269,4 +270,15 @@ class ReplyReader:
             return [Chirp(self._address)] * len(core)
         if not core and (self._answered or _IDLE not in rubbish):
             return []
-        return [Garbage(rubbish, "no message in it")]
+        return [self._garbage(rubbish, "no message in it")]
+
+    def _garbage(self, rubbish: bytes, reason: str) -> Garbage:
+        """Rubbish, or what another machine answers: it begins with that one's address, and checks out."""
+        frame = rubbish.lstrip(_STRAYS)
+        first = frame[0] if len(frame) >= FRAME_BYTES else self._address
+        if first == self._address or first & GENERAL_POLL_BIT or not crc_is_good(frame):
+            return Garbage(rubbish, reason)
+        return Garbage(rubbish, self._stranger(first, "answers"), stranger=True)
+
+    def _stranger(self, address: int, does: str) -> str:
+        return f"address {address:02} {does}, this line is set to {self._address:02}"

@@ -280,7 +280,9 @@ def test_a_marked_chirp_is_a_chirp_at_once() -> None:
 
 
 def test_the_chirp_of_another_machine_says_who_and_is_none_of_ours() -> None:
-    assert reader(CREDITS).feed([WAKEUP | 5]) == [Garbage(b"\x05", "a chirp of address 5")]
+    assert reader(CREDITS).feed([WAKEUP | 5]) == [
+        Garbage(b"\x05", "address 05 chirps, this line is set to 01", stranger=True)
+    ]
 
 
 def test_a_chirp_while_a_long_poll_is_out_waits_to_be_told_from_an_echo() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from edge_agent.errors import LocalProtocolError
@@ -366,6 +368,54 @@ def test_a_machine_is_kept_synchronised_once_a_second(real_time: Bench) -> None:
         written += real_time.hear(GAMES_ARE_5)
 
     assert written == SYNC
+
+
+# What is not silence, and no answer either.
+
+
+def test_noise_for_as_long_as_a_silence_loses_the_machine_and_the_same_is_asked(
+    real_time: Bench,
+) -> None:
+    poll = real_time.ask(CREDITS)
+    for _ in range(100):
+        assert real_time.hear(b"\x55") + real_time.wait(0.09) in (b"", poll)
+
+    [lost] = [event for event in real_time.take() if isinstance(event, MachineLost)]
+    assert lost.silent_for >= 2.5
+    assert re.fullmatch(r"only noise: \d+ unreadable answers", lost.heard)
+    assert real_time.host.state is not HostState.QUIET
+
+
+def test_noise_that_spells_a_new_address_each_time_names_none(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    for address in range(2, 100):
+        real_time.hear(marked(address))
+        real_time.wait(0.09)
+
+    [lost] = [event for event in real_time.take() if isinstance(event, MachineLost)]
+    assert lost.heard.startswith("only noise")
+
+
+def test_short_answers_that_never_come_twice_are_noise() -> None:
+    bench = started(b"\x81")
+    bench.wait(0.5)
+    for turn in range(100):
+        bench.hear(b"\x11" if turn % 2 else b"\x12")
+        bench.wait(0.09)
+
+    assert [event.heard for event in bench.take() if isinstance(event, MachineLost)]
+
+
+def test_after_noise_an_answer_finds_the_machine(real_time: Bench) -> None:
+    real_time.ask(CREDITS)
+    for _ in range(40):
+        real_time.hear(b"\x55")
+        real_time.wait(0.09)
+    real_time.take()
+
+    real_time.hear(CREDITS_ARE_103)
+
+    assert MachineFound() in real_time.take()
 
 
 # 6. Synchronise only after a silence that the machine has felt.

@@ -217,9 +217,9 @@ class SasStation:
                 self._mishaps.count(reason, now)
             case MachineFound():
                 self._found_at = now
-            case MachineLost(silent_for=silent_for):
+            case MachineLost(silent_for=silent_for, heard=heard):
                 self._cadence.gave_up()
-                self._down(f"silent for {silent_for:.1f} s", now, now - silent_for)
+                self._down(heard or f"silent for {silent_for:.1f} s", now, now - silent_for)
 
     def _on_data(self, command: int, values: Mapping[str, Any], now: float) -> None:
         if self._machine.answered(command, values):
