@@ -285,6 +285,20 @@ def test_the_chirp_of_another_machine_says_who_and_is_none_of_ours() -> None:
     ]
 
 
+def test_the_answer_of_another_machine_says_who_and_is_none_of_ours() -> None:
+    frame = encode_reply(DataReply(2, 0x1A, {"current_credits": 103}))
+
+    assert listen(CREDITS, frame.hex()) == [
+        Garbage(frame, "address 02 answers, this line is set to 01", stranger=True)
+    ]
+
+
+def test_what_begins_like_another_machines_answer_and_does_not_check_out_is_noise() -> None:
+    damaged = encode_reply(DataReply(2, 0x1A, {"current_credits": 103}))[:-1] + b"\x55"
+
+    assert listen(CREDITS, damaged.hex()) == [Garbage(damaged, "no message in it")]
+
+
 def test_a_chirp_while_a_long_poll_is_out_waits_to_be_told_from_an_echo() -> None:
     listening = reader(CREDITS)
 
