@@ -23,8 +23,6 @@ from typing import Any
 from edge_agent.events.base import EventBody, Observation
 
 SCHEMA_URN = "urn:casino-edge-agent:schema:"
-CONTENT_TYPE = "application/cloudevents+json"
-BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 SEQUENCE_WIDTH = 20  # digits: a 64-bit sequence always fits
 
 

@@ -30,7 +30,6 @@ from edge_agent.errors import ConfigurationError, InUseError, JournalFull
 SITE = "trial"
 GATEWAY = "trial-gateway"
 
-WIRES = ("perfect", "noisy", "lossy", "slow", "cut")
 PROCESSES = ("collector", "forwarder", "broker")
 
 # A pseudo-terminal costs two descriptors in the floor's process, whose usual limit is 1,024.

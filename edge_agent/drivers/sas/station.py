@@ -47,7 +47,6 @@ from edge_agent.sas.messages import LongPollRequest
 from edge_agent.station import DeviceIdentity, LineCounters
 
 OPERATOR_MENU_LEFT = 0x85
-ENABLED_FEATURES = 0xA0
 
 # A machine that was away for so long may have been serviced, or replaced.
 LONG_SILENCE_SECONDS = 30.0
