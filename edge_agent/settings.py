@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.errors import ConfigurationError
 
@@ -26,11 +26,11 @@ COMMAND_VARIABLES = frozenset({"EDGE_AGENT_CONFIG", "EDGE_AGENT_TRACEBACK"})
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 # AWS IoT takes these for a thing, 128 of them; the client id and the topics must hold it and more.
 ThingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,64}$")]
-FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    # Not strict: the Greengrass nucleus hands numbers over as floats, nucleus lite as text.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class LineSettings(_Model):
@@ -53,25 +53,61 @@ class LineSettings(_Model):
 class JournalSettings(_Model):
     """The durable log."""
 
-    path: FilePath | None = Field(default=None, description="default: journal/journal.db in the state folder")
+    path: Path | None = Field(default=None, description="default: journal/journal.db in the state folder")
     minimum_free_mb: int = Field(
         default=64, ge=1, description="appending stops, loudly, when less disk is free"
     )
 
 
+class TokenSettings(_Model):
+    """A private key that lives in a TPM or an HSM and never leaves it (PKCS#11)."""
+
+    library: Path = Field(description="the PKCS#11 module, e.g. /usr/lib/softhsm/libsofthsm2.so")
+    token_label: str = Field(min_length=1, max_length=32)
+    key_label: str = Field(min_length=1)
+    pin_file: Path = Field(description="holds the user PIN; readable by the agent alone")
+
+
+class EnrolmentSettings(_Model):
+    """How a gateway without an identity gets one: fleet provisioning by claim."""
+
+    template: str = Field(pattern=r"^[A-Za-z0-9_-]{1,36}$", description="the fleet provisioning template")
+    claim_certificate: Path = Field(description="PEM; the same on every new gateway, good for this")
+    claim_key: Path = Field(description="PEM, readable by the agent alone; wiped once enrolled")
+    serial_number: str = Field(default="", description="what the allow-list knows; default: gateway")
+
+
 class UplinkSettings(_Model):
     """The way to IoT Core."""
 
-    kind: Literal["iot_core", "file"] = "iot_core"
+    kind: Literal["iot_core", "greengrass", "file"] = Field(
+        default="iot_core", description="greengrass: through the nucleus, which accepts and does not deliver"
+    )
+    receipt: Literal["cloud", "nucleus"] | None = Field(
+        default=None,
+        description="kind greengrass: when to forget a record: confirmed, or taken by the nucleus",
+    )
     endpoint: str = Field(default="", description="<prefix>-ats.iot.<region>.amazonaws.com")
     port: int = Field(default=8883, ge=1, le=65535, description="8883, or 443 with ALPN")
-    ca: FilePath | None = Field(default=None, description="the roots the server's certificate must chain to")
-    certificate: FilePath | None = Field(default=None, description="the device certificate, PEM")
-    key: FilePath | None = Field(
-        default=None, description="its private key, PEM, readable by the agent alone"
+    proxy: str | None = Field(
+        default=None,
+        pattern=r"^http://[^@/\s]+:[0-9]{1,5}$",
+        description="http://host:port, by CONNECT",
     )
+    proxy_credentials: Path | None = Field(
+        default=None, description="holds user:password for the proxy; readable by the agent alone"
+    )
+    ca: Path | None = Field(default=None, description="the roots the server's certificate must chain to")
+    identity: Path | None = Field(
+        default=None,
+        description="folder of `certs enrol` and `rotate`, in place of certificate and key",
+    )
+    enrolment: EnrolmentSettings | None = None
+    certificate: Path | None = Field(default=None, description="the device certificate, PEM")
+    key: Path | None = Field(default=None, description="its private key, PEM, readable by the agent alone")
+    token: TokenSettings | None = Field(default=None, description="in place of key")
     client_id: str | None = Field(default=None, max_length=128, description="default: <gateway>-events")
-    path: FilePath | None = Field(default=None, description="kind file: where the records go")
+    path: Path | None = Field(default=None, description="kind file: where the records go")
     keep_alive_seconds: int = Field(default=45, ge=30, le=1200)
     ack_timeout_seconds: int = Field(default=20, ge=1, le=600)
     min_reconnect_ms: int = Field(default=1_000, ge=100, description="IoT Core takes one CONNECT a second")
@@ -80,13 +116,23 @@ class UplinkSettings(_Model):
 
     @model_validator(mode="after")
     def _complete(self) -> UplinkSettings:
-        needed = ("endpoint", "ca", "certificate", "key") if self.kind == "iot_core" else ("path",)
-        missing = [name for name in needed if not getattr(self, name)]
+        missing = [name for name in self._needed() if not getattr(self, name)]
         if missing:
             raise ValueError(f"kind {self.kind} needs {', '.join(missing)}")
         if self.min_reconnect_ms > self.max_reconnect_ms:
             raise ValueError("min_reconnect_ms is more than max_reconnect_ms")
         return self
+
+    def _needed(self) -> tuple[str, ...]:
+        match self.kind:
+            case "greengrass":
+                return ("receipt",)
+            case "file":
+                return ("path",)
+            case _ if self.identity is not None:
+                return ("endpoint", "ca")
+            case _:
+                return ("endpoint", "ca", "certificate", "key" if self.token is None else "token")
 
 
 class ForwarderSettings(_Model):
@@ -96,6 +142,31 @@ class ForwarderSettings(_Model):
     batch_records: int = Field(default=200, ge=1, le=5_000)
     batch_bytes: int = Field(default=100_000, ge=1_000, le=128 * 1024, description="before compression")
     linger_ms: int = Field(default=0, ge=0, le=60_000, description="wait this long for a batch to fill")
+
+
+class StatusSettings(_Model):
+    """What the gateway reports of itself to the cloud, beside its events."""
+
+    every_seconds: int = Field(default=60, ge=10, le=3600, description="at most this often, and on change")
+    shadow: bool = Field(default=True, description="also as the named shadow `edge-agent`")
+
+
+class CommandSettings(_Model):
+    """What the cloud may ask of this gateway. Nothing, unless it is listed; and never of a game."""
+
+    allow: tuple[Literal["meters", "capture", "bundle"], ...] = ()
+    longest_capture_seconds: int = Field(default=60, ge=1, le=600)
+    longest_life_seconds: int = Field(
+        default=300, ge=1, le=3600, description="a command that would be good for longer is refused"
+    )
+
+
+class DeploymentSettings(_Model):
+    """How deployments are met under Greengrass."""
+
+    defer_seconds: int = Field(
+        default=300, ge=0, le=3600, description="at most, while money waits to be delivered; 0 for never"
+    )
 
 
 class LogSettings(_Model):
@@ -112,23 +183,17 @@ class Settings(_Model):
 
     site: Name
     gateway: ThingName = Field(description="the IoT thing this gateway is")
-    state: FilePath = Field(
-        description="folder for the journal, notes and status; on a disk that keeps its word"
-    )
+    state: Path = Field(description="folder for the journal, notes and status; on a disk that keeps its word")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     minor_units: int = Field(default=2, ge=0, le=4, description="digits after the currency's decimal point")
     lines: tuple[LineSettings, ...] = ()
     journal: JournalSettings = JournalSettings()
     uplink: UplinkSettings
     forwarder: ForwarderSettings = ForwarderSettings()
+    status: StatusSettings = StatusSettings()
+    commands: CommandSettings = CommandSettings()
+    deployments: DeploymentSettings = DeploymentSettings()
     log: LogSettings = LogSettings()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: Any) -> Any:  # noqa: ANN401  whatever a YAML file held
-        if isinstance(value, dict) and isinstance(value.get("lines"), list):
-            return {**value, "lines": tuple(value["lines"])}
-        return value
 
     @model_validator(mode="after")
     def _each_line_once(self) -> Settings:
@@ -156,6 +221,11 @@ class Settings(_Model):
     def events_topic(self) -> str:
         """Where batches of events go."""
         return f"floor/{self.site}/{self.gateway}/ev/batch"
+
+    @property
+    def commands_topic(self) -> str:
+        """Below it, the cloud asks; the last level is what for."""
+        return f"cmd/{self.site}/{self.gateway}"
 
     @property
     def status_topic(self) -> str:

@@ -135,7 +135,7 @@ def test_whatever_goes_wrong_in_a_command_is_one_line(
     def fail(_options: object) -> int:
         raise error
 
-    monkeypatch.setattr("edge_agent.cli._config_schema", fail)
+    monkeypatch.setattr("edge_agent.cli.config._config_schema", fail)
 
     assert main(["config", "schema"]) == status
     err = capsys.readouterr().err
@@ -148,7 +148,7 @@ def test_a_fault_keeps_its_traceback_for_who_asks(monkeypatch: pytest.MonkeyPatc
     def fail(_options: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("edge_agent.cli._config_schema", fail)
+    monkeypatch.setattr("edge_agent.cli.config._config_schema", fail)
     monkeypatch.setenv("EDGE_AGENT_TRACEBACK", "1")
 
     with pytest.raises(ZeroDivisionError):

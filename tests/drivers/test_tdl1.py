@@ -57,8 +57,8 @@ def test_the_driver_is_found_by_its_entry_point() -> None:
     ("options", "what"),
     [
         ({"address": 0}, "option address of driver tdl1"),
-        ({"address": "1"}, "option address of driver tdl1"),
-        ({"writable": "no"}, "option writable of driver tdl1"),
+        ({"address": "one"}, "option address of driver tdl1"),
+        ({"writable": "never"}, "option writable of driver tdl1"),
         ({"adress": 1}, "option adress of driver tdl1"),
         ({"polled": True, "writable": False}, "option polled of driver tdl1 needs a line"),
     ],

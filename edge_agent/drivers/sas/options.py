@@ -48,7 +48,7 @@ class SasOptions(Strict):
 def read_options(options: Mapping[str, object]) -> SasOptions:
     """The options of a line. Raises ConfigurationError naming the first that makes no sense."""
     try:
-        return SasOptions.model_validate(dict(options))
+        return SasOptions.model_validate(dict(options), strict=False)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

@@ -28,7 +28,7 @@ class Tdl1Options(BaseModel):
     def read(cls, options: Mapping[str, object]) -> Self:
         """The options given. Raises ConfigurationError naming the first that makes no sense."""
         try:
-            read = cls.model_validate(dict(options))
+            read = cls.model_validate(dict(options), strict=False)
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])

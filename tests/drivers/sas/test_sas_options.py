@@ -18,7 +18,8 @@ def test_a_line_without_options_has_sensible_ones() -> None:
     [
         ({"address": 0}, "address"),
         ({"address": 128}, "address"),
-        ({"address": "1"}, "address"),
+        ({"address": "one"}, "address"),
+        ({"address": 1.5}, "address"),
         ({"poll_ms": 39}, "poll_ms"),
         ({"poll_ms": 5001}, "poll_ms"),
         ({"real_time_events": "on"}, "real_time_events"),
@@ -39,3 +40,9 @@ def test_an_option_nobody_knows_is_answered_with_those_there_are() -> None:
         DRIVER.check({"poll_mss": 1})
 
     assert "address" in refused.value.mend
+
+
+@pytest.mark.parametrize("address", ["7", 7.0])
+def test_a_number_may_come_as_text_or_as_a_whole_float(address: object) -> None:
+    """The Greengrass nucleus hands numbers over as floats, nucleus lite as text."""
+    assert read_options({"address": address}).address == 7

@@ -1,0 +1,31 @@
+"""Collecting and forwarding as two processes of one command."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from edge_agent.agent.stopping import until_asked_to_stop
+
+
+def run_both(arguments: Sequence[str]) -> int:
+    """Collect and forward as two processes; when one ends, so does the other."""
+    command = [sys.executable, "-m", "edge_agent"]
+    with until_asked_to_stop() as asked:
+        both = [subprocess.Popen([*command, verb, *arguments]) for verb in ("collect", "forward")]  # noqa: S603
+        while not asked.wait(0.2) and all(process.poll() is None for process in both):
+            pass
+        ended = [process.returncode for process in both if process.poll() is not None]
+        for process in both:
+            process.terminate()
+        waited = [process.wait() for process in both]
+    # Whichever ended by itself says how it went; the other was asked to.
+    return max(_as_shells_say(status, asked=asked.is_set()) for status in ended or waited)
+
+
+def _as_shells_say(status: int, *, asked: bool) -> int:
+    """A process that a signal ended has 128 and the signal's number, unless it was asked to end."""
+    shell_status = 128 - status if status < 0 else status
+    return 0 if asked and shell_status in {128 + signal.SIGTERM, 128 + signal.SIGINT} else shell_status

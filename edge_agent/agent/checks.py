@@ -1,0 +1,47 @@
+"""What can be known to be wrong before a port is opened or a file is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_agent.credentials.device import check_identity
+from edge_agent.drivers.registry import find_driver
+from edge_agent.errors import ConfigurationError
+from edge_agent.links import open_link
+from edge_agent.settings import Settings
+
+
+def check_uplink(settings: Settings) -> None:
+    """Raise CredentialError if we could not prove who we are: known before there is a journal to send."""
+    uplink = settings.uplink
+    if uplink.kind == "iot_core":
+        check_identity(given(uplink.ca), given(uplink.certificate), given(uplink.key))
+
+
+def check_lines(settings: Settings) -> None:
+    """Raise ConfigurationError if a line's driver, its options or the kind of its port make no sense."""
+    for line in settings.lines:
+        try:
+            driver = find_driver(line.driver)
+            driver.check(line.options)
+            open_link(line.port, driver.serial_format)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"line {line.name}: {error.what}", error.mend) from error
+
+
+def absent_here(settings: Settings) -> Iterator[str]:
+    """What the settings name and this computer does not have: fine on a laptop, not on the gateway."""
+    for line in settings.lines:
+        if line.port.startswith("/") and not Path(line.port).exists():
+            yield f"line {line.name}: port {line.port} does not exist here"
+    uplink = settings.uplink
+    for what, path in (("CA", uplink.ca), ("certificate", uplink.certificate), ("key", uplink.key)):
+        if path is not None and not path.exists():
+            yield f"uplink: {what} {path} does not exist here"
+
+
+def given(path: Path | None) -> Path:
+    """A path the settings' own validation has made sure of."""
+    assert path is not None  # noqa: S101  see UplinkSettings
+    return path

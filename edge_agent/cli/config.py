@@ -1,0 +1,43 @@
+"""`config`: check settings before the gateway has to, and print their schema."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.cli.base import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add `config`."""
+    config = commands.add_parser("config", help="check settings, or print their schema")
+    kinds = config.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    check = kinds.add_parser("check", help="say what is wrong with a settings file")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    check.set_defaults(command=_config_check)
+    schema = kinds.add_parser("schema", help="print the JSON Schema of the settings")
+    schema.set_defaults(command=_config_schema)
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    from edge_agent.agent.checks import absent_here, check_lines
+    from edge_agent.settings import load_settings
+
+    settings = load_settings(options.file, overrides=options.set)
+    check_lines(settings)
+    for warning in absent_here(settings):
+        print(f"note: {warning}")
+    lines = "1 line" if len(settings.lines) == 1 else f"{len(settings.lines)} lines"
+    print(f"{options.file}: {lines}, gateway {settings.gateway} of site {settings.site}: settings are good")
+    return 0
+
+
+def _config_schema(_options: argparse.Namespace) -> int:
+    from edge_agent.settings import Settings
+
+    print(json.dumps(Settings.model_json_schema(), indent=2))
+    return 0
