@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.errors import ConfigurationError
 
@@ -178,6 +178,13 @@ class LogSettings(_Model):
     )
 
 
+def _named(lines: object) -> object:
+    """A group of lines by name, as a list of lines that know their names."""
+    if not isinstance(lines, Mapping):
+        return lines
+    return [{"name": name, **line} if isinstance(line, Mapping) else line for name, line in lines.items()]
+
+
 class Settings(_Model):
     """Everything the agent is told."""
 
@@ -186,9 +193,11 @@ class Settings(_Model):
     state: Path = Field(description="folder for the journal, notes and status; on a disk that keeps its word")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     minor_units: int = Field(default=2, ge=0, le=4, description="digits after the currency's decimal point")
-    lines: tuple[LineSettings, ...] = ()
+    lines: Annotated[tuple[LineSettings, ...], BeforeValidator(_named)] = Field(
+        default=(), description="a list; or a group by name, so that a deployment can merge one line"
+    )
     journal: JournalSettings = JournalSettings()
-    uplink: UplinkSettings
+    uplink: UplinkSettings | None = Field(default=None, description="the forwarder needs it")
     forwarder: ForwarderSettings = ForwarderSettings()
     status: StatusSettings = StatusSettings()
     commands: CommandSettings = CommandSettings()
@@ -240,7 +249,17 @@ def load_settings(
 
     Raises ConfigurationError with one line for each thing that is wrong.
     """
-    document = _read_yaml(file)
+    return read_settings(_read_yaml(file), str(file), environment=environment, overrides=overrides)
+
+
+def read_settings(
+    document: dict[str, Any],
+    origin: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+) -> Settings:
+    """Settings of a document, the environment and overrides; `origin` is what errors call the document."""
     variables = os.environ if environment is None else environment
     for name, text in sorted(variables.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in COMMAND_VARIABLES:
@@ -255,7 +274,8 @@ def load_settings(
         return Settings.model_validate(document)
     except ValidationError as invalid:
         raise ConfigurationError(
-            "; ".join(f"{file}: {problem}" for problem in describe(invalid)), "see `edge-agent config schema`"
+            "; ".join(f"{origin}: {problem}" for problem in describe(invalid)),
+            "see `edge-agent config schema`",
         ) from invalid
 
 

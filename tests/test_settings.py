@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.settings import Settings, load_settings
+from edge_agent.settings import Settings, load_settings, read_settings
 
 MINIMAL = """
 site: harbour
@@ -43,6 +43,7 @@ def test_a_minimal_file_is_enough(file: Path) -> None:
 def test_the_environment_wins_over_the_file(file: Path) -> None:
     settings = load(file, EDGE_AGENT_UPLINK__PORT="443", EDGE_AGENT_SITE="pier", HOME="/root")
 
+    assert settings.uplink is not None
     assert settings.uplink.port == 443
     assert settings.site == "pier"
 
@@ -156,4 +157,37 @@ def test_the_schema_documents_every_setting() -> None:
     schema = Settings.model_json_schema()
 
     assert schema["properties"]["gateway"]["description"]
-    assert set(schema["required"]) == {"site", "gateway", "state", "uplink"}
+    assert set(schema["required"]) == {"site", "gateway", "state"}
+
+
+def test_lines_may_be_a_group_by_name() -> None:
+    """A deployment merges groups key by key; a list it could only replace whole."""
+    grouped = read_settings(
+        {
+            "site": "s",
+            "gateway": "g",
+            "state": "/s",
+            "lines": {"a": {"port": "/dev/a"}, "b": {"port": "/dev/b"}},
+        },
+        "deployment",
+        environment={},
+    )
+
+    assert [(line.name, line.port) for line in grouped.lines] == [("a", "/dev/a"), ("b", "/dev/b")]
+
+
+def test_numbers_may_come_as_text_or_as_whole_floats() -> None:
+    """The Greengrass nucleus hands numbers over as floats, nucleus lite as text."""
+    settings = read_settings(
+        {
+            "site": "s",
+            "gateway": "g",
+            "state": "/s",
+            "minor_units": "3",
+            "journal": {"minimum_free_mb": 128.0},
+        },
+        "deployment",
+        environment={},
+    )
+
+    assert (settings.minor_units, settings.journal.minimum_free_mb) == (3, 128)

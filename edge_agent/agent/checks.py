@@ -9,12 +9,12 @@ from edge_agent.credentials.device import check_identity
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import ConfigurationError
 from edge_agent.links import open_link
-from edge_agent.settings import Settings
+from edge_agent.settings import Settings, UplinkSettings
 
 
 def check_uplink(settings: Settings) -> None:
     """Raise CredentialError if we could not prove who we are: known before there is a journal to send."""
-    uplink = settings.uplink
+    uplink = uplink_of(settings)
     if uplink.kind == "iot_core":
         check_identity(given(uplink.ca), given(uplink.certificate), given(uplink.key))
 
@@ -36,9 +36,18 @@ def absent_here(settings: Settings) -> Iterator[str]:
         if line.port.startswith("/") and not Path(line.port).exists():
             yield f"line {line.name}: port {line.port} does not exist here"
     uplink = settings.uplink
+    if uplink is None:
+        return
     for what, path in (("CA", uplink.ca), ("certificate", uplink.certificate), ("key", uplink.key)):
         if path is not None and not path.exists():
             yield f"uplink: {what} {path} does not exist here"
+
+
+def uplink_of(settings: Settings) -> UplinkSettings:
+    """The way to the cloud. Raises ConfigurationError if there is none."""
+    if settings.uplink is None:
+        raise ConfigurationError("uplink is missing", "say where to publish; see docs/operations.md")
+    return settings.uplink
 
 
 def given(path: Path | None) -> Path:

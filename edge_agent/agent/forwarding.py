@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from edge_agent.agent.checks import check_uplink, given
+from edge_agent.agent.checks import check_uplink, given, uplink_of
 from edge_agent.agent.folders import make_folders
 from edge_agent.credentials.device import check_identity
 from edge_agent.credentials.diagnosis import diagnose
@@ -71,7 +71,7 @@ async def _beat(status: StatusFile) -> None:
 
 
 def _make_uplink(settings: Settings) -> Uplink:
-    uplink = settings.uplink
+    uplink = uplink_of(settings)
     if uplink.kind == "file":
         return FileUplink(given(uplink.path))
     ca, certificate, key = given(uplink.ca), given(uplink.certificate), given(uplink.key)
