@@ -86,8 +86,9 @@ class Line:
         return f"<Line {self.name} {self.station.counters.state}>"
 
     def start(self) -> None:
-        """Start the line's thread."""
-        self._thread.start()
+        """Start the line's thread. Repeating it changes nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def stop(self) -> None:
         """Ask the line to stop after what it is doing."""

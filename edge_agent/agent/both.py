@@ -7,22 +7,26 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from edge_agent.agent.stopping import until_asked_to_stop
+from edge_agent.agent.wishes import Wish, asked_by_signals
+
+LOOK_SECONDS = 0.2
 
 
 def run_both(arguments: Sequence[str]) -> int:
     """Collect and forward as two processes; when one ends, so does the other."""
     command = [sys.executable, "-m", "edge_agent"]
-    with until_asked_to_stop() as asked:
+    with asked_by_signals() as wishes:
         both = [subprocess.Popen([*command, verb, *arguments]) for verb in ("collect", "forward")]  # noqa: S603
-        while not asked.wait(0.2) and all(process.poll() is None for process in both):
-            pass
+        while not wishes.stopping and all(process.poll() is None for process in both):
+            if wishes.next(LOOK_SECONDS) is Wish.READ_AGAIN:
+                for process in both:
+                    process.send_signal(signal.SIGHUP)
         ended = [process.returncode for process in both if process.poll() is not None]
         for process in both:
             process.terminate()
         waited = [process.wait() for process in both]
     # Whichever ended by itself says how it went; the other was asked to.
-    return max(_as_shells_say(status, asked=asked.is_set()) for status in ended or waited)
+    return max(_as_shells_say(status, asked=wishes.stopping) for status in ended or waited)
 
 
 def _as_shells_say(status: int, *, asked: bool) -> int:

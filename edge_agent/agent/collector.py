@@ -1,10 +1,14 @@
-"""The collector's process: a journal and the lines that write it."""
+"""The collector's process: a journal and the lines that write it.
+
+Settings may be read again while it runs. Where only lines differ, those lines alone begin again;
+where anything else does, the collector closes its journal and begins again as a whole, within
+the same process. Either way it is journalled what changed, or why it was refused.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -12,32 +16,47 @@ from typing import Any
 import structlog
 
 from edge_agent import __version__
+from edge_agent.agent.changes import COLLECTOR_HOLDS, MOST_NAMES, changed, concerns, digest
 from edge_agent.agent.checks import check_lines
 from edge_agent.agent.folders import make_folders
 from edge_agent.agent.journalist import Journalist
-from edge_agent.agent.stopping import until_asked_to_stop
+from edge_agent.agent.lines import Lines
+from edge_agent.agent.sources import Source, read_again
+from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
 from edge_agent.drivers.registry import find_driver
-from edge_agent.errors import JournalFull
+from edge_agent.errors import AgentError, JournalError, JournalFull
 from edge_agent.events import EventBody
-from edge_agent.events.agent import AgentStarted, AgentStopped
+from edge_agent.events.agent import AgentReconfigured, AgentStarted, AgentStopped, ConfigurationRefused
 from edge_agent.health import Heartbeat
 from edge_agent.journal import Journal, open_journal
 from edge_agent.line import JOURNAL_RETRY_SECONDS, Line
 from edge_agent.links import open_link
+from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
 from edge_agent.settings import LineSettings, Settings
 from edge_agent.station import DeviceIdentity
 
-# Greengrass kills five seconds after it asks; lines notice within a quarter of one.
-STOP_SECONDS = 4.0
+
+def collect(source: Source) -> None:
+    """Poll the lines and journal what they say, until a signal asks to stop."""
+    with asked_by_signals() as wishes:
+        collect_until(source, wishes)
 
 
-def collect(settings: Settings) -> None:
+def collect_until(source: Source, wishes: Wishes) -> None:
     """Poll the lines and journal what they say, until asked to stop."""
+    settings: Settings | None = source.load()
+    while settings is not None:
+        settings = _collect_with(settings, source, wishes)
+
+
+def _collect_with(settings: Settings, source: Source, wishes: Wishes) -> Settings | None:
+    """Collect with these settings; the next ones, or None when asked to stop."""
+    set_up_logs(settings.log)
     check_lines(settings)
     clock = Clock()
-    with ExitStack() as held, until_asked_to_stop() as asked:
+    with ExitStack() as held:
         make_folders(settings)
         journal = held.enter_context(
             open_journal(
@@ -47,23 +66,58 @@ def collect(settings: Settings) -> None:
             )
         )
         journalist = Journalist(settings, clock, journal)
-        lines = [_make_line(line, settings, journalist, held) for line in settings.lines]
+        lines = Lines(partial(_make_line, settings, journalist))
         heartbeat = Heartbeat(settings.state / "status" / "collector.json", lambda: _status(lines, journal))
         heartbeat.start()
         held.callback(heartbeat.stop)
-        _say_once_there_is_room(journalist, AgentStarted(version=__version__, lines=len(lines)), asked)
-        with _stopped_at_the_end(lines):
-            for line in lines:
-                line.start()
-            asked.wait()
+        started = AgentStarted(version=__version__, lines=len(settings.lines))
+        with lines:
+            lines.make(settings.lines)
+            _say_once_there_is_room(journalist, started, wishes)
+            lines.start()
+            following = _follow(settings, source, wishes, lines, journalist)
         with suppress(JournalFull):  # it was said often enough
             journalist.say(AgentStopped(version=__version__))
+        return following
 
 
-def _say_once_there_is_room(journalist: Journalist, body: EventBody, asked: threading.Event) -> None:
+def _follow(
+    settings: Settings, source: Source, wishes: Wishes, lines: Lines, journalist: Journalist
+) -> Settings | None:
+    """Follow the settings as they change, until asked to stop or to begin again with the ones returned."""
+    while wishes.next() is not Wish.STOP:
+        fresh = read_again(source, settings, check_lines, partial(_say_refused, journalist))
+        if fresh is None:
+            continue
+        names = changed(settings, fresh)
+        again = concerns(names, COLLECTOR_HOLDS)
+        structlog.get_logger().info("settings changed", settings=names, every_line_begins_again=again)
+        _say(
+            journalist,
+            AgentReconfigured(changed=names[:MOST_NAMES], began_again=again, digest=digest(fresh)),
+        )
+        if again:
+            return fresh
+        set_up_logs(fresh.log)
+        lines.become(fresh.lines)
+        settings = fresh
+    return None
+
+
+def _say_refused(journalist: Journalist, error: AgentError) -> None:
+    _say(journalist, ConfigurationRefused(reason=error.what))
+
+
+def _say(journalist: Journalist, body: EventBody) -> None:
+    """What a full disk keeps us from saying is in the log, and the lines matter more."""
+    with suppress(JournalError):
+        journalist.say(body)
+
+
+def _say_once_there_is_room(journalist: Journalist, body: EventBody, wishes: Wishes) -> None:
     """A collector that ended on a full disk would take the forwarder with it, which alone can empty it."""
     said = False
-    while not asked.is_set():
+    while not wishes.stopping:
         try:
             journalist.say(body)
         except JournalFull as full:
@@ -72,25 +126,12 @@ def _say_once_there_is_room(journalist: Journalist, body: EventBody, asked: thre
                     "journal refuses; no line is polled", reason=full.what, mend=full.mend
                 )
             said = True
-            asked.wait(JOURNAL_RETRY_SECONDS)
+            wishes.stopped_within(JOURNAL_RETRY_SECONDS)
         else:
             return
 
 
-@contextmanager
-def _stopped_at_the_end(lines: Sequence[Line]) -> Iterator[None]:
-    """No line outlives its journal, however this ends."""
-    try:
-        yield
-    finally:
-        for line in lines:
-            line.stop()
-        late = [line.name for line in lines if not line.join(STOP_SECONDS)]
-        if late:
-            structlog.get_logger().warning("lines did not stop in time", lines=late)
-
-
-def _make_line(line: LineSettings, settings: Settings, journalist: Journalist, held: ExitStack) -> Line:
+def _make_line(settings: Settings, journalist: Journalist, line: LineSettings, held: ExitStack) -> Line:
     driver = find_driver(line.driver)
     notebook = held.enter_context(Notebook(settings.state / "notes" / line.name))
     identity = DeviceIdentity(line.device, settings.currency, settings.minor_units)
@@ -105,7 +146,7 @@ def _make_line(line: LineSettings, settings: Settings, journalist: Journalist, h
     )
 
 
-def _status(lines: Sequence[Line], journal: Journal) -> Mapping[str, Any]:
+def _status(lines: Lines, journal: Journal) -> Mapping[str, Any]:
     return {
         "lines": {line.name: asdict(line.station.counters) | {"faults": line.faults} for line in lines},
         "journal": {"id": journal.id, "head": journal.head, "bytes": journal.size_bytes()},

@@ -3,38 +3,64 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
 from edge_agent.agent.checks import check_uplink, given, uplink_of
 from edge_agent.agent.folders import make_folders
+from edge_agent.agent.sources import Source, read_again
+from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.credentials.device import check_identity
 from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.events import identify
 from edge_agent.forwarder import Forwarder
 from edge_agent.health import PERIOD_SECONDS, StatusFile
 from edge_agent.journal import Journal, open_journal
+from edge_agent.logs import set_up_logs
 from edge_agent.settings import Settings
 from edge_agent.uplink import Uplink
 from edge_agent.uplink.file import FileUplink
 
 # The two are often started together; the collector makes the journal within a second.
 JOURNAL_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 0.05
 CONSUMER = "forwarder"
 
 
-def forward(settings: Settings) -> None:
-    """Publish the journal, until asked to stop. Waits for a collector that has yet to make it."""
-    check_uplink(settings)
-    make_folders(settings)
-    with open_journal(settings.journal_path, role="forward", wait_seconds=JOURNAL_SECONDS) as journal:
-        asyncio.run(_forward(settings, journal))
+def forward(source: Source) -> None:
+    """Publish the journal, until a signal asks to stop. Waits for a collector that has yet to make it."""
+    with asked_by_signals() as wishes:
+        forward_until(source, wishes)
 
 
-async def _forward(settings: Settings, journal: Journal) -> None:
+def forward_until(source: Source, wishes: Wishes) -> None:
+    """Publish the journal, until asked to stop."""
+    settings: Settings | None = source.load()
+    while settings is not None:
+        set_up_logs(settings.log)
+        check_uplink(settings)
+        make_folders(settings)
+        journal = _open_journal(settings, wishes)
+        if journal is None:
+            return
+        with journal:
+            settings = asyncio.run(_forward(settings, journal, source, wishes))
+
+
+def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:
+    """The journal, once the collector has made it; None when asked to stop first."""
+    give_up_at = time.monotonic() + JOURNAL_SECONDS
+    while not settings.journal_path.exists() and time.monotonic() < give_up_at:
+        if wishes.stopped_within(LOOK_AGAIN_SECONDS):
+            return None
+    return open_journal(settings.journal_path, role="forward")
+
+
+async def _forward(settings: Settings, journal: Journal, source: Source, wishes: Wishes) -> Settings | None:
+    """Forward with these settings; the next ones, or None when asked to stop."""
     uplink = _make_uplink(settings)
     forwarder = Forwarder(
         journal,
@@ -46,21 +72,46 @@ async def _forward(settings: Settings, journal: Journal) -> None:
         batch_bytes=settings.forwarder.batch_bytes,
         linger=settings.forwarder.linger_ms / 1000,
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, forwarder.stop)
     status = StatusFile(
         settings.state / "status" / "forwarder.json",
         lambda: _status(forwarder, uplink, journal),
     )
     await uplink.start()
+    following = asyncio.create_task(_follow(settings, source, wishes, forwarder), name="follow-settings")
     beating = asyncio.create_task(_beat(status), name="heartbeat")
     try:
         await forwarder.run()
     finally:
-        beating.cancel()
+        for task in (beating, following):
+            task.cancel()
         await uplink.stop()
         status.rewrite()
+    return following.result()  # it ended first: the forwarder runs until it does
+
+
+async def _follow(
+    settings: Settings, source: Source, wishes: Wishes, forwarder: Forwarder
+) -> Settings | None:
+    """Until asked to stop, or to begin again with the settings returned; then the forwarder is stopped."""
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    wishes.listen(lambda: loop.call_soon_threadsafe(asked.set))
+    try:
+        while (wish := wishes.next(0)) is not Wish.STOP:
+            if wish is None:
+                await asked.wait()
+                asked.clear()
+                continue
+            fresh = await asyncio.to_thread(read_again, source, settings, check_uplink)
+            if fresh is None:
+                continue
+            if concerns(changed(settings, fresh), FORWARDER_HOLDS):
+                return fresh
+            set_up_logs(fresh.log)
+            settings = fresh
+        return None
+    finally:
+        wishes.listen(None)
+        forwarder.stop()
 
 
 async def _beat(status: StatusFile) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge_agent.cli.base import add_configuration, read_settings
 
 if TYPE_CHECKING:
+    from edge_agent.agent.sources import FileSource
     from edge_agent.cli.base import Commands
 
 
@@ -24,19 +25,26 @@ def add(commands: Commands) -> None:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    settings = read_settings(options)
     from edge_agent.agent.collector import collect
 
-    collect(settings)
+    collect(_source(options))
     return 0
 
 
 def _forward(options: argparse.Namespace) -> int:
-    settings = read_settings(options)
     from edge_agent.agent.forwarding import forward
 
-    forward(settings)
+    forward(_source(options))
     return 0
+
+
+def _source(options: argparse.Namespace) -> FileSource:
+    """Where the settings are; SIGHUP makes a role read them again."""
+    from edge_agent.agent.sources import FileSource
+    from edge_agent.logs import speak_for_the_process
+
+    speak_for_the_process()
+    return FileSource(options.config, tuple(options.set))
 
 
 def _run(options: argparse.Namespace) -> int:

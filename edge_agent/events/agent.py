@@ -78,3 +78,31 @@ class AgentStopped(EventBody):
     def event_type(self) -> str:
         """`floor.agent.stopped`."""
         return "floor.agent.stopped"
+
+
+class AgentReconfigured(EventBody):
+    """The collector goes on with other settings. Their names are told, their values are not."""
+
+    schema_name: ClassVar[str] = "agent-reconfigured"
+
+    changed: tuple[str, ...] = Field(description="the settings that differ, the first 64 of them")
+    began_again: bool = Field(description="true: every line began again; false: only those that changed")
+    digest: str = Field(pattern="^[0-9a-f]{16}$", description="of all settings: equal ones have the same")
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.reconfigured`."""
+        return "floor.agent.reconfigured"
+
+
+class ConfigurationRefused(EventBody):
+    """Other settings made no sense; the collector goes on with those it has."""
+
+    schema_name: ClassVar[str] = "agent-configuration-refused"
+
+    reason: str
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.configuration_refused`."""
+        return "floor.agent.configuration_refused"

@@ -17,6 +17,10 @@ EXAMPLES: tuple[EventBody, ...] = (
     # The agent and its lines
     agent.AgentStarted(version="0.1.0", lines=10),
     agent.AgentStopped(version="0.1.0"),
+    agent.AgentReconfigured(
+        changed=("lines.slot-1001.port", "log.level"), began_again=False, digest="5f0c9e6d2a7b4c18"
+    ),
+    agent.ConfigurationRefused(reason="deployment: lines.0.port: Field required"),
     agent.LineUp(line="slot-1001", silent_seconds=12.5),
     agent.LineDown(line="slot-1001", reason="silent for 2.6 s"),
     agent.ProtocolErrors(line="slot-1001", count=3, total=41, last="CRC is 1A2B, the payload's is 66B7"),
