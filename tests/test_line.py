@@ -269,6 +269,14 @@ def test_a_line_that_was_never_started_has_ended(tmp_path: Path) -> None:
     bench.notebook.close()
 
 
+def test_a_line_that_is_started_again_goes_on(bench: Bench) -> None:
+    bench.device.read(PATIENCE_SECONDS)
+
+    bench.line.start()
+
+    assert bench.story.count("made") == 1
+
+
 def test_the_wire_is_shown_at_debug_but_for_what_is_confidential(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
