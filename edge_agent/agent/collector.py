@@ -24,6 +24,7 @@ from edge_agent.agent.lines import Lines
 from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
+from edge_agent.desk import Desk, answer_say, desk_path
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import AgentError, JournalError, JournalFull
 from edge_agent.events import EventBody
@@ -66,6 +67,7 @@ def _collect_with(settings: Settings, source: Source, wishes: Wishes) -> Setting
             )
         )
         journalist = Journalist(settings, clock, journal)
+        held.enter_context(Desk(desk_path(settings.state), {"say": answer_say(journalist.say)}))
         lines = Lines(partial(_make_line, settings, journalist))
         heartbeat = Heartbeat(settings.state / "status" / "collector.json", lambda: _status(lines, journal))
         heartbeat.start()

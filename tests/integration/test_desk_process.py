@@ -1,0 +1,64 @@
+"""The desk of a real collector: what is said there is in its journal, kill -9 or not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_agent.desk import desk_path, say_through
+from edge_agent.errors import JournalError
+from edge_agent.events.agent import LineDown
+from edge_agent.journal import open_journal
+
+pytestmark = pytest.mark.integration
+
+PATIENCE_SECONDS = 20.0
+
+
+@contextmanager
+def collector(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    config = folder / "agent.yaml"
+    config.write_text(f"site: harbour\ngateway: gw-01\nstate: {folder}/state\n")
+    process = subprocess.Popen([sys.executable, "-m", "edge_agent", "collect", "--config", str(config)])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def say_when_it_answers(state: Path, line: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return say_through(desk_path(state))(LineDown(line=line, reason="said at the desk"))
+        except JournalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def lines_told(state: Path) -> list[str]:
+    with open_journal(state / "journal" / "journal.db", role="read") as journal:
+        events = [json.loads(record.payload) for record in journal.read("forwarder", 100, 1 << 20, after=0)]
+    return [event["data"]["line"] for event in events if event["type"] == "floor.line.down"]
+
+
+def test_what_was_said_survives_the_collector_and_its_successor_hears_again(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with collector(tmp_path) as process:
+        say_when_it_answers(state, "before")
+        process.kill()
+        process.wait()
+        assert desk_path(state).is_socket()
+
+    with collector(tmp_path):
+        say_when_it_answers(state, "after")
+
+        assert lines_told(state) == ["before", "after"]
