@@ -9,7 +9,8 @@
     │   └── JournalDamaged        the file is not a journal we can read
     ├── InUseError             6  another run holds the state folder, the journal or the port
     ├── UplinkError            7  the way to the cloud
-    │   └── NotConnected          wait; nothing is lost
+    │   ├── NotConnected          wait; nothing is lost
+    │   └── Refused               it answered, and said no
     └── ProtocolError             abstract: never leaves the protocol rooms
         ├── LocalProtocolError    ours: fix the code
         └── RemoteProtocolError   theirs: count it and carry on
@@ -87,6 +88,14 @@ class UplinkError(AgentError):
 
 class NotConnected(UplinkError):  # noqa: N818  a state to wait out, not a fault
     """There is no session now. Wait; nothing is lost."""
+
+
+class Refused(UplinkError):  # noqa: N818  as NotConnected
+    """The far side answered and said no. `code` is what it calls the reason."""
+
+    def __init__(self, what: str, mend: str = "", code: str = "") -> None:
+        super().__init__(what, mend)
+        self.code = code
 
 
 class ProtocolError(AgentError):

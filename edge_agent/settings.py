@@ -64,7 +64,11 @@ class TokenSettings(_Model):
 
     library: Path = Field(description="the PKCS#11 module, e.g. /usr/lib/softhsm/libsofthsm2.so")
     token_label: str = Field(min_length=1, max_length=32)
-    key_label: str = Field(min_length=1)
+    key_label: str = Field(
+        min_length=1,
+        max_length=48,
+        description="the key's; with `identity` the beginning of it: each renewed key gets a number",
+    )
     pin_file: Path = Field(description="holds the user PIN; readable by the agent alone")
 
 
@@ -103,6 +107,11 @@ class UplinkSettings(_Model):
         description="folder of `certs enrol` and `rotate`, in place of certificate and key",
     )
     enrolment: EnrolmentSettings | None = None
+    rotation_template: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,36}$",
+        description="the provisioning template that registers a renewed key; default: that of enrolment",
+    )
     certificate: Path | None = Field(default=None, description="the device certificate, PEM")
     key: Path | None = Field(default=None, description="its private key, PEM, readable by the agent alone")
     token: TokenSettings | None = Field(default=None, description="in place of key")
@@ -119,6 +128,8 @@ class UplinkSettings(_Model):
         missing = [name for name in self._needed() if not getattr(self, name)]
         if missing:
             raise ValueError(f"kind {self.kind} needs {', '.join(missing)}")
+        if self.enrolment is not None and self.identity is None:
+            raise ValueError("enrolment needs identity, the folder that the new identity goes into")
         if self.min_reconnect_ms > self.max_reconnect_ms:
             raise ValueError("min_reconnect_ms is more than max_reconnect_ms")
         return self
