@@ -19,32 +19,28 @@ REMEMBERED = 16
 
 
 class Deferral:
-    """Answers the nucleus' question whether an update may go ahead. Any thread may ask.
+    """Answers the nucleus' question whether an update may go ahead.
 
     Args:
-        longest_seconds: a deployment is deferred for so long at most, counted from its first question.
-        busy: why it should wait, in a few words; empty when it need not.
         monotonic: seconds.
     """
 
-    def __init__(
-        self,
-        longest_seconds: float,
-        busy: Callable[[], str],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._longest_seconds = longest_seconds
-        self._busy = busy
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._first_asked: dict[str, float] = {}
 
-    def answer(self, deployment: str) -> int | None:
-        """Milliseconds until the nucleus should ask again; None when it may go ahead."""
+    def answer(self, deployment: str, reason: str, longest_seconds: float) -> int | None:
+        """Milliseconds until the nucleus should ask again; None when it may go ahead.
+
+        Args:
+            deployment: its id; each has its own bound.
+            reason: why it should wait, in a few words; empty when it need not.
+            longest_seconds: how long it is deferred at most, from its first question.
+        """
         now = self._monotonic()
         while len(self._first_asked) >= REMEMBERED and deployment not in self._first_asked:
             del self._first_asked[next(iter(self._first_asked))]
-        left = self._first_asked.setdefault(deployment, now) + self._longest_seconds - now
-        reason = self._busy()
+        left = self._first_asked.setdefault(deployment, now) + longest_seconds - now
         if not reason:
             return None
         log = structlog.get_logger().bind(deployment=deployment, reason=reason)

@@ -47,6 +47,11 @@ def add(commands: Commands) -> None:
     )
     simulate.add_argument("--kill", choices=KILLS, help="kill -9 it partway, and start it again")
     simulate.add_argument(
+        "--reconfigure",
+        action="store_true",
+        help="change every other machine's settings partway, thrice",
+    )
+    simulate.add_argument(
         "--json", action="store_true", help="print one JSON object and nothing else on standard output"
     )
     simulate.set_defaults(command=_simulate)
@@ -76,6 +81,7 @@ def _simulate(options: argparse.Namespace) -> int:
             state=options.state,
             poll_ms=options.poll_ms,
             rate=options.rate,
+            reconfigure=options.reconfigure,
         ),
         as_json=options.json,
     )

@@ -54,6 +54,7 @@ class TrialPlan:
     state: Path
     poll_ms: int
     rate: float
+    reconfigure: bool = False
 
     @classmethod
     def of(
@@ -69,6 +70,7 @@ class TrialPlan:
         state: Path | None = None,
         poll_ms: int = 40,
         rate: float = 1.0,
+        reconfigure: bool = False,
     ) -> TrialPlan:
         """A plan that makes sense. Raises ConfigurationError naming the option that does not."""
         limits: tuple[tuple[str, float, float, float], ...] = (
@@ -98,6 +100,7 @@ class TrialPlan:
             state=state or default_state(),
             poll_ms=poll_ms,
             rate=rate,
+            reconfigure=reconfigure,
         )
 
     @property
@@ -108,12 +111,22 @@ class TrialPlan:
     @property
     def machine_names(self) -> tuple[str, ...]:
         """The lines of the gaming machines, which are also their subjects."""
-        return tuple(f"slot-{number:03d}" for number in range(1, self.machines + 1))
+        return machine_names(self.machines)
 
     @property
     def table_names(self) -> tuple[str, ...]:
         """The lines of the card shufflers, which are also their subjects."""
-        return tuple(f"shuffler-{number:02d}" for number in range(1, self.tables + 1))
+        return table_names(self.tables)
+
+
+def machine_names(count: int) -> tuple[str, ...]:
+    """What so many gaming machines are called."""
+    return tuple(f"slot-{number:03d}" for number in range(1, count + 1))
+
+
+def table_names(count: int) -> tuple[str, ...]:
+    """What so many card shufflers are called."""
+    return tuple(f"shuffler-{number:02d}" for number in range(1, count + 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ from edge_agent.trial.view import View, open_view
 
 # Where in the play the troubles begin: machines have raised something before, and something follows.
 OUTAGE_AT, KILL_AT = 0.35, 0.70
+RECONFIGURE_AT = (0.2, 0.45, 0.8)
 
 # A machine that was not polled before takes up to 6 s to be found: see sas/host.py, rule 6.
 LINES_UP_SECONDS = 60.0
@@ -95,6 +97,7 @@ class Trial:
         self._cpu_played: dict[str, float] = {}
         self._polls_played: dict[str, int] = {}
         self._polls = _Polls()
+        self._reconfigured = 0
 
     def __enter__(self) -> Self:
         with self._held:
@@ -114,11 +117,10 @@ class Trial:
 
     def _start(self) -> None:
         self._note("making a development PKI")
-        pki = make_pki(self._folder.pki, thing=GATEWAY)
-        port = _free_port()
-        (self._folder / "agent.yaml").write_text(
-            yaml.safe_dump(_agent_settings(self._plan, self._folder, pki, port))
-        )
+        self._pki = make_pki(self._folder.pki, thing=GATEWAY)
+        self._port = port = _free_port()
+        settings = _agent_settings(self._plan, self._folder, self._pki, port)
+        _write_settings(self._folder / "agent.yaml", settings)
         (self._folder / "floor.json").write_text(json.dumps(_floor_plan(self._plan)))
         run, logs = str(self._folder.run), self._folder / "logs"
         config = ["--config", str(self._folder / "agent.yaml")]
@@ -158,30 +160,33 @@ class Trial:
         self._polls.begin(read_status(self._status("collector")))
         self._measure()
         self._cpu_at_start = self._cpu_since_start()
-        outage = (plan.seconds * OUTAGE_AT, plan.seconds * OUTAGE_AT + plan.outage)
-        kill_at = plan.seconds * KILL_AT if plan.killed else float("inf")
-        restart_at = float("inf")
+        troubles = self._troubles()
         self.progress.phase = "playing"
         while (elapsed := time.monotonic() - self._began) < plan.seconds and not self._interrupted:
             self.progress.elapsed = elapsed
-            if plan.outage and not self.progress.cloud_away and outage[0] <= elapsed < outage[1]:
-                self._cloud_goes(plan.outage)
-            if self.progress.cloud_away and elapsed >= outage[1]:
-                self.progress.cloud_away = False
-                self._note("the cloud is back")
-            if elapsed >= kill_at:
-                kill_at, restart_at = float("inf"), elapsed + AWAY_SECONDS
-                self._kill()
-            if elapsed >= restart_at:
-                restart_at = float("inf")
-                self._restart()
+            while troubles and troubles[0][0] <= elapsed:
+                troubles.popleft()[1]()
             self._tick()
-        if restart_at != float("inf"):
-            self._restart()
+        for _, act in troubles:
+            if act == self._restart and any(process.kills for process in self._processes.values()):
+                self._restart()  # it was killed, and the play ended before it was to come back
         self._played = time.monotonic() - self._began
         self._polls_played = self._polls.totals()
         self._measure()
         self._cpu_played = self._cpu_since_start()
+
+    def _troubles(self) -> deque[tuple[float, Callable[[], None]]]:
+        """What is done to the processes, and how many seconds into the play."""
+        plan, acts = self._plan, list[tuple[float, Callable[[], None]]]()
+        if plan.outage:
+            away = plan.seconds * OUTAGE_AT
+            acts += [(away, self._cloud_goes), (away + plan.outage, self._cloud_comes_back)]
+        if plan.killed:
+            killed = plan.seconds * KILL_AT
+            acts += [(killed, self._kill), (killed + AWAY_SECONDS, self._restart)]
+        if plan.reconfigure:
+            acts += [(plan.seconds * part, self._reconfigure) for part in RECONFIGURE_AT]
+        return deque(sorted(acts, key=lambda act: act[0]))
 
     def settle(self) -> None:
         """Let the guests go, and wait until everything they did has arrived."""
@@ -242,11 +247,28 @@ class Trial:
             name: process.cpu_seconds - at_start.get(name, 0.0) for name, process in self._processes.items()
         }
 
-    def _cloud_goes(self, seconds: float) -> None:
+    def _cloud_goes(self) -> None:
         self.progress.cloud_away = True
         with StandinControl(self._folder / "stand-in") as control:
-            control.down(seconds)
-        self._note(f"the cloud is away for {seconds:g} s; the journal fills")
+            control.down(self._plan.outage)
+        self._note(f"the cloud is away for {self._plan.outage:g} s; the journal fills")
+
+    def _cloud_comes_back(self) -> None:
+        self.progress.cloud_away = False
+        self._note("the cloud is back")
+
+    def _reconfigure(self) -> None:
+        """Every other machine gets another poll interval; the rest of the floor should not notice."""
+        self._reconfigured += 1
+        settings = _agent_settings(self._plan, self._folder, self._pki, self._port)
+        changed = [line for line in settings["lines"] if line["driver"] == "sas"][::2]
+        for line in changed:
+            line["options"]["poll_ms"] += self._reconfigured
+        _write_settings(self._folder / "agent.yaml", settings)
+        self._processes["collector"].send(signal.SIGHUP)
+        self._note(
+            f"other settings for {len(changed)} of {self._plan.machines} machines: their lines begin again"
+        )
 
     def _kill(self) -> None:
         for name in self._plan.killed:
@@ -267,36 +289,37 @@ class Trial:
 
 
 class _Polls:
-    """Poll counters over all the collector's lives: each life counts from zero again."""
+    """Poll counters over all the lives of every line: each life counts from zero again."""
+
+    COUNTED = ("polls", "polls_late", "polls_unanswered", "repeats_recognised", "protocol_errors")
 
     def __init__(self) -> None:
-        self._done: dict[str, int] = {}
-        self._this_life: dict[str, int] = {}
+        self._sums: Counter[str] = Counter()
+        self._last: dict[str, Mapping[str, int]] = {}
         self._pid = 0
 
     def begin(self, collector: Mapping[str, Any]) -> None:
         """Count from here: what it took to find the machines is not play."""
         self.see(collector)
-        self._done = {name: -count for name, count in self._this_life.items()}
+        self._sums.clear()
 
     def see(self, collector: Mapping[str, Any]) -> None:
         """Take the collector's latest status."""
         if not collector:
             return
         if collector["pid"] != self._pid:
-            self._pid = collector["pid"]
-            self._done = self.totals()
-        self._this_life = {}
-        for counters in collector["lines"].values():
-            for name in ("polls", "polls_late", "polls_unanswered", "repeats_recognised", "protocol_errors"):
-                self._this_life[name] = self._this_life.get(name, 0) + counters[name]
+            self._pid, self._last = collector["pid"], {}
+        for line, counters in collector["lines"].items():
+            last = self._last.get(line, {})
+            if counters["polls"] < last.get("polls", 0):
+                last = {}
+            for name in self.COUNTED:
+                self._sums[name] += counters[name] - last.get(name, 0)
+            self._last[line] = counters
 
     def totals(self) -> dict[str, int]:
         """The sums so far."""
-        return {
-            name: self._done.get(name, 0) + self._this_life.get(name, 0)
-            for name in self._done | self._this_life
-        }
+        return {name: self._sums[name] for name in self.COUNTED}
 
 
 def _agent_settings(plan: TrialPlan, folder: TrialFolder, pki: PkiPaths, port: int) -> dict[str, Any]:
@@ -326,6 +349,13 @@ def _agent_settings(plan: TrialPlan, folder: TrialFolder, pki: PkiPaths, port: i
         },
         "log": {"level": "info", "form": "json"},
     }
+
+
+def _write_settings(file: Path, settings: dict[str, Any]) -> None:
+    """Whoever reads the file meanwhile reads the old or the new settings."""
+    beside = file.with_suffix(".new")
+    beside.write_text(yaml.safe_dump(settings))
+    beside.replace(file)
 
 
 def _standin_arguments(folder: TrialFolder, port: int) -> list[str]:

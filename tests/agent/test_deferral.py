@@ -5,58 +5,62 @@ from __future__ import annotations
 from edge_agent.agent.deferral import REMEMBERED, Deferral
 
 
-class Desk:
-    """Something that is busy, or not."""
+class Gateway:
+    """Something that is busy, or not, and its clock."""
 
     def __init__(self, longest_seconds: float = 60) -> None:
-        self.reason = "3 class A events wait"
+        self.reason = "3 records of class A wait"
         self.now = 1000.0
-        self.deferral = Deferral(longest_seconds, lambda: self.reason, lambda: self.now)
+        self.deferral = Deferral(lambda: self.now)
+        self._longest_seconds = longest_seconds
+
+    def answer(self, deployment: str) -> int | None:
+        return self.deferral.answer(deployment, self.reason, self._longest_seconds)
 
 
 def test_a_deployment_goes_ahead_when_nothing_is_on_its_way() -> None:
-    desk = Desk()
-    desk.reason = ""
+    gateway = Gateway()
+    gateway.reason = ""
 
-    assert desk.deferral.answer("d-1") is None
+    assert gateway.answer("d-1") is None
 
 
 def test_a_deployment_is_asked_to_wait_while_money_is_on_its_way() -> None:
-    desk = Desk()
+    gateway = Gateway()
 
-    assert desk.deferral.answer("d-1") == 5000
-    desk.now += 5
-    desk.reason = ""
-    assert desk.deferral.answer("d-1") is None
+    assert gateway.answer("d-1") == 5000
+    gateway.now += 5
+    gateway.reason = ""
+    assert gateway.answer("d-1") is None
 
 
 def test_no_deployment_waits_longer_than_the_bound() -> None:
-    desk = Desk(longest_seconds=12)
+    gateway = Gateway(longest_seconds=12)
 
     answers = []
     for _ in range(4):
-        answers.append(desk.deferral.answer("d-1"))
-        desk.now += 5
+        answers.append(gateway.answer("d-1"))
+        gateway.now += 5
 
     assert answers == [5000, 5000, 2000, None]
 
 
 def test_each_deployment_has_its_own_bound() -> None:
-    desk = Desk(longest_seconds=10)
-    desk.deferral.answer("d-1")
-    desk.now += 20
+    gateway = Gateway(longest_seconds=10)
+    gateway.answer("d-1")
+    gateway.now += 20
 
-    assert desk.deferral.answer("d-1") is None
-    assert desk.deferral.answer("d-2") == 5000
+    assert gateway.answer("d-1") is None
+    assert gateway.answer("d-2") == 5000
 
 
 def test_a_bound_of_zero_defers_nothing() -> None:
-    assert Desk(longest_seconds=0).deferral.answer("d-1") is None
+    assert Gateway(longest_seconds=0).answer("d-1") is None
 
 
 def test_old_deployments_are_forgotten() -> None:
-    desk = Desk()
+    gateway = Gateway()
     for number in range(10 * REMEMBERED):
-        desk.deferral.answer(f"d-{number}")
+        gateway.answer(f"d-{number}")
 
-    assert len(desk.deferral._first_asked) == REMEMBERED
+    assert len(gateway.deferral._first_asked) == REMEMBERED

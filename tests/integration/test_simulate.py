@@ -94,6 +94,23 @@ def test_nothing_is_lost_when_a_process_is_killed(tmp_path: Path, process: str) 
     assert set(proof["kills"]) == ({process} if process != "all" else {"collector", "forwarder", "broker"})
 
 
+def test_other_settings_reach_their_lines_alone_and_lose_nothing(tmp_path: Path) -> None:
+    status, proof = simulate(tmp_path, "--reconfigure")
+
+    log = (Path(proof["folder"]) / "logs" / "collector.log").read_text()
+    opened = [json.loads(entry)["line"] for entry in log.splitlines() if '"line opened"' in entry]
+    assert {line: opened.count(line) for line in opened} == {
+        "slot-001": 4,  # once at the start, and once for each of three changes
+        "slot-002": 1,
+        "slot-003": 4,
+        "slot-004": 1,
+        "shuffler-01": 1,
+    }
+    assert proof["lost"] == 0, said(proof)
+    assert proof["meters_agree"], said(proof)
+    assert status == 0
+
+
 @pytest.mark.parametrize("wire", ["lossy", "slow", "cut"])
 def test_nothing_is_lost_on_a_bad_wire(tmp_path: Path, wire: str) -> None:
     status, proof = simulate(tmp_path, "--wire", wire, "--rate", "1", "--for", "20")

@@ -1,0 +1,42 @@
+"""Money on its way: whether a drain of what matters most is under way just now.
+
+Asked from outside the forwarder, of what anybody may read: its status and the journal.
+"""
+
+from __future__ import annotations
+
+import time
+
+from edge_agent.agent.forwarding import CONSUMER
+from edge_agent.errors import JournalError
+from edge_agent.events.delivery_class import DeliveryClass, class_of_sealed
+from edge_agent.health import read_status
+from edge_agent.journal import open_journal
+from edge_agent.settings import Settings
+
+# What is younger is ordinary traffic: there always is some.
+DRAIN_SECONDS = 2.0
+
+# The oldest of a backlog, enough to see whether any of it is money: 5 ms to read and look through.
+LOOK_AT_RECORDS, LOOK_AT_BYTES = 500, 1 << 20
+
+
+def money_on_its_way(settings: Settings) -> str:
+    """What of class A is being delivered with a delay, in a few words; empty if nothing is.
+
+    While there is no session nothing is on its way, and nobody knows for how long: then there is no
+    reason to wait.
+    """
+    if not read_status(settings.state / "status" / "forwarder.json").get("connected"):
+        return ""
+    try:
+        with open_journal(settings.journal_path, role="read") as journal:
+            oldest = journal.read(CONSUMER, LOOK_AT_RECORDS, LOOK_AT_BYTES)
+    except JournalError:
+        return ""
+    before = time.time() - DRAIN_SECONDS
+    waiting = sum(
+        record.appended_at < before and class_of_sealed(record.payload) is DeliveryClass.A
+        for record in oldest
+    )
+    return f"{waiting} records of class A wait for the cloud" if waiting else ""
