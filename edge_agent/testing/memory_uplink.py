@@ -14,9 +14,10 @@ from collections import deque
 from typing import Any
 
 from edge_agent.errors import NotConnected, UplinkError
-from edge_agent.uplink.base import Message, Receipt, UplinkState
+from edge_agent.uplink.base import Message, OnReceived, Receipt, Received, UplinkState
 from edge_agent.uplink.limits import check_message
 from edge_agent.uplink.reason_codes import Reaction, reaction_to
+from edge_agent.uplink.subscriptions import Subscriptions
 
 # As IoT Core announces it.
 RECEIVE_MAXIMUM = 100
@@ -39,6 +40,8 @@ class MemoryUplink:
         self.delivered: list[Message] = []  # what the cloud has, repeats included
         self.attempts: list[Message] = []  # what was published, refused ones included
         self.most_in_flight = 0
+        self.acknowledged: list[Received] = []  # what came in and was acknowledged
+        self._subscriptions = Subscriptions()
         self._answers: deque[int] = deque()
         self._refusing: int | None = None
         self._given_up: UplinkError | None = None
@@ -74,6 +77,35 @@ class MemoryUplink:
         if code == LOST:
             raise NotConnected(f"no receipt within {self.ack_timeout:g} s")
         return Receipt(code)
+
+    async def subscribe(self, topic_filter: str, on_received: OnReceived) -> None:
+        """Hear what `arrive` brings."""
+        self._subscriptions.add(topic_filter, on_received)
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What was subscribed to."""
+        return self._subscriptions.filters
+
+    def arrive(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        response_topic: str = "",
+        correlation_data: bytes = b"",
+        user_properties: tuple[tuple[str, str], ...] = (),
+    ) -> bool:
+        """Let a publish come in; whether anybody had subscribed to it."""
+        received = Received(
+            topic,
+            payload,
+            response_topic,
+            correlation_data,
+            user_properties,
+            acknowledge=lambda: self.acknowledged.append(received),
+        )
+        return self._subscriptions.hand_on(received)
 
     def refuse_next(self, code: int, times: int = 1) -> None:
         """Answer the next publishes with this PUBACK code."""

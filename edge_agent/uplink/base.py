@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -23,6 +24,23 @@ class Message:
     content_type: str = "application/cloudevents-batch+json"
     user_properties: tuple[tuple[str, str], ...] = ()
     retain: bool = False
+    correlation_data: bytes = b""  # an answer carries that of its question
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One publish that came in."""
+
+    topic: str
+    payload: bytes
+    response_topic: str = ""
+    correlation_data: bytes = b""
+    user_properties: tuple[tuple[str, str], ...] = ()
+    acknowledge: Callable[[], None] = lambda: None  # tells whoever sent it that we have it; once
+
+
+# Called in the uplink's event loop; returns at once.
+OnReceived = Callable[[Received], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +61,7 @@ class UplinkState:
     last_reason: str = ""
     receive_maximum: int = 0
     changed_at: float = field(default=0.0)
+    refused_filters: tuple[str, ...] = ()  # what the far side does not let us subscribe to
 
 
 class Uplink(Protocol):
@@ -61,6 +80,13 @@ class Uplink(Protocol):
 
         Raises NotConnected when there is no session or it ended before the receipt: the
         message may or may not have arrived, and is the caller's to send again.
+        """
+
+    async def subscribe(self, topic_filter: str, on_received: OnReceived) -> None:
+        """Have what matches handed to `on_received`, for as long as the uplink lives, over every reconnect.
+
+        May be called before there is a session. What the far side refuses is logged and named in
+        `state.refused_filters`, and asked for again after the next connect.
         """
 
     async def stop(self) -> None:

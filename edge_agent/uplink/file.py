@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 
 from edge_agent.errors import NotConnected, UplinkError
-from edge_agent.uplink.base import Message, Promise, Receipt, UplinkState
+from edge_agent.uplink.base import Message, OnReceived, Promise, Receipt, UplinkState
 from edge_agent.uplink.reason_codes import SUCCESS
 
 # What is in the file is what machines said; it is nobody else's business.
@@ -64,6 +64,9 @@ class FileUplink:
                 raise NotConnected(self.state.last_reason, "free some space") from error
         return Receipt(SUCCESS, promise=Promise.DELIVERED)
 
+    async def subscribe(self, topic_filter: str, on_received: OnReceived) -> None:
+        """Nothing ever comes from a file."""
+
     async def stop(self) -> None:
         """Close the file."""
         async with self._one_at_a_time:
@@ -79,6 +82,8 @@ def _line(message: Message) -> bytes:
         "user_properties": message.user_properties,
         "retain": message.retain,
     }
+    if message.correlation_data:
+        entry["correlation_data_base64"] = base64.b64encode(message.correlation_data).decode("ascii")
     try:
         entry["payload"] = message.payload.decode("utf-8")
     except UnicodeDecodeError:

@@ -26,7 +26,9 @@ from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
 from edge_agent.errors import AgentError, CredentialError, LocalProtocolError, NotConnected, UplinkError
-from edge_agent.uplink.base import Message, Promise, Receipt, UplinkState
+from edge_agent.uplink.base import Message, OnReceived, Receipt, UplinkState
+from edge_agent.uplink.iot_core_inbound import MOST_UNACKNOWLEDGED, Inbound
+from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
 from edge_agent.uplink.limits import check_message, check_topic
 from edge_agent.uplink.reason_codes import (
     PACKET_TOO_LARGE,
@@ -89,16 +91,23 @@ class IotCoreUplink:
         options: where to connect, and as whom.
         check: raises CredentialError if the identity cannot be used; called before connecting.
         diagnose: says why connecting fails, in a sentence; may block; empty if it cannot tell.
+        birth: what the status topic says after each connect.
     """
 
     def __init__(
-        self, options: IotCoreOptions, *, check: Callable[[], object], diagnose: Callable[[], str]
+        self,
+        options: IotCoreOptions,
+        *,
+        check: Callable[[], object],
+        diagnose: Callable[[], str],
+        birth: Callable[[], bytes] = lambda: ONLINE,
     ) -> None:
         check_topic(options.status_topic)
         self.state = UplinkState()
         self._options = options
         self._check = check
         self._diagnose = diagnose
+        self._what_birth_says = birth
         self._log = structlog.get_logger().bind(broker=options.where, client_id=options.client_id)
         self._client: Any = None
         self._settled = asyncio.Event()  # connected, or given up
@@ -111,6 +120,8 @@ class IotCoreUplink:
         self._diagnosis: asyncio.Task[None] | None = None
         self._diagnosed_at = float("-inf")
         self._birth: asyncio.Task[None] | None = None
+        self._inbound = Inbound(self.state, self._hand_over, self._log)
+        self._subscribing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin connecting. Raises CredentialError on unusable files."""
@@ -146,12 +157,18 @@ class IotCoreUplink:
         self._awaiting.add(receipt)
         receipt.add_done_callback(self._awaiting.discard)
         try:
-            answer = self._client.publish(_packet(message))
+            answer = self._client.publish(packet_of(message))
         except RuntimeError as error:
             receipt.cancel()
             raise LocalProtocolError(f"the SDK refuses a publish to {message.topic}: {error}") from error
         answer.add_done_callback(lambda answered: self._hand_over(self._on_answer, receipt, answered))
         return await receipt
+
+    async def subscribe(self, topic_filter: str, on_received: OnReceived) -> None:
+        """Have what matches handed to `on_received`, over every reconnect. See Uplink."""
+        self._inbound.subscriptions.add(topic_filter, on_received)
+        if self.state.connected:
+            await self._inbound.subscribe(self._client, (topic_filter,))
 
     async def stop(self) -> None:
         """Say goodbye if there is a session, and end it."""
@@ -161,7 +178,7 @@ class IotCoreUplink:
         if self.state.connected:
             await self._say(OFFLINE)
         self._cancel_patience()
-        for task in (self._birth, self._diagnosis):
+        for task in (self._birth, self._subscribing, self._diagnosis):
             if task is not None:
                 task.cancel()
         self._client.stop()
@@ -196,7 +213,9 @@ class IotCoreUplink:
                 limits.AWS_IOT_CORE_DEFAULTS if options.cloud_limits else limits.NONE
             ),
             enable_metrics_collection=False,
-            will=_packet(self._status(OFFLINE)),
+            will=packet_of(self._status(OFFLINE)),
+            on_publish_received=self._inbound.on_publish,
+            receive_maximum=MOST_UNACKNOWLEDGED,
             on_lifecycle_attempting_connect=lambda _data: self._hand_over(self._on_attempt),
             on_lifecycle_connection_success=lambda data: self._hand_over(self._on_connected, data),
             on_lifecycle_connection_failure=lambda data: self._hand_over(self._on_failure, data),
@@ -221,7 +240,10 @@ class IotCoreUplink:
         self._diagnosed_at = float("-inf")
         self._settled.set()
         self._log.info("connected", receive_maximum=self.state.receive_maximum)
-        self._birth = self._loop.create_task(self._say(ONLINE), name="uplink-birth")
+        self._birth = self._loop.create_task(self._say(self._what_birth_says()), name="uplink-birth")
+        if filters := self._inbound.subscriptions.filters:
+            subscribing = self._inbound.subscribe(self._client, filters)
+            self._subscribing = self._loop.create_task(subscribing, name="uplink-subscribe")
 
     def _on_failure(self, data: mqtt5.LifecycleConnectFailureData) -> None:
         self._cancel_patience()
@@ -231,14 +253,15 @@ class IotCoreUplink:
             self._complain(f"{self._options.where} refuses the session: {reason}")
             return
         if not self.state.last_reason:
-            self._change(connected=False, reason=f"{self._options.where}: {_words(data.exception)}")
+            self._change(connected=False, reason=f"{self._options.where}: {words_of(data.exception)}")
         self._explain()
 
     def _on_disconnection(self, data: mqtt5.LifecycleDisconnectData) -> None:
         packet = data.disconnect_packet
         if packet is None:
             self._ended(
-                f"{self._options.where}: the connection was lost: {_words(data.exception)}{self._suspicion()}"
+                f"{self._options.where}: the connection was lost:"
+                f" {words_of(data.exception)}{self._suspicion()}"
             )
         else:
             code = int(packet.reason_code)
@@ -263,11 +286,11 @@ class IotCoreUplink:
             return
         error = answer.exception()
         if error is None:
-            receipt.set_result(_receipt(answer.result().puback))
+            receipt.set_result(receipt_of(answer.result().puback))
         elif getattr(error, "name", "") in _TOO_LARGE:
             receipt.set_result(Receipt(PACKET_TOO_LARGE, "over the packet size this broker takes"))
         else:
-            receipt.set_exception(NotConnected(f"{self._options.where}: no receipt: {_words(error)}"))
+            receipt.set_exception(NotConnected(f"{self._options.where}: no receipt: {words_of(error)}"))
 
     def _give_up(self) -> None:
         """Another client is us. Fighting over the session would end both."""
@@ -326,25 +349,3 @@ class IotCoreUplink:
         self.state.connected = connected
         self.state.last_reason = reason
         self.state.changed_at = time.monotonic()
-
-
-def _packet(message: Message) -> Any:  # noqa: ANN401  as _make_client
-    return mqtt5.PublishPacket(
-        topic=message.topic,
-        payload=message.payload,
-        qos=mqtt5.QoS.AT_LEAST_ONCE,
-        retain=message.retain,
-        content_type=message.content_type,
-        user_properties=[mqtt5.UserProperty(name, value) for name, value in message.user_properties],
-    )
-
-
-def _receipt(puback: Any) -> Receipt:  # noqa: ANN401  as _make_client
-    """The SDK gives None for a code it does not know, which is none of the successes."""
-    code = UNSPECIFIED_ERROR if puback.reason_code is None else int(puback.reason_code)
-    return Receipt(code, puback.reason_string or "", Promise.DELIVERED)
-
-
-def _words(error: BaseException | None) -> str:
-    """What the SDK says, by the name its documentation has for it."""
-    return getattr(error, "name", "") or type(error).__name__

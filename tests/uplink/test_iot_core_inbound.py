@@ -1,0 +1,202 @@
+"""What comes in from the stand-in: subscribed to over every session, acknowledged by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.standin import StandinConfig, StandinControl, StandinThread
+from edge_agent.uplink.base import Message, Received
+from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
+
+pytestmark = pytest.mark.integration
+
+SOON = 20.0
+COMMAND = Message("cmd/lab/gw-07/meters", b"{}", "application/json")
+OPEN_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "iot:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iot:Subscribe", "Resource": "arn:aws:iot:::topicfilter/secret/*"},
+    ],
+}
+
+Story = Callable[[IotCoreUplink, IotCoreUplink], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
+    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
+
+
+@pytest.fixture
+def standin(tmp_path: Path, pki: PkiPaths) -> Iterator[StandinThread]:
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps(OPEN_POLICY))
+    config = StandinConfig(
+        state=tmp_path / "standin",
+        ca=pki.ca,
+        certificate=pki.server_certificate,
+        key=pki.server_key,
+        things={"gw-07": {"site": "lab"}},
+        policy=policy,
+    )
+    with StandinThread(config) as standin:
+        yield standin
+
+
+@pytest.fixture
+def control(standin: StandinThread) -> Iterator[StandinControl]:
+    with standin.control() as control:
+        yield control
+
+
+def tell(standin: StandinThread, pki: PkiPaths, story: Story) -> None:
+    """Run a story with the gateway and somebody in the cloud, both connected."""
+    options = IotCoreOptions(
+        endpoint="localhost",
+        port=standin.port,
+        ca=pki.ca,
+        certificate=pki.device_certificate,
+        key=pki.device_key,
+        client_id="gw-07-events",
+        status_topic="floor/lab/gw-07/status",
+        ack_timeout_seconds=5,
+        min_reconnect_ms=100,
+        max_reconnect_ms=200,
+    )
+
+    async def run() -> None:
+        both = [
+            IotCoreUplink(one, check=lambda: None, diagnose=lambda: "", birth=lambda: b"born")
+            for one in (options, replace(options, client_id="cloud", status_topic="cloud/status"))
+        ]
+        try:
+            async with asyncio.timeout(SOON):
+                for uplink in both:
+                    await uplink.start()
+                    await uplink.wait_connected()
+                await story(*both)
+        finally:
+            for uplink in both:
+                await uplink.stop()
+
+    asyncio.run(run())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110  states set no events
+        await asyncio.sleep(0.01)
+
+
+async def subscribed(control: StandinControl) -> None:
+    await until(lambda: control.status()["subscriptions"].get("gw-07-events"))
+
+
+def test_a_publish_comes_in_whole(standin: StandinThread, pki: PkiPaths) -> None:
+    async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
+        heard: list[Received] = []
+        await gateway.subscribe("cmd/lab/gw-07/+", heard.append)
+
+        await cloud.publish(replace(COMMAND, correlation_data=b"\x00\xff", user_properties=(("by", "ada"),)))
+        await until(lambda: heard)
+
+        assert (heard[0].topic, heard[0].payload) == (COMMAND.topic, b"{}")
+        assert heard[0].correlation_data == b"\x00\xff"
+        assert heard[0].user_properties == (("by", "ada"),)
+
+    tell(standin, pki, story)
+
+
+def test_what_was_subscribed_to_before_is_heard_after_a_reconnect(
+    standin: StandinThread, pki: PkiPaths, control: StandinControl
+) -> None:
+    async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
+        heard: list[Received] = []
+        await gateway.subscribe("cmd/lab/gw-07/+", heard.append)
+        control.drop(client="gw-07-events")
+        await until(lambda: gateway.state.connects == 2)
+        await subscribed(control)
+
+        await cloud.publish(COMMAND)
+
+        await until(lambda: heard)
+
+    tell(standin, pki, story)
+
+
+def test_nothing_is_acknowledged_before_whoever_heard_it_says_so(
+    standin: StandinThread, pki: PkiPaths, control: StandinControl
+) -> None:
+    """The window of the session tells: what is not acknowledged keeps its place in it."""
+
+    async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
+        heard: list[Received] = []
+        await gateway.subscribe("cmd/lab/gw-07/+", heard.append)
+        for _ in range(30):
+            await cloud.publish(COMMAND)
+        await until(lambda: len(heard) == 20)
+        await asyncio.sleep(0.2)
+        assert len(heard) == 20
+
+        for received in heard[:10]:
+            received.acknowledge()
+
+        await until(lambda: len(heard) == 30)
+
+    tell(standin, pki, story)
+    assert control.status()["up"]
+
+
+def test_acknowledging_after_the_session_has_ended_does_no_harm(
+    standin: StandinThread, pki: PkiPaths, control: StandinControl
+) -> None:
+    async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
+        heard: list[Received] = []
+        await gateway.subscribe("cmd/lab/gw-07/+", heard.append)
+        await cloud.publish(COMMAND)
+        await until(lambda: heard)
+        control.drop(client="gw-07-events")
+        await until(lambda: gateway.state.connects == 2)
+        await subscribed(control)
+
+        heard[0].acknowledge()
+        await cloud.publish(COMMAND)
+
+        await until(lambda: len(heard) == 2)
+
+    tell(standin, pki, story)
+
+
+def test_a_refused_filter_is_named_and_the_others_stand(standin: StandinThread, pki: PkiPaths) -> None:
+    async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
+        heard: list[Received] = []
+        await gateway.subscribe("secret/+", heard.append)
+        await gateway.subscribe("cmd/lab/gw-07/+", heard.append)
+
+        assert gateway.state.refused_filters == ("secret/+",)
+        await cloud.publish(COMMAND)
+        await until(lambda: heard)
+
+    tell(standin, pki, story)
+
+
+def test_the_birth_says_what_it_is_given(
+    standin: StandinThread, pki: PkiPaths, control: StandinControl
+) -> None:
+    async def story(gateway: IotCoreUplink, _cloud: IotCoreUplink) -> None:
+        heard: list[Received] = []
+        await gateway.subscribe("floor/lab/gw-07/status", heard.append)
+
+        await until(lambda: heard)
+
+        assert heard[0].payload == b"born"
+
+    tell(standin, pki, story)
+    assert "floor/lab/gw-07/status" in control.status()["retained"]
