@@ -79,19 +79,26 @@ class Heartbeat:
         self._file = StatusFile(path, status)
         self._period = period
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat")
+        self._turned_at = 0.0
+        self.thread = threading.Thread(target=self._run, name="heartbeat")
 
     def start(self) -> None:
         """Write now, and then every period."""
-        self._thread.start()
+        self._turned_at = time.monotonic()
+        self.thread.start()
 
     def stop(self) -> None:
         """Write a last time and end."""
         self._stopping.set()
-        self._thread.join()
+        self.thread.join()
+
+    def stuck(self, now: float, patience: float) -> bool:
+        """Whether the last turn began more than `patience` seconds and a period ago (monotonic)."""
+        return now - self._turned_at > self._period + patience
 
     def _run(self) -> None:
         while True:
+            self._turned_at = time.monotonic()
             stopping = self._stopping.is_set()
             self._file.rewrite()
             if stopping:

@@ -79,7 +79,8 @@ class Line:
         self._trouble = ""
         self._pause = FIRST_REOPEN_SECONDS
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"line[{name}]")
+        self._back_by = 0.0  # when the thread means to come round again, unless what it calls holds it
+        self.thread = threading.Thread(target=self._run, name=f"line[{name}]")
         self._log = structlog.get_logger().bind(line=name)
 
     def __repr__(self) -> str:
@@ -87,8 +88,9 @@ class Line:
 
     def start(self) -> None:
         """Start the line's thread. Repeating it changes nothing."""
-        if self._thread.ident is None:
-            self._thread.start()
+        if self.thread.ident is None:
+            self._back_by = self._monotonic()
+            self.thread.start()
 
     def stop(self) -> None:
         """Ask the line to stop after what it is doing."""
@@ -96,9 +98,20 @@ class Line:
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread; whether it ended, or never began."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+        if self.thread.ident is not None:
+            self.thread.join(timeout)
+        return not self.thread.is_alive()
+
+    def stuck(self, now: float, patience: float) -> bool:
+        """Whether the thread is later by `patience` seconds than it meant to be, or ended unasked.
+
+        A machine that says nothing, a port that is gone and a journal that is full hold no line up.
+        """
+        if self.thread.ident is None:
+            return False
+        if not self.thread.is_alive():
+            return not self._stopping.is_set()
+        return now - self._back_by > patience
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -117,7 +130,7 @@ class Line:
             self.station.counters.state = LOST_STATE  # a station is not asked anything until the link is back
             with suppress(JournalError):
                 self._make_durable()
-            self._stopping.wait(self._pause)
+            self._rest(self._pause)
             self._pause = min(2 * self._pause, LONGEST_REOPEN_SECONDS)
 
     def _open_and_collect(self) -> None:
@@ -134,7 +147,9 @@ class Line:
     def _collect(self) -> None:
         """Collect until asked to stop: timers, take, append, write, read."""
         while not self._stopping.is_set():
-            self.station.handle_timer(self._monotonic())
+            now = self._monotonic()
+            self._back_by = now + LONGEST_READ_SECONDS
+            self.station.handle_timer(now)
             try:
                 self._make_durable()
                 data = self.station.data_to_send(self._monotonic())
@@ -173,7 +188,7 @@ class Line:
         self._log.error(
             "journal refuses; the machine is not acknowledged", reason=refused.what, mend=refused.mend
         )
-        self._stopping.wait(JOURNAL_RETRY_SECONDS)
+        self._rest(JOURNAL_RETRY_SECONDS)
 
     def _begin_again(self, fault: Exception) -> None:
         """The fault is ours: say so, and begin as after a kill, from what the notebook kept."""
@@ -192,7 +207,11 @@ class Line:
         except Exception as again:  # noqa: BLE001  the fault is still there; so is what was heard, at the machine
             self._log.warning("the line could not say that it is down", reason=repr(again))
         self.station.counters.state = FAULT_STATE
-        self._stopping.wait(FAULT_PAUSE_SECONDS)
+        self._rest(FAULT_PAUSE_SECONDS)
+
+    def _rest(self, seconds: float) -> None:
+        self._back_by = self._monotonic() + seconds
+        self._stopping.wait(seconds)
 
     def _patience(self) -> float:
         due = self.station.next_timer()

@@ -298,5 +298,67 @@ def test_the_wire_is_shown_at_debug_but_for_what_is_confidential(
     structlog.reset_defaults()
 
 
+def test_a_line_whose_journal_refuses_is_not_stuck(bench: Bench) -> None:
+    """A full disk is back-pressure; ending the process would mend nothing."""
+    bench.refusing.set()
+    bench.device.write(b"A")
+
+    bench.wait_until(lambda: bench.story.count("refused") > 2)
+
+    assert not bench.line.stuck(time.monotonic(), patience=1.0)
+
+
+def test_a_line_that_rests_after_a_fault_is_not_stuck(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.line.FAULT_PAUSE_SECONDS", 3600.0)
+    bench.device.write(POISON)
+    bench.wait_until(lambda: bench.station.counters.state == "fault of the agent")
+
+    assert not bench.line.stuck(time.monotonic() + 600, patience=1.0)
+    assert bench.line.stuck(time.monotonic() + 3700, patience=1.0)
+
+
+def test_a_line_that_does_not_come_round_is_stuck_until_it_does(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung, let_go = threading.Event(), threading.Event()
+
+    def hang(_timeout: float) -> bytes:
+        hung.set()
+        let_go.wait(PATIENCE_SECONDS)
+        return b""
+
+    monkeypatch.setattr(bench.host, "read", hang)
+    assert hung.wait(PATIENCE_SECONDS)
+
+    bench.wait_until(lambda: bench.line.stuck(time.monotonic(), patience=0.05))
+    monkeypatch.undo()
+    let_go.set()
+    bench.wait_until(lambda: not bench.line.stuck(time.monotonic(), patience=0.5))
+
+
+def test_a_line_whose_thread_ended_unasked_is_stuck(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing should end it; whatever does is no exception that can be mended within the process."""
+    monkeypatch.setattr("edge_agent.line.Line._serve", _leave)
+    monkeypatch.setattr("threading.excepthook", lambda _died: None)
+    bench.host.cut()
+
+    bench.wait_until(lambda: bench.line.stuck(time.monotonic(), patience=PATIENCE_SECONDS))
+
+
+def _leave(_line: Line) -> None:
+    raise SystemExit
+
+
+def test_a_line_that_was_stopped_or_never_began_is_not_stuck(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other")
+    bench.line.stop()
+    assert bench.line.join(PATIENCE_SECONDS)
+
+    assert not bench.line.stuck(time.monotonic() + 3600, patience=1.0)
+    assert not other.line.stuck(time.monotonic() + 3600, patience=1.0)
+    other.notebook.close()
+
+
 def test_a_line_says_what_it_is(bench: Bench) -> None:
     assert repr(bench.line) == "<Line echo starting>"

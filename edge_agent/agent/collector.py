@@ -22,6 +22,7 @@ from edge_agent.agent.folders import make_folders
 from edge_agent.agent.journalist import Journalist
 from edge_agent.agent.lines import Lines
 from edge_agent.agent.sources import Source, read_again
+from edge_agent.agent.vigil import Vigil
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
 from edge_agent.desk import Desk, answer_say, desk_path
@@ -37,6 +38,10 @@ from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
 from edge_agent.settings import LineSettings, Settings
 from edge_agent.station import DeviceIdentity
+from edge_agent.supervision import Supervisor
+
+# A watchdog that waits ten seconds or more is told in time.
+LOOK_SECONDS = 1.0
 
 
 def collect(source: Source) -> None:
@@ -47,12 +52,15 @@ def collect(source: Source) -> None:
 
 def collect_until(source: Source, wishes: Wishes) -> None:
     """Poll the lines and journal what they say, until asked to stop."""
+    supervisor = Supervisor()
     settings: Settings | None = source.load()
     while settings is not None:
-        settings = _collect_with(settings, source, wishes)
+        settings = _collect_with(settings, source, wishes, supervisor)
 
 
-def _collect_with(settings: Settings, source: Source, wishes: Wishes) -> Settings | None:
+def _collect_with(
+    settings: Settings, source: Source, wishes: Wishes, supervisor: Supervisor
+) -> Settings | None:
     """Collect with these settings; the next ones, or None when asked to stop."""
     set_up_logs(settings.log)
     check_lines(settings)
@@ -75,35 +83,53 @@ def _collect_with(settings: Settings, source: Source, wishes: Wishes) -> Setting
         started = AgentStarted(version=__version__, lines=len(settings.lines))
         with lines:
             lines.make(settings.lines)
-            _say_once_there_is_room(journalist, started, wishes)
+            _say_once_there_is_room(journalist, started, wishes, supervisor)
             lines.start()
-            following = _follow(settings, source, wishes, lines, journalist)
+            vigil = Vigil(supervisor, lines, heartbeat, clock.monotonic)
+            vigil.ready()
+            following = _follow(settings, source, wishes, lines=lines, journalist=journalist, vigil=vigil)
         with suppress(JournalFull):  # it was said often enough
             journalist.say(AgentStopped(version=__version__))
         return following
 
 
 def _follow(
-    settings: Settings, source: Source, wishes: Wishes, lines: Lines, journalist: Journalist
+    settings: Settings,
+    source: Source,
+    wishes: Wishes,
+    *,
+    lines: Lines,
+    journalist: Journalist,
+    vigil: Vigil,
 ) -> Settings | None:
     """Follow the settings as they change, until asked to stop or to begin again with the ones returned."""
-    while wishes.next() is not Wish.STOP:
-        fresh = read_again(source, settings, check_lines, partial(_say_refused, journalist))
-        if fresh is None:
+    while (wish := wishes.next(LOOK_SECONDS)) is not Wish.STOP:
+        if wish is None:
+            vigil.look()
             continue
-        names = changed(settings, fresh)
-        again = concerns(names, COLLECTOR_HOLDS)
-        structlog.get_logger().info("settings changed", settings=names, every_line_begins_again=again)
-        _say(
-            journalist,
-            AgentReconfigured(changed=names[:MOST_NAMES], began_again=again, digest=digest(fresh)),
-        )
-        if again:
-            return fresh
-        set_up_logs(fresh.log)
-        lines.become(fresh.lines)
-        settings = fresh
+        vigil.supervisor.reloading()
+        fresh = read_again(source, settings, check_lines, partial(_say_refused, journalist))
+        if fresh is not None:
+            if _say_changed(settings, fresh, journalist):
+                return fresh
+            set_up_logs(fresh.log)
+            lines.become(fresh.lines)
+            settings = fresh
+        vigil.ready()
+    vigil.supervisor.stopping()
     return None
+
+
+def _say_changed(settings: Settings, fresh: Settings, journalist: Journalist) -> bool:
+    """Say what has changed; whether the collector must begin again for it."""
+    names = changed(settings, fresh)
+    again = concerns(names, COLLECTOR_HOLDS)
+    structlog.get_logger().info("settings changed", settings=names, every_line_begins_again=again)
+    _say(
+        journalist,
+        AgentReconfigured(changed=names[:MOST_NAMES], began_again=again, digest=digest(fresh)),
+    )
+    return again
 
 
 def _say_refused(journalist: Journalist, error: AgentError) -> None:
@@ -116,7 +142,9 @@ def _say(journalist: Journalist, body: EventBody) -> None:
         journalist.say(body)
 
 
-def _say_once_there_is_room(journalist: Journalist, body: EventBody, wishes: Wishes) -> None:
+def _say_once_there_is_room(
+    journalist: Journalist, body: EventBody, wishes: Wishes, supervisor: Supervisor
+) -> None:
     """A collector that ended on a full disk would take the forwarder with it, which alone can empty it."""
     said = False
     while not wishes.stopping:
@@ -128,6 +156,7 @@ def _say_once_there_is_room(journalist: Journalist, body: EventBody, wishes: Wis
                     "journal refuses; no line is polled", reason=full.what, mend=full.mend
                 )
             said = True
+            supervisor.waiting(full.what)
             wishes.stopped_within(JOURNAL_RETRY_SECONDS)
         else:
             return

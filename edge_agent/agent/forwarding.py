@@ -21,6 +21,7 @@ from edge_agent.health import PERIOD_SECONDS, StatusFile
 from edge_agent.journal import Journal, open_journal
 from edge_agent.logs import set_up_logs
 from edge_agent.settings import Settings
+from edge_agent.supervision import Supervisor
 from edge_agent.uplink import Uplink
 from edge_agent.uplink.file import FileUplink
 
@@ -38,6 +39,7 @@ def forward(source: Source) -> None:
 
 def forward_until(source: Source, wishes: Wishes) -> None:
     """Publish the journal, until asked to stop."""
+    supervisor = Supervisor()
     settings: Settings | None = source.load()
     while settings is not None:
         set_up_logs(settings.log)
@@ -47,7 +49,7 @@ def forward_until(source: Source, wishes: Wishes) -> None:
         if journal is None:
             return
         with journal:
-            settings = asyncio.run(_forward(settings, journal, source, wishes))
+            settings = asyncio.run(_forward(settings, journal, source, wishes, supervisor))
 
 
 def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:
@@ -59,7 +61,9 @@ def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:
     return open_journal(settings.journal_path, role="forward")
 
 
-async def _forward(settings: Settings, journal: Journal, source: Source, wishes: Wishes) -> Settings | None:
+async def _forward(
+    settings: Settings, journal: Journal, source: Source, wishes: Wishes, supervisor: Supervisor
+) -> Settings | None:
     """Forward with these settings; the next ones, or None when asked to stop."""
     uplink = _make_uplink(settings)
     forwarder = Forwarder(
@@ -77,8 +81,11 @@ async def _forward(settings: Settings, journal: Journal, source: Source, wishes:
         lambda: _status(forwarder, uplink, journal),
     )
     await uplink.start()
-    following = asyncio.create_task(_follow(settings, source, wishes, forwarder), name="follow-settings")
-    beating = asyncio.create_task(_beat(status), name="heartbeat")
+    supervisor.ready(_summary(uplink))
+    following = asyncio.create_task(
+        _follow(settings, source, wishes, forwarder, supervisor), name="follow-settings"
+    )
+    beating = asyncio.create_task(_beat(status, uplink, supervisor), name="heartbeat")
     try:
         await forwarder.run()
     finally:
@@ -90,7 +97,7 @@ async def _forward(settings: Settings, journal: Journal, source: Source, wishes:
 
 
 async def _follow(
-    settings: Settings, source: Source, wishes: Wishes, forwarder: Forwarder
+    settings: Settings, source: Source, wishes: Wishes, forwarder: Forwarder, supervisor: Supervisor
 ) -> Settings | None:
     """Until asked to stop, or to begin again with the settings returned; then the forwarder is stopped."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
@@ -101,23 +108,29 @@ async def _follow(
                 await asked.wait()
                 asked.clear()
                 continue
+            supervisor.reloading()
             fresh = await asyncio.to_thread(read_again, source, settings, check_uplink)
-            if fresh is None:
-                continue
-            if concerns(changed(settings, fresh), FORWARDER_HOLDS):
-                return fresh
-            set_up_logs(fresh.log)
-            settings = fresh
+            if fresh is not None:
+                if concerns(changed(settings, fresh), FORWARDER_HOLDS):
+                    return fresh
+                set_up_logs(fresh.log)
+                settings = fresh
+            supervisor.ready()
+        supervisor.stopping()
         return None
     finally:
         wishes.listen(None)
         forwarder.stop()
 
 
-async def _beat(status: StatusFile) -> None:
-    """Rewrite the status in the loop's own thread: the journal's connection belongs to it."""
+async def _beat(status: StatusFile, uplink: Uplink, supervisor: Supervisor) -> None:
+    """Rewrite the status in the loop's own thread: the journal's connection belongs to it.
+
+    The supervisor is told from here, since all that is done for forwarding is done in this loop.
+    """
     while True:
         status.rewrite()
+        supervisor.alive(_summary(uplink))
         await asyncio.sleep(PERIOD_SECONDS)
 
 
@@ -147,6 +160,11 @@ def _make_uplink(settings: Settings) -> Uplink:
         check=lambda: check_identity(ca, certificate, key),
         diagnose=lambda: diagnose(uplink.endpoint, uplink.port, ca, certificate, key),
     )
+
+
+def _summary(uplink: Uplink) -> str:
+    state = uplink.state
+    return "connected" if state.connected else f"not connected: {state.last_reason or 'no answer yet'}"
 
 
 def _status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[str, Any]:

@@ -42,6 +42,7 @@ class Lines:
     def __init__(self, make: MakeLine) -> None:
         self._make = make
         self._running: dict[str, _Running] = {}
+        self._overdue: list[Line] = []
 
     def __enter__(self) -> Self:
         return self
@@ -52,6 +53,10 @@ class Lines:
 
     def __iter__(self) -> Iterator[Line]:
         return iter([running.line for running in tuple(self._running.values())])
+
+    def watched(self) -> list[Line]:
+        """Those that run, and those that were stopped and have not ended."""
+        return [*self, *self._overdue]
 
     def become(self, wanted: Sequence[LineSettings]) -> None:
         """Run these lines and no others.
@@ -89,4 +94,5 @@ class Lines:
             if running.line.join(STOP_SECONDS):
                 running.held.close()
             else:  # it still writes its note, which stays open
+                self._overdue.append(running.line)
                 structlog.get_logger().warning("a line did not stop in time", line=running.line.name)
