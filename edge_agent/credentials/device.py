@@ -9,16 +9,13 @@ signed it, which only the broker knows.
 from __future__ import annotations
 
 import ssl
-import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from edge_agent.errors import CredentialError
-
-# Anybody but its owner. IoT Core ties a gateway's whole identity to this one file.
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+from edge_agent.private_file import check_private
 
 # openssl/x509_vfy.h, X509_V_FLAG_NO_CHECK_TIME: the dates are for us to judge, by the `now` we were given.
 _NO_CHECK_TIME = 0x200000
@@ -45,10 +42,10 @@ def check_identity(ca: Path, certificate: Path, key: Path, now: datetime | None 
     expired or not yet valid, if the key is another certificate's or others may read it.
     """
     moment = now or datetime.now(UTC)
-    _check_roots(ca, moment)
+    check_roots(ca, moment)
     _check_is_certificate(certificate)
     _check_key_is_private(key)
-    return _check_dates(certificate, _described_by_openssl(certificate, key), moment)
+    return check_dates(certificate, _described_by_openssl(certificate, key), moment)
 
 
 def load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
@@ -74,7 +71,8 @@ def load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
         raise _unreadable("key or certificate", key, error) from error
 
 
-def _check_roots(ca: Path, now: datetime) -> None:
+def check_roots(ca: Path, now: datetime) -> None:
+    """Raise CredentialError unless there is a root certificate that has not expired."""
     context = _client_context()
     _read("CA", ca)
     try:
@@ -102,16 +100,13 @@ def _check_is_certificate(certificate: Path) -> None:
 
 
 def _check_key_is_private(key: Path) -> None:
+    """IoT Core ties a gateway's whole identity to this one file."""
     _read("key", key)
-    mode = stat.S_IMODE(key.stat().st_mode)
-    if mode & OTHERS:
-        raise CredentialError(
-            f"key {key} can be read or changed by others (mode {mode:04o})",
-            f"chmod 600 {key}, and replace the identity if anyone may have copied it",
-        )
+    check_private("key", key)
 
 
-def _check_dates(path: Path, certificate: DeviceCertificate, now: datetime) -> DeviceCertificate:
+def check_dates(path: Path, certificate: DeviceCertificate, now: datetime) -> DeviceCertificate:
+    """The certificate, if it counts now. Raises CredentialError."""
     if now > certificate.not_after:
         raise CredentialError(
             f"certificate {path} expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC",

@@ -20,13 +20,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
 from edge_agent.credentials.certificate import Certificate, parse_pem
 from edge_agent.credentials.identity import Generation, IdentityStore, Issued, Phase
+from edge_agent.credentials.in_use import Identity, identity_of
 from edge_agent.credentials.keys import Keys
 from edge_agent.errors import CredentialError, Refused, UplinkError
 from edge_agent.settings import TokenSettings
@@ -41,14 +41,6 @@ BAD_TOKEN = "InvalidCertificateOwnershipToken"  # noqa: S105  the name of an err
 # and a client id is let in once a second.
 PROOFS = 5
 PROOF_PAUSE_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a client proves itself with: a certificate, and a key in a file or in a token."""
-
-    certificate: Path
-    key: Path | TokenSettings
 
 
 class Session(Protocol):
@@ -84,18 +76,6 @@ class Gateway:
     def rotation_client_id(self) -> str:
         """Who asks, and who proves, beside the forwarder's own session."""
         return f"{self.thing}-rotation"
-
-
-def identity_of(generation: Generation, token: TokenSettings | None) -> Identity:
-    """What a generation proves itself with. Raises CredentialError if its key is in a token we lack."""
-    label = generation.key_label()
-    if label is None:
-        return Identity(generation.certificate, generation.key)
-    if token is None:
-        raise CredentialError(
-            f"the key of {generation.folder} lies in a token, and no token is set", "set uplink.token"
-        )
-    return Identity(generation.certificate, token.model_copy(update={"key_label": label}))
 
 
 class Provisioning:

@@ -23,13 +23,13 @@ from typing import Any
 
 import structlog
 from awscrt import mqtt5
-from awsiot import mqtt5_client_builder
 
-from edge_agent.errors import AgentError, CredentialError, LocalProtocolError, NotConnected, UplinkError
+from edge_agent.errors import AgentError, LocalProtocolError, NotConnected, UplinkError
 from edge_agent.uplink.base import Message, OnReceived, Receipt, UplinkState
 from edge_agent.uplink.iot_core_inbound import MOST_UNACKNOWLEDGED, Inbound
 from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
 from edge_agent.uplink.limits import check_message, check_topic
+from edge_agent.uplink.mutual_tls import TokenKey, make_client
 from edge_agent.uplink.reason_codes import (
     PACKET_TOO_LARGE,
     SESSION_TAKEN_OVER,
@@ -68,7 +68,7 @@ class IotCoreOptions:
     endpoint: str
     ca: Path
     certificate: Path
-    key: Path
+    key: Path | TokenKey
     client_id: str
     status_topic: str
     port: int = 8883  # or 443, by ALPN
@@ -124,16 +124,10 @@ class IotCoreUplink:
         self._subscribing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin connecting. Raises CredentialError on unusable files."""
+        """Begin connecting. Raises CredentialError on an identity that cannot be used."""
         self._check()
         self._loop = asyncio.get_running_loop()
-        try:
-            self._client = self._make_client()
-        except RuntimeError as error:  # how the SDK says no at once
-            raise CredentialError(
-                f"TLS cannot use {self._options.certificate} and {self._options.key}: {error}",
-                "check uplink.ca, uplink.certificate and uplink.key",
-            ) from error
+        self._client = self._make_client()
         self._client.start()
 
     async def wait_connected(self) -> None:
@@ -193,12 +187,8 @@ class IotCoreUplink:
     def _make_client(self) -> Any:  # noqa: ANN401  awscrt has no types
         options = self._options
         limits = mqtt5.ExtendedValidationAndFlowControlOptions
-        return mqtt5_client_builder.mtls_from_path(
-            cert_filepath=str(options.certificate),
-            pri_key_filepath=str(options.key),
-            ca_filepath=str(options.ca),
-            endpoint=options.endpoint,
-            port=options.port,
+        return make_client(
+            options,
             client_id=options.client_id,
             session_behavior=mqtt5.ClientSessionBehaviorType.CLEAN,
             offline_queue_behavior=mqtt5.ClientOperationQueueBehaviorType.FAIL_ALL_ON_DISCONNECT,
@@ -212,7 +202,6 @@ class IotCoreUplink:
             extended_validation_and_flow_control_options=(
                 limits.AWS_IOT_CORE_DEFAULTS if options.cloud_limits else limits.NONE
             ),
-            enable_metrics_collection=False,
             will=packet_of(self._status(OFFLINE)),
             on_publish_received=self._inbound.on_publish,
             receive_maximum=MOST_UNACKNOWLEDGED,
