@@ -1,0 +1,7 @@
+"""Collects: lines of gaming machines and table devices, into the journal."""
+
+import sys
+
+from edge_agent.agent.component import main
+
+sys.exit(main("collector"))

@@ -1,0 +1,105 @@
+"""One component's build: an artifact for each architecture, and the recipe, where gdk publishes from.
+
+    greengrass-build/
+    ├── artifacts/NAME/VERSION/NAME-ARCHITECTURE.zip   uploaded, every file here
+    ├── recipes/NAME.yaml                              read by `gdk component publish`
+    ├── recipes/NAME-VERSION.yaml                      the same, as a local deployment looks for it
+    └── sbom/NAME-ARCHITECTURE.cdx.json                as in the artifact
+
+An artifact is a program: `python3 NAME-ARCHITECTURE.zip FOLDER` installs what it carries below FOLDER.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from artifact.archive import source_date, write_archive
+from artifact.errors import BuildError
+from artifact.locked import ARCHITECTURES, normalised, read_wheel
+from artifact.project import Component, Project, read_component
+from artifact.sbom import bill_of_materials
+from artifact.wheel import build_wheel
+from artifact.wheelhouse import gathered
+
+# What a gateway has beside the agent's own requirements: its keys, in files or in a token.
+EXTRAS = ("credentials", "hsm")
+ROOTS = ("AmazonRootCA1.pem", "AmazonRootCA3.pem")
+# Greengrass takes a recipe of 16 KB; gdk counts 16,000 bytes.
+LARGEST_RECIPE_BYTES = 16_000
+
+
+def build_component(folder: Path, project: Project) -> Sequence[Path]:
+    """Build the component in this folder; its artifacts. Raises BuildError."""
+    component = read_component(folder, project)
+    wheels = {name: [wheel.file for wheel in gathered(project, name)] for name in ARCHITECTURES}
+    shutil.rmtree(component.build, ignore_errors=True)
+    artifacts = component.build / "artifacts" / component.name / component.version
+    for made in (artifacts, component.build / "recipes", component.build / "sbom"):
+        made.mkdir(parents=True)
+    _write_recipes(component)
+    with tempfile.TemporaryDirectory() as scratch:
+        ours = build_wheel(project, Path(scratch), source_date())
+        return [
+            _write_artifact(component, project, architecture, [*wheels[architecture], ours], artifacts)
+            for architecture in ARCHITECTURES
+        ]
+
+
+def _write_artifact(
+    component: Component, project: Project, architecture: str, wheels: Sequence[Path], folder: Path
+) -> Path:
+    stem = f"{component.name}-{architecture}"
+    dated = source_date() if "SOURCE_DATE_EPOCH" in os.environ else None
+    bill = bill_of_materials(component, architecture, wheels, dated)
+    (component.build / "sbom" / f"{stem}.cdx.json").write_bytes(bill)
+    members = {f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels} | {
+        "__main__.py": (Path(__file__).parent / "install.py").read_bytes(),
+        "main.py": (component.folder / "main.py").read_bytes(),
+        "requirements.txt": _requirements(project, wheels).encode(),
+        "amazon-roots.pem": b"".join((project.root / "certs" / root).read_bytes() for root in ROOTS),
+        "LICENSE": (project.root / "LICENSE").read_bytes(),
+        "sbom.cdx.json": bill,
+    }
+    contents = [(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(members.items())]
+    about = {
+        "component": component.name,
+        "version": component.version,
+        "contents": hashlib.sha256(json.dumps(contents).encode()).hexdigest(),
+    }
+    members["about.json"] = json.dumps(about, indent=1).encode() + b"\n"
+    file = folder / f"{stem}.zip"
+    write_archive(file, members, source_date())
+    return file
+
+
+def _requirements(project: Project, wheels: Sequence[Path]) -> str:
+    """What pip installs, each with the hashes of the files that lie beside it and no others."""
+    hashes: dict[str, list[str]] = {}
+    for wheel in map(read_wheel, wheels):
+        ours = f"[{','.join(EXTRAS)}]" if wheel.name == normalised(project.name) else ""
+        hashes.setdefault(f"{wheel.name}{ours}=={wheel.version}", []).append(wheel.sha256)
+    return "".join(
+        " \\\n    ".join([requirement, *(f"--hash=sha256:{one}" for one in sorted(files))]) + "\n"
+        for requirement, files in sorted(hashes.items())
+    )
+
+
+def _write_recipes(component: Component) -> None:
+    text = component.recipe.read_text(encoding="utf-8")
+    for placeholder, value in (
+        ("{COMPONENT_NAME}", component.name),
+        ("{COMPONENT_VERSION}", component.version),
+        ("{COMPONENT_AUTHOR}", component.author),
+    ):
+        text = text.replace(placeholder, value)
+    size = len(text.encode())
+    if size > LARGEST_RECIPE_BYTES:
+        raise BuildError(f"{component.recipe} has {size} bytes", f"shorten it to {LARGEST_RECIPE_BYTES}")
+    for name in (component.recipe.name, f"{component.name}-{component.version}.yaml"):
+        (component.build / "recipes" / name).write_text(text, encoding="utf-8")
