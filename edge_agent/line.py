@@ -24,7 +24,8 @@ from edge_agent.errors import InUseError, JournalError, LinkError
 from edge_agent.events import Observation
 from edge_agent.links import Link
 from edge_agent.notebook import Notebook
-from edge_agent.station import Station
+from edge_agent.recorder import Recorder
+from edge_agent.station import Metered, Station
 
 # A line notices that it should stop within this time, whatever its station waits for.
 LONGEST_READ_SECONDS = 0.25
@@ -76,6 +77,8 @@ class Line:
         self._notebook = notebook
         self._monotonic = monotonic
         self._not_yet_durable: list[bytes] = []
+        self._recorder: Recorder | None = None
+        self._meters_wanted = False
         self._trouble = ""
         self._pause = FIRST_REOPEN_SECONDS
         self._stopping = threading.Event()
@@ -113,6 +116,15 @@ class Line:
             return not self._stopping.is_set()
         return now - self._back_by > patience
 
+    def read_meters(self) -> bool:
+        """Have the counters read at the next safe moment; whether this device has any to ask for."""
+        self._meters_wanted = isinstance(self.station, Metered)
+        return self._meters_wanted
+
+    def record(self, recorder: Recorder | None) -> None:
+        """Have everything that goes over the wire recorded from now on, or no longer."""
+        self._recorder = recorder
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -147,6 +159,7 @@ class Line:
     def _collect(self) -> None:
         """Collect until asked to stop: timers, take, append, write, read."""
         while not self._stopping.is_set():
+            self._heed()
             now = self._monotonic()
             self._back_by = now + LONGEST_READ_SECONDS
             self.station.handle_timer(now)
@@ -158,15 +171,29 @@ class Line:
                 self._hold_back(refused)
                 continue
             if data:
-                self._log.debug("sent", data=data)
+                self._show_sent(data)
                 self._link.write(data)
             arrived = self._link.read(self._patience())
             if arrived:
-                self._log.debug("heard", data=self._loggable(arrived))
+                self._show_heard(arrived)
                 self.station.receive_data(arrived, self._monotonic())
 
-    def _loggable(self, arrived: bytes) -> bytes | str:
-        return f"{len(arrived)} bytes, confidential" if self.station.confidential else arrived
+    def _heed(self) -> None:
+        """Pass on what was wanted of this line meanwhile. It changes what is asked, never when."""
+        if self._meters_wanted and isinstance(self.station, Metered):
+            self._meters_wanted = False
+            self.station.read_meters(self._monotonic())
+
+    def _show_sent(self, data: bytes) -> None:
+        self._log.debug("sent", data=data)
+        if (recorder := self._recorder) is not None:
+            recorder.sent(data, self._monotonic(), confidential=self.station.confidential)
+
+    def _show_heard(self, data: bytes) -> None:
+        confidential = self.station.confidential
+        self._log.debug("heard", data=f"{len(data)} bytes, confidential" if confidential else data)
+        if (recorder := self._recorder) is not None:
+            recorder.heard(data, self._monotonic(), confidential=confidential)
 
     def _make_durable(self) -> None:
         """Append all that was learnt. It is forgotten here only when `append` has returned."""

@@ -170,6 +170,10 @@ class CommandSettings(_Model):
     longest_life_seconds: int = Field(
         default=300, ge=1, le=3600, description="a command that would be good for longer is refused"
     )
+    unsynchronised_clock: Literal["refuse", "accept"] = Field(
+        default="refuse",
+        description="accept: where the time is right and the kernel cannot say so, as in virtual machines",
+    )
 
 
 class DeploymentSettings(_Model):

@@ -96,6 +96,14 @@ class Station(Protocol):
 
 
 @runtime_checkable
+class Metered(Protocol):
+    """A station that can be asked to read its device's counters, beside its own schedule."""
+
+    def read_meters(self, now: float) -> None:
+        """Read them at the next safe moment, by the polls the schedule reads them by and no others."""
+
+
+@runtime_checkable
 class Driver(Protocol):
     """What an entry point of the group `edge_agent.drivers` names."""
 

@@ -18,6 +18,7 @@ from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
+from edge_agent.recorder import Recorder
 from edge_agent.settings import LogSettings
 from edge_agent.station import LineCounters
 
@@ -362,3 +363,47 @@ def test_a_line_that_was_stopped_or_never_began_is_not_stuck(bench: Bench, tmp_p
 
 def test_a_line_says_what_it_is(bench: Bench) -> None:
     assert repr(bench.line) == "<Line echo starting>"
+
+
+class MeteredStation(EchoStation):
+    """A station whose counters can be asked for."""
+
+    def read_meters(self, _now: float) -> None:
+        self._story.append("meters")
+
+
+def test_meters_are_asked_for_by_the_lines_own_thread(bench: Bench) -> None:
+    assert not bench.line.read_meters()
+    bench.line.station = MeteredStation(bench.story)
+
+    assert bench.line.read_meters()
+
+    bench.wait_until(lambda: "meters" in bench.story)
+    assert bench.story.count("meters") == 1
+
+
+def test_what_goes_over_the_wire_can_be_recorded(bench: Bench) -> None:
+    recorder = Recorder(time.monotonic())
+    bench.line.record(recorder)
+
+    bench.device.write(b"A")
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+    bench.line.record(None)
+    bench.device.write(b"B")
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+
+    assert [(frame.direction, frame.data) for frame in recorder.take()] == [("heard", b"A"), ("sent", b"ack")]
+
+
+def test_what_no_log_may_show_is_not_recorded_either(bench: Bench) -> None:
+    recorder = Recorder(time.monotonic())
+    bench.line.record(recorder)
+    bench.station.secretive = True
+
+    bench.device.write(b"A")
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+
+    assert [(frame.direction, frame.data, frame.size) for frame in recorder.take()] == [
+        ("heard", None, 1),
+        ("sent", b"ack", 3),
+    ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,8 @@ import structlog
 from edge_agent import __version__
 from edge_agent.agent.changes import COLLECTOR_HOLDS, MOST_NAMES, changed, concerns, digest
 from edge_agent.agent.checks import check_lines
+from edge_agent.agent.errands import open_desk
+from edge_agent.agent.floor_status import FloorStatus, free_bytes
 from edge_agent.agent.folders import make_folders
 from edge_agent.agent.journalist import Journalist
 from edge_agent.agent.lines import Lines
@@ -25,7 +26,6 @@ from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.vigil import Vigil
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
-from edge_agent.desk import Desk, answer_say, desk_path
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import AgentError, JournalError, JournalFull
 from edge_agent.events import EventBody
@@ -75,9 +75,10 @@ def _collect_with(
             )
         )
         journalist = Journalist(settings, clock, journal)
-        held.enter_context(Desk(desk_path(settings.state), {"say": answer_say(journalist.say)}))
         lines = Lines(partial(_make_line, settings, journalist))
-        heartbeat = Heartbeat(settings.state / "status" / "collector.json", lambda: _status(lines, journal))
+        held.enter_context(open_desk(settings, journalist, lines.by_device, lambda: journal.head))
+        floor = FloorStatus(lines.by_device, clock.reading, digest(settings))
+        heartbeat = Heartbeat(settings.state / "status" / "collector.json", lambda: _status(floor, journal))
         heartbeat.start()
         held.callback(heartbeat.stop)
         started = AgentStarted(version=__version__, lines=len(settings.lines))
@@ -87,7 +88,9 @@ def _collect_with(
             lines.start()
             vigil = Vigil(supervisor, lines, heartbeat, clock.monotonic)
             vigil.ready()
-            following = _follow(settings, source, wishes, lines=lines, journalist=journalist, vigil=vigil)
+            following = _follow(
+                settings, source, wishes, lines=lines, journalist=journalist, vigil=vigil, floor=floor
+            )
         with suppress(JournalFull):  # it was said often enough
             journalist.say(AgentStopped(version=__version__))
         return following
@@ -101,6 +104,7 @@ def _follow(
     lines: Lines,
     journalist: Journalist,
     vigil: Vigil,
+    floor: FloorStatus,
 ) -> Settings | None:
     """Follow the settings as they change, until asked to stop or to begin again with the ones returned."""
     while (wish := wishes.next(LOOK_SECONDS)) is not Wish.STOP:
@@ -115,6 +119,7 @@ def _follow(
             set_up_logs(fresh.log)
             lines.become(fresh.lines)
             settings = fresh
+            floor.settings = digest(settings)
         vigil.ready()
     vigil.supervisor.stopping()
     return None
@@ -177,8 +182,13 @@ def _make_line(settings: Settings, journalist: Journalist, line: LineSettings, h
     )
 
 
-def _status(lines: Lines, journal: Journal) -> Mapping[str, Any]:
+def _status(floor: FloorStatus, journal: Journal) -> Mapping[str, Any]:
     return {
-        "lines": {line.name: asdict(line.station.counters) | {"faults": line.faults} for line in lines},
-        "journal": {"id": journal.id, "head": journal.head, "bytes": journal.size_bytes()},
+        **floor.look(),
+        "journal": {
+            "id": journal.id,
+            "head": journal.head,
+            "bytes": journal.size_bytes(),
+            "free_bytes": free_bytes(journal.path),
+        },
     }

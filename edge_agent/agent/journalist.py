@@ -23,4 +23,8 @@ class Journalist:
 
     def say(self, body: EventBody) -> None:
         """Journal something of the gateway itself. Raises JournalError."""
-        self.append([self.seal(Observation(self._gateway, self.clock.monotonic(), body))])
+        self.say_of(self._gateway, body)
+
+    def say_of(self, subject: str, body: EventBody) -> None:
+        """Journal something of one of its devices. Raises JournalError."""
+        self.append([self.seal(Observation(subject, self.clock.monotonic(), body))])

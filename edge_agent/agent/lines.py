@@ -58,6 +58,10 @@ class Lines:
         """Those that run, and those that were stopped and have not ended."""
         return [*self, *self._overdue]
 
+    def by_device(self) -> dict[str, Line]:
+        """The lines, by what the site calls their devices."""
+        return {running.settings.device: running.line for running in tuple(self._running.values())}
+
     def become(self, wanted: Sequence[LineSettings]) -> None:
         """Run these lines and no others.
 

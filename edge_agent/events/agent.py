@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from edge_agent.events.base import Count, EventBody
+from edge_agent.events.base import Count, EventBody, Strict
 
 
 class LineUp(EventBody):
@@ -106,3 +106,57 @@ class ConfigurationRefused(EventBody):
     def event_type(self) -> str:
         """`floor.agent.configuration_refused`."""
         return "floor.agent.configuration_refused"
+
+
+class CommandAudited(EventBody):
+    """Somebody in the cloud asked for something: journalled before it is carried out, and when it is done."""
+
+    schema_name: ClassVar[str] = "agent-command"
+
+    command: str = Field(max_length=64, description="what for: the last level of the topic it came on")
+    id: str = Field(max_length=64, description="the command's own; empty where it has none that can be read")
+    outcome: Literal["accepted", "refused", "done", "failed"]
+    reason: str = Field(default="", max_length=300, description="why it was refused or failed; else empty")
+    requested_by_unverified: str | None = Field(
+        default=None, max_length=64, description="who asked, by their own account: nobody has verified it"
+    )
+    count: Count = Field(
+        default=1,
+        description="how many commands this stands for: refusals that come in a flood are one event",
+    )
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.command`."""
+        return "floor.agent.command"
+
+
+class WireFrame(Strict):
+    """What went over a line at one moment."""
+
+    at: float = Field(ge=0, description="seconds since the capture began")
+    direction: Literal["sent", "heard"]
+    size: Count = Field(description="in bytes")
+    data: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{2}( [0-9a-f]{2})*$",
+        description="in hex, marked as on the wire; null where it may hold a ticket's number or a card",
+    )
+
+
+class LineCaptured(EventBody):
+    """A piece of what went over a line, while somebody had asked to see it."""
+
+    schema_name: ClassVar[str] = "line-captured"
+
+    line: str
+    id: str = Field(max_length=64, description="the command's that asked for it")
+    piece: Count = Field(description="from 0, without holes")
+    last: bool
+    cut: bool = Field(description="the capture ended before its time: it had all the bytes it may have")
+    frames: tuple[WireFrame, ...]
+
+    @property
+    def event_type(self) -> str:
+        """`floor.line.captured`."""
+        return "floor.line.captured"

@@ -24,6 +24,25 @@ EXAMPLES: tuple[EventBody, ...] = (
     agent.LineUp(line="slot-1001", silent_seconds=12.5),
     agent.LineDown(line="slot-1001", reason="silent for 2.6 s"),
     agent.ProtocolErrors(line="slot-1001", count=3, total=41, last="CRC is 1A2B, the payload's is 66B7"),
+    agent.CommandAudited(
+        command="meters",
+        id="c-4711",
+        outcome="refused",
+        reason="it was used before",
+        requested_by_unverified="ada",
+    ),
+    agent.LineCaptured(
+        line="slot-1001",
+        id="c-4712",
+        piece=0,
+        last=True,
+        cut=False,
+        frames=(
+            agent.WireFrame(at=0.012, direction="sent", size=4, data="ff 00 01 1a"),
+            agent.WireFrame(at=0.031, direction="heard", size=8, data="01 1a 00 00 12 34 b1 c2"),
+            agent.WireFrame(at=0.212, direction="heard", size=12),
+        ),
+    ),
     # Gaming machines
     slot.SlotException(
         code="0x11", name="slot_door_opened", category="door", real_time=False, possibly_repeated=False

@@ -19,6 +19,7 @@ SnapshotReason = Literal[
     "handpay",
     "configuration",
     "interval",
+    "command",
     "stop",
 ]
 

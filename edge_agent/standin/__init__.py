@@ -3,7 +3,6 @@
 from edge_agent.standin.config import StandinConfig
 from edge_agent.standin.control import StandinControl
 from edge_agent.standin.ledger import Entry, read_ledger
-from edge_agent.standin.provisioning import Template
 from edge_agent.standin.server import Standin, StandinThread, run_standin
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "StandinConfig",
     "StandinControl",
     "StandinThread",
-    "Template",
     "read_ledger",
     "run_standin",
 ]

@@ -97,8 +97,7 @@ class HostEnd:
         self._open = False
         self._answering = False
         self._said_silent = False
-        self._asked = 0
-        self._up = 0
+        self._asked = self._up = 0
         self._now = 0.0
         self._heard_at: float | None = None
         self._silent_due: float | None = None
@@ -195,6 +194,10 @@ class HostEnd:
         self._commands.clear()
         return b"".join(frames)
 
+    def ask_for_counters(self) -> None:
+        """Ask the device for its counters, with what is sent next."""
+        self._commands.append(("CT?", {}))
+
     def memory(self) -> bytes:
         """What the next host end on this line must know; at most 140 bytes."""
         return self._known.memory()
@@ -282,8 +285,7 @@ class HostEnd:
 
     def _become_uncertain(self, now: float) -> None:
         self._known.certain = False
-        self._asked = 0
-        self._up = 0
+        self._asked = self._up = 0
         self._ask_due = None if self._receive_only else now
 
     def _ask(self, now: float) -> None:
@@ -343,7 +345,7 @@ class HostEnd:
         if booted:
             self._say(Booted(now, device, message))
         if (booted or not was_certain) and not booting:  # after a boot it sends them unasked
-            self._commands.append(("CT?", {}))
+            self.ask_for_counters()
         return booted
 
     def _ask_again(self, now: float) -> None:

@@ -42,6 +42,7 @@ REASONS: tuple[SnapshotReason, ...] = (
     "configuration",
     "link_recovery",
     "door",
+    "command",
     "handpay",
     "money",
     "interval",

@@ -159,6 +159,10 @@ class SasStation:
             self._cadence.sent(outstanding=not self._host.ready(now))
         return data
 
+    def read_meters(self, now: float) -> None:
+        """See Metered: a snapshot is wanted, and waits for a quiet moment like any other."""
+        self._metering.reader.want("command", now)
+
     def note(self) -> bytes:
         """See Station."""
         if self._note_body is None:

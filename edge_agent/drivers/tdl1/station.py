@@ -115,6 +115,11 @@ class Tdl1Station:
         """Acknowledgements of what was taken, and questions. All of it ASCII, so nothing is doubled."""
         return self._host.data_to_send(now)
 
+    def read_meters(self, now: float) -> None:
+        """Ask for the counters now; a device that is only listened to says them when it likes."""
+        self._now = now
+        self._host.ask_for_counters()
+
     def note(self) -> bytes:
         """Which boot of which device this is, and which of its events were heard."""
         return self._host.memory()

@@ -1,0 +1,105 @@
+"""Errands: what the collector does for a command, once it was accepted and journalled.
+
+    {"verb": "meters", "subjects": […]}      have counters read; all devices if none is named
+    {"verb": "capture", "subject": …, …}     record a line for some seconds
+
+Both come back at once. What they bring is events of their devices, later, in the journal: who
+asked reads them there, after the sequence the answer names. Nothing here sends anything: a
+station is told that a reading is wanted, and asks for it by the polls it reads with anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from edge_agent.agent.captures import Captures
+from edge_agent.agent.journalist import Journalist
+from edge_agent.desk import Desk, answer_say, desk_path
+from edge_agent.errors import LocalProtocolError
+from edge_agent.line import Line
+from edge_agent.settings import Settings
+
+
+@contextmanager
+def open_desk(
+    settings: Settings,
+    journalist: Journalist,
+    lines: Callable[[], Mapping[str, Line]],
+    head: Callable[[], int],
+) -> Iterator[None]:
+    """The collector's desk, open while the context lasts."""
+    with Captures(journalist.say_of, journalist.clock.monotonic) as captures:
+        errands = Errands(
+            lines,
+            captures,
+            head=head,
+            allow=settings.commands.allow,
+            longest_capture_seconds=settings.commands.longest_capture_seconds,
+        )
+        answers = {"say": answer_say(journalist.say), "command": errands.answer}
+        with Desk(desk_path(settings.state), answers):
+            yield
+
+
+class Errands:
+    """Answers `command` at the desk.
+
+    Args:
+        lines: the lines that run now, by device.
+        captures: those under way.
+        head: the journal's last sequence.
+        allow: the verbs of the settings.
+        longest_capture_seconds: of the settings.
+    """
+
+    def __init__(
+        self,
+        lines: Callable[[], Mapping[str, Line]],
+        captures: Captures,
+        *,
+        head: Callable[[], int],
+        allow: Collection[str],
+        longest_capture_seconds: float,
+    ) -> None:
+        self._lines = lines
+        self._captures = captures
+        self._head = head
+        self._allow = allow
+        self._longest_capture_seconds = longest_capture_seconds
+
+    def answer(self, request: Any) -> Mapping[str, Any]:  # noqa: ANN401  whatever JSON holds
+        """Begin what is asked. Raises LocalProtocolError for what is not allowed or makes no sense."""
+        match request:
+            case {"verb": str(verb)} if verb not in self._allow:
+                raise LocalProtocolError(f"{verb!r} is not allowed", "list it in `commands.allow`")
+            case {"verb": "meters", "subjects": list(subjects)}:
+                return self._read_meters([str(subject) for subject in subjects])
+            case {"verb": "capture", "subject": str(subject), "id": str(id_), "seconds": int(seconds)}:
+                return self._capture(subject, id_, seconds)
+        raise LocalProtocolError("`command` takes a verb and its arguments")
+
+    def _read_meters(self, subjects: list[str]) -> Mapping[str, Any]:
+        lines, after = self._lines(), self._head()
+        asked: list[str] = []
+        cannot: dict[str, str] = {}
+        for subject in subjects or [*lines]:
+            line = lines.get(subject)
+            if line is None:
+                cannot[subject] = "no line of this gateway has this device"
+            elif line.read_meters():
+                asked.append(subject)
+            else:
+                cannot[subject] = "this kind of device has no counters that can be asked for"
+        return {"after": after, "asked": asked, "cannot": cannot}
+
+    def _capture(self, subject: str, command_id: str, seconds: int) -> Mapping[str, Any]:
+        line = self._lines().get(subject)
+        if line is None:
+            raise LocalProtocolError(f"no line of this gateway has the device {subject[:64]!r}")
+        if not 0 < seconds <= self._longest_capture_seconds:
+            raise LocalProtocolError(f"a capture lasts 1 to {self._longest_capture_seconds:g} seconds")
+        after = self._head()
+        self._captures.start(line, subject, command_id, seconds)
+        return {"after": after}

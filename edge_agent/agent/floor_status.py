@@ -1,0 +1,83 @@
+"""The floor's status: how each line is, and since when, for whoever reads the collector's status file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent import __version__
+from edge_agent.events import ClockReading
+from edge_agent.line import Line
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of a line last, and since when it is so (monotonic seconds)."""
+
+    line: Line
+    state: str
+    since: float
+    events: int
+    last_event: float | None = None
+
+
+class FloorStatus:
+    """Looks at the lines now and then and remembers since when they are as they are. One thread looks.
+
+    Args:
+        lines: those that run now, by device.
+        clock: both clocks now.
+        settings: the digest of those in force; whoever changes them says so.
+    """
+
+    def __init__(
+        self, lines: Callable[[], Mapping[str, Line]], clock: Callable[[], ClockReading], settings: str
+    ) -> None:
+        self.settings = settings
+        self._lines = lines
+        self._clock = clock
+        self._seen: dict[str, _Seen] = {}
+
+    def look(self) -> Mapping[str, Any]:
+        """What is so now."""
+        lines, clock = self._lines(), self._clock()
+        self._seen = {device: self._see(device, line, clock.monotonic) for device, line in lines.items()}
+        return {
+            "version": __version__,
+            "settings": self.settings,
+            "clock": clock.quality.value,
+            "lines": dict(_entries(self._seen.items(), clock)),
+        }
+
+    def _see(self, device: str, line: Line, now: float) -> _Seen:
+        counters = line.station.counters
+        seen = self._seen.get(device)
+        if seen is None or seen.line is not line:
+            return _Seen(line, counters.state, now, counters.events)
+        if seen.state != counters.state:
+            seen.state, seen.since = counters.state, now
+        if seen.events != counters.events:
+            seen.events, seen.last_event = counters.events, now
+        return seen
+
+
+def _entries(
+    seen: Iterable[tuple[str, _Seen]], clock: ClockReading
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for device, one in seen:
+        since = clock.utc_of(one.since).isoformat(timespec="seconds").replace("+00:00", "Z")
+        quiet = None if one.last_event is None else round(clock.monotonic - one.last_event, 1)
+        yield (
+            one.line.name,
+            asdict(one.line.station.counters)
+            | {"faults": one.line.faults, "device": device, "since": since, "last_event_seconds": quiet},
+        )
+
+
+def free_bytes(path: Path) -> int:
+    """What is free on the disk of a file, for us."""
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize

@@ -1,0 +1,75 @@
+"""The recorder: what goes over one line for a while, without what no log may show.
+
+A line hands it every write and every read; somebody else takes the frames away. It is bounded,
+and when it has all the bytes it may have it takes no more and says so. What may hold a ticket's
+number or a card is kept as its size alone, and so is what comes within a second after it: an
+answer may be late, and then it comes after another poll.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["sent", "heard"]
+
+# A machine drops its answer after this; see the link's own timeouts.
+LATE_SECONDS = 1.0
+
+# What a frame costs beside its bytes: its moment and its direction.
+FRAME_BYTES = 16
+
+# A minute of a busy line is 60 KiB.
+MOST_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What went over a line at one moment."""
+
+    at: float  # seconds since the recording began
+    direction: Direction
+    size: int  # bytes
+    data: bytes | None  # None: withheld
+
+
+class Recorder:
+    """The wire of one line. One thread records, another takes.
+
+    Args:
+        began: monotonic seconds.
+        most_bytes: what is kept in all.
+    """
+
+    def __init__(self, began: float, most_bytes: int = MOST_BYTES) -> None:
+        self.cut = False
+        self._began = began
+        self._left_bytes = most_bytes
+        self._secret_until = float("-inf")
+        self._frames: deque[Frame] = deque()
+
+    def sent(self, data: bytes, now: float, *, confidential: bool) -> None:
+        """Record a write. `confidential`: what answers it may be what no log may show."""
+        if confidential:
+            self._secret_until = now + LATE_SECONDS
+        self._keep("sent", data, now, withheld=False)
+
+    def heard(self, data: bytes, now: float, *, confidential: bool) -> None:
+        """Record a read."""
+        if confidential:
+            self._secret_until = now + LATE_SECONDS
+        self._keep("heard", data, now, withheld=now <= self._secret_until)
+
+    def take(self) -> list[Frame]:
+        """What was recorded since last asked."""
+        return [self._frames.popleft() for _ in range(len(self._frames))]
+
+    def _keep(self, direction: Direction, data: bytes, now: float, *, withheld: bool) -> None:
+        cost = FRAME_BYTES + len(data)
+        if self.cut or cost > self._left_bytes:
+            self.cut = True
+            return
+        self._left_bytes -= cost
+        shown = None if withheld else data
+        self._frames.append(Frame(max(0.0, now - self._began), direction, len(data), shown))

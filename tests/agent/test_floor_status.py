@@ -1,0 +1,84 @@
+"""The floor's status says how each line is, and since when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from edge_agent.agent.floor_status import FloorStatus
+from edge_agent.events import ClockQuality, ClockReading
+from edge_agent.line import Line
+from edge_agent.station import LineCounters
+
+
+@dataclass
+class FakeStation:
+    counters: LineCounters = field(default_factory=LineCounters)
+
+
+@dataclass
+class FakeLine:
+    """As much of a line as its status looks at."""
+
+    name: str
+    faults: int = 0
+    station: FakeStation = field(default_factory=FakeStation)
+
+
+class Bench:
+    """One line, and a clock that is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.line = FakeLine("uart-1")
+        self.floor = FloorStatus(
+            lambda: {"slot-1001": cast("Line", self.line)}, self.clock, settings="0123456789abcdef"
+        )
+
+    def clock(self) -> ClockReading:
+        return ClockReading(1_749_630_660.0 + self.now, self.now, "boot", ClockQuality.SYNCHRONISED)
+
+    def look(self) -> dict[str, object]:
+        looked = self.floor.look()["lines"]["uart-1"]
+        return {name: looked[name] for name in ("device", "state", "since", "last_event_seconds", "faults")}
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_state_is_told_with_its_beginning(bench: Bench) -> None:
+    bench.look()
+    bench.now = 60.0
+    bench.line.station.counters.state = "polling"
+    bench.look()
+    bench.now = 120.0
+
+    assert bench.look() == {
+        "device": "slot-1001",
+        "state": "polling",
+        "since": "2025-06-11T08:32:00Z",
+        "last_event_seconds": None,
+        "faults": 0,
+    }
+
+
+def test_the_last_event_has_an_age(bench: Bench) -> None:
+    bench.look()
+    bench.line.station.counters.events = 1
+    bench.look()
+    bench.now = 2.5
+
+    assert bench.look()["last_event_seconds"] == 2.5
+
+
+def test_a_line_that_began_again_is_looked_at_afresh(bench: Bench) -> None:
+    bench.line.station.counters.events = 5
+    bench.look()
+    bench.line = FakeLine("uart-1")
+    bench.now = 10.0
+
+    assert bench.look()["since"] == "2025-06-11T08:31:10Z"
