@@ -3,6 +3,7 @@
 from edge_agent.standin.config import StandinConfig
 from edge_agent.standin.control import StandinControl
 from edge_agent.standin.ledger import Entry, read_ledger
+from edge_agent.standin.provisioning import Template
 from edge_agent.standin.server import Standin, StandinThread, run_standin
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "StandinConfig",
     "StandinControl",
     "StandinThread",
+    "Template",
     "read_ledger",
     "run_standin",
 ]

@@ -8,15 +8,19 @@ delivery to others, and a CONNECT can end somebody else's session.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 from typing import Protocol
 
+from edge_agent.standin import limits
+from edge_agent.standin.answers import Answer
 from edge_agent.standin.faults import Faults
 from edge_agent.standin.ledger import Entry
 from edge_agent.standin.limits import RETAINED_MESSAGES
 from edge_agent.standin.packets import Publish, Reason
-from edge_agent.standin.policy import Action, Identity, Policy, Request, parse_policy
+from edge_agent.standin.policy import Action, Request, parse_policy
+from edge_agent.standin.registry import Registry, Status
+from edge_agent.standin.services import PREFIX, Services
 from edge_agent.standin.session import Session
 
 # What the observer's client id may do: watch everything, publish nothing.
@@ -45,6 +49,7 @@ class BrokerCounters:
 
     connected: int = 0
     connections_refused: Counter[int] = field(default_factory=Counter)
+    certificates_refused: int = 0
     accepted: int = 0
     pubacks_lost: int = 0
     refused: Counter[int] = field(default_factory=Counter)
@@ -59,9 +64,9 @@ class Broker:
     def __init__(
         self,
         *,
-        things: Mapping[str, Mapping[str, str]],
-        policy: Policy,
+        registry: Registry,
         ledger: Appends,
+        services: Services | None = None,
         faults: Faults | None = None,
         observer: str | None = None,
         rates: bool = True,
@@ -72,8 +77,10 @@ class Broker:
         self.counters = BrokerCounters()
         self.clients: dict[str, Session] = {}
         self.retained: dict[str, Publish] = {}
-        self._things = things
-        self._policy = policy
+        self.registry = registry
+        self.services = services or Services()
+        self._answers: list[tuple[float, int, Answer, Session]] = []  # a heap, by when they are due
+        self._answered = 0
         self._observer = observer
         self._observer_policy = parse_policy(OBSERVER)
         self._sessions: set[Session] = set()
@@ -82,9 +89,13 @@ class Broker:
     def __repr__(self) -> str:
         return f"<Broker {' '.join(sorted(self.clients)) or 'nobody'} accepted:{self.counters.accepted}>"
 
-    def open(self, common_name: str, now: float) -> Session:
-        """A TLS connection whose certificate has this common name."""
-        session = Session(self, common_name, now)
+    def open(
+        self, common_name: str, now: float, certificate_id: str | None = None, *, issued: bool = False
+    ) -> Session:
+        """A TLS connection whose certificate has this common name; `issued` by the stand-in itself?"""
+        known_as = certificate_id or common_name
+        self.registry.present(known_as, common_name, issued=issued)
+        session = Session(self, known_as, now)
         self._sessions.add(session)
         return session
 
@@ -95,13 +106,16 @@ class Broker:
 
     def handle_timer(self, now: float) -> None:
         """Time has passed for everybody."""
+        if not self.faults.stalled(now):
+            self._answer(now)
         for session in tuple(self._sessions):
             session.handle_timer(now)
 
     def next_timer(self, now: float) -> float | None:
         """When `handle_timer` is due."""
         wanted = [session.next_timer() for session in self._sessions] if not self.faults.stalled(now) else []
-        times = [time for time in (*wanted, self.faults.next_timer(now)) if time is not None]
+        answer = self._answers[0][0] if self._answers else None
+        times = [time for time in (*wanted, answer, self.faults.next_timer(now)) if time is not None]
         return min(times, default=None)
 
     def drop(self, now: float, *, client: str | None = None, reason: int | None = None) -> int:
@@ -111,17 +125,35 @@ class Broker:
             session.drop(now, reason)
         return len(dropped)
 
-    def identify(self, common_name: str, client_id: str) -> Identity:
-        """What is known of a connection."""
-        return Identity(common_name, client_id, self._things.get(common_name))
+    def registered(self, certificate_id: str) -> bool:
+        """Whether anybody may connect with this certificate."""
+        certificate = self.registry.get(certificate_id)
+        return certificate is not None and certificate.status is Status.ACTIVE
 
     def allows(
-        self, identity: Identity, action: Action, name: str, attributes: frozenset[str] = frozenset()
+        self,
+        certificate_id: str,
+        client_id: str,
+        action: Action,
+        name: str,
+        attributes: frozenset[str] = frozenset(),
     ) -> bool:
-        """Whether the policy lets this connection do that."""
-        observes = self._observer is not None and identity.client_id == self._observer
-        policy = self._observer_policy if observes else self._policy
-        return policy.allows(Request(action, name, identity, attributes))
+        """Whether the policies let this connection do that."""
+        certificate = self.registry.get(certificate_id)
+        if certificate is None or certificate.status is not Status.ACTIVE:
+            return False
+        observes = self._observer is not None and client_id == self._observer
+        policy = self._observer_policy if observes else self.registry.policy(certificate)
+        return policy.allows(
+            Request(action, name, self.registry.identity(certificate, client_id), attributes)
+        )
+
+    def end_unregistered(self, now: float) -> int:
+        """End the sessions whose certificate is no longer ACTIVE; how many."""
+        ended = [one for one in self._sessions if not self.registered(one.certificate_id)]
+        for session in ended:
+            session.drop(now, Reason.NOT_AUTHORISED)
+        return len(ended)
 
     def take_over(self, session: Session, now: float) -> None:
         """Make this the session of its client id; an older one is told and ends."""
@@ -140,12 +172,34 @@ class Broker:
         """A session may have something to send, or to close."""
         self._touched.add(session)
 
-    def publish(self, packet: Publish, sender: Session, now: float) -> Reason:
+    def publish(self, packet: Publish, sender: Session | None, now: float) -> Reason:
         """Keep what is retained and tell whoever asked; the reason code this earns."""
+        if sender is not None and packet.topic.startswith(PREFIX) and self.services.asks(packet.topic):
+            return Reason.SUCCESS  # a service takes it
         if packet.retain and not self._retain(packet):
             return Reason.QUOTA_EXCEEDED
         told = [session.deliver(packet, sender, now) for session in tuple(self.clients.values())]
         return Reason.SUCCESS if any(told) else Reason.NO_MATCHING_SUBSCRIBERS
+
+    def ask(self, packet: Publish, asker: Session, now: float) -> None:
+        """Put a question to the service of its topic, if there is one, and have it answered."""
+        certificate = self.registry.get(asker.certificate_id)
+        if certificate is None:
+            return
+        for answer in self.services.answers(packet.topic, packet.payload, certificate, now):
+            self._answered += 1
+            heappush(self._answers, (now + answer.delay, self._answered, answer, asker))
+        self._answer(now)
+
+    def _answer(self, now: float) -> None:
+        """Send the answers that are due."""
+        while self._answers and self._answers[0][0] <= now:
+            _, _, answer, asker = heappop(self._answers)
+            packet = Publish(answer.topic, answer.payload, limits.MAXIMUM_QOS)
+            if answer.to_all:
+                self.publish(packet, None, now)
+            elif not asker.closed:
+                asker.deliver(packet, None, now)
 
     def _retain(self, packet: Publish) -> bool:
         if not packet.payload:  # section 3.3.1.3: an empty payload removes

@@ -49,6 +49,7 @@ class Identity:
     common_name: str
     client_id: str
     attributes: Mapping[str, str] | None = None
+    thing: str = ""  # if it has another name than the certificate
 
     def value(self, key: str) -> str | None:  # noqa: PLR0911  one row a variable
         """What a policy variable or condition key stands for here."""
@@ -61,7 +62,7 @@ class Identity:
         if self.attributes is None:
             return None
         if key == f"{_THING}ThingName":
-            return self.common_name
+            return self.thing or self.common_name
         if attribute := re.fullmatch(re.escape(_THING) + r"Attributes\[(\w+)\]", key):
             return self.attributes.get(attribute[1])
         return None

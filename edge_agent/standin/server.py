@@ -8,27 +8,27 @@ broker when it wants to be woken.
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import hashlib
 import json
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self, cast
 
-from edge_agent.errors import ConfigurationError, CredentialError, InUseError
-from edge_agent.standin.broker import Broker
+from edge_agent.errors import InUseError
+from edge_agent.standin.assembly import ALPN, load_authority, lock, make_broker, tls_context
 from edge_agent.standin.config import StandinConfig
-from edge_agent.standin.control import Controls, StandinControl, listen
-from edge_agent.standin.faults import Faults
+from edge_agent.standin.control import StandinControl
+from edge_agent.standin.controls import Controls, listen
 from edge_agent.standin.ledger import Ledger
 from edge_agent.standin.listener import SHUTDOWN_WITHIN, Listener
 from edge_agent.standin.packets import Reason
-from edge_agent.standin.policy import load_policy
 from edge_agent.standin.session import Session
 
 HOST = "127.0.0.1"
@@ -55,17 +55,12 @@ class Standin:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            self._tls = _tls_context(self.config)
-            policy = load_policy(self.config.policy)
-            stack.callback(os.close, _lock(self.config))
-            self.broker = Broker(
-                things=self.config.things,
-                policy=policy,
-                ledger=stack.enter_context(Ledger(self.config.ledger_file)),
-                faults=Faults(self.config.seed),
-                observer=self.config.observer,
-                rates=self.config.rates,
-            )
+            stack.callback(os.close, lock(self.config))
+            authority = load_authority(self.config)
+            self._tls = tls_context(self.config, authority)
+            self._issuer = None if authority is None else authority.name
+            ledger = stack.enter_context(Ledger(self.config.ledger_file))
+            self.broker = make_broker(self.config, ledger, authority)
             self._open_listener()
             stack.push_async_callback(self._close)
             await stack.enter_async_context(listen(self.config.state, Controls(self)))
@@ -104,10 +99,13 @@ class Standin:
         """Whether anybody could connect."""
         return self._listener is not None
 
-    def opened(self, connection: _Connection, common_name: str) -> Session:
+    def opened(self, connection: _Connection, shown: Shown) -> Session:
         """A TLS connection has been made."""
-        session = self.broker.open(common_name, self.now())
+        issued = shown.issuer == self._issuer
+        session = self.broker.open(shown.common_name, self.now(), shown.certificate_id, issued=issued)
         self._connections[session] = connection
+        if self.config.alpn_demanded and shown.alpn != ALPN:
+            session.drop(self.now())
         return session
 
     def received(self, session: Session, data: bytes) -> None:
@@ -195,7 +193,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._session = self._server.opened(self, _common_name(transport.get_extra_info("peercert")))
+        self._session = self._server.opened(self, Shown.by(transport))
         self._server.settle()
 
     def data_received(self, data: bytes) -> None:
@@ -301,43 +299,29 @@ class StandinThread:
             self._ready.set()
 
 
-def _tls_context(config: StandinConfig) -> ssl.SSLContext:
-    """TLS 1.2 or newer; a client shows a certificate of our authority or is refused."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_verify_locations(config.ca)
-        context.load_cert_chain(config.certificate, config.key)
-    except (OSError, ssl.SSLError) as error:
-        raise CredentialError(
-            f"the stand-in cannot use {config.certificate}, {config.key} and {config.ca}: {error}",
-            "remove the folder they are in, and they are made anew",
-        ) from error
-    return context
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a client showed of itself in the handshake."""
+
+    common_name: str
+    certificate_id: str
+    issuer: str  # its common name
+    alpn: str | None
+
+    @classmethod
+    def by(cls, transport: asyncio.BaseTransport) -> Shown:
+        """What the client at the other end showed; TLS has made sure that it showed something."""
+        tls = transport.get_extra_info("ssl_object")
+        certificate = tls.getpeercert()
+        return cls(
+            _common_name(certificate["subject"]),
+            hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest(),
+            _common_name(certificate["issuer"]),
+            tls.selected_alpn_protocol(),
+        )
 
 
-def _lock(config: StandinConfig) -> int:
-    """A lock on the state folder, as a descriptor: one stand-in a folder, even after a kill."""
-    try:
-        config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(config.state / "standin.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigurationError(
-            f"state folder {config.state} cannot be used: {error.strerror}", "name another with --state"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise InUseError(
-            f"state folder {config.state} is in use by another stand-in",
-            "stop it, or name another with --state",
-        ) from error
-    return descriptor
-
-
-def _common_name(certificate: dict[str, Any] | None) -> str:
-    """The common name of a certificate as the ssl module gives it."""
-    subject = [attribute for rdn in (certificate or {}).get("subject", ()) for attribute in rdn]
-    return next((str(value) for name, value in subject if name == "commonName"), "")
+def _common_name(name: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """The common name in a subject or issuer as the ssl module gives it."""
+    attributes = [attribute for rdn in name for attribute in rdn]
+    return next((value for kind, value in attributes if kind == "commonName"), "")

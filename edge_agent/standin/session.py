@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge_agent.standin import limits
+from edge_agent.standin.admission import judge_connect, may_publish, settings
 from edge_agent.standin.decoding import MalformedPacket, PacketReader, UnsupportedVersion
 from edge_agent.standin.delivery import Delivery
 from edge_agent.standin.encoding import encode
+from edge_agent.standin.faults import Answer
 from edge_agent.standin.ledger import Entry
 from edge_agent.standin.packets import (
     NONE,
@@ -26,15 +28,14 @@ from edge_agent.standin.packets import (
     Packet,
     Pingreq,
     Pingresp,
-    Properties,
     Puback,
     Publish,
     Reason,
     Subscribe,
     Unsubscribe,
-    Will,
 )
 from edge_agent.standin.policy import Action
+from edge_agent.standin.services import PREFIX as SERVICES_PREFIX
 from edge_agent.standin.topics import valid_topic
 
 if TYPE_CHECKING:
@@ -59,13 +60,12 @@ class _Owed:
 class Session:
     """One client. `closed` once the connection is to be ended after `data_to_send`."""
 
-    def __init__(self, broker: Broker, common_name: str, now: float) -> None:
+    def __init__(self, broker: Broker, certificate_id: str, now: float) -> None:
         self.client_id = ""
         self.closed = False
         self.paused_until = 0.0  # the server reads no more before
         self._broker = broker
-        self._common_name = common_name
-        self._identity = broker.identify(common_name, "")
+        self._certificate_id = certificate_id
         self._reader = PacketReader(limits.PACKET_LIMIT_BYTES)
         self._held = bytearray()
         self._out = bytearray()
@@ -79,7 +79,12 @@ class Session:
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "connected" if self._connect else "new"
-        return f"<Session {self.client_id or self._common_name} {state} owed:{len(self._owed)}>"
+        return f"<Session {self.client_id or self._certificate_id[:8]} {state} owed:{len(self._owed)}>"
+
+    @property
+    def certificate_id(self) -> str:
+        """What this client proved itself with."""
+        return self._certificate_id
 
     @property
     def topic_filters(self) -> Collection[str]:
@@ -141,8 +146,8 @@ class Session:
             self._send(Disconnect(reason))
         self._end(now, with_will=True)
 
-    def deliver(self, packet: Publish, sender: Session, now: float) -> bool:
-        """Tell this client of a message, if it asked; whether it did."""
+    def deliver(self, packet: Publish, sender: Session | None, now: float) -> bool:
+        """Tell this client of a message, if it asked; whether it did. No sender: it is the cloud's own."""
         wanted = self._delivery.offer(packet, own=sender is self)
         self._deliver_now(now)
         return wanted
@@ -178,74 +183,60 @@ class Session:
 
     def _on_connect(self, packet: Connect, now: float) -> None:
         broker = self._broker
-        identity = broker.identify(self._common_name, packet.client_id)
+        if not broker.registered(self._certificate_id):
+            broker.counters.certificates_refused += 1
+            self._end(now, with_will=False)
+            return
         reason = broker.faults.on_connect(now)
         if reason is None:
-            reason = self._judge_connect(packet)
+            reason = judge_connect(broker, self._certificate_id, packet)
         if reason:
             broker.counters.connections_refused[reason] += 1
             self._send(Connack(reason))
             self._end(now, with_will=False)
             return
-        self._connect, self.client_id, self._identity = packet, packet.client_id, identity
+        self._connect, self.client_id = packet, packet.client_id
         keep_alive = limits.keep_alive(packet.keep_alive)
         self._deadline = now + limits.KEEP_ALIVE_GRACE * keep_alive
-        self._delivery = Delivery(
-            packet.properties, lambda action, name: broker.allows(identity, action, name)
-        )
+        self._delivery = Delivery(packet.properties, self._allows)
         broker.take_over(self, now)
         broker.counters.connected += 1
-        self._send(Connack(properties=_settings(None if keep_alive == packet.keep_alive else keep_alive)))
+        self._send(Connack(properties=settings(None if keep_alive == packet.keep_alive else keep_alive)))
 
-    def _judge_connect(self, packet: Connect) -> Reason:
-        """The reason not to take this client, or success."""
-        identity = self._broker.identify(self._common_name, packet.client_id)
-        if not 0 < len(packet.client_id.encode("utf-8")) <= limits.CLIENT_ID_LIMIT_BYTES:
-            return Reason.CLIENT_ID_NOT_VALID
-        if packet.properties.authentication_method is not None:
-            return Reason.BAD_AUTHENTICATION_METHOD
-        attributes = _connect_attributes(packet)
-        if not self._broker.allows(identity, Action.CONNECT, packet.client_id, attributes):
-            return Reason.NOT_AUTHORISED
-        return Reason.SUCCESS if packet.will is None else self._judge_will(packet.will, packet.client_id)
-
-    def _judge_will(self, will: Will, client_id: str) -> Reason:
-        """As a PUBLISH would be judged, before the client is taken."""
-        if will.qos > limits.MAXIMUM_QOS:
-            return Reason.QOS_NOT_SUPPORTED
-        if not valid_topic(will.topic):
-            return Reason.TOPIC_NAME_INVALID
-        if not self._may_publish(will.topic, retain=will.retain, client_id=client_id):
-            return Reason.NOT_AUTHORISED
-        return Reason.SUCCESS
+    def _allows(self, action: Action, name: str) -> bool:
+        return self._broker.allows(self._certificate_id, self.client_id, action, name)
 
     def _on_publish(self, packet: Publish, size: int, now: float) -> None:
         packet = self._with_topic(packet)
-        if packet.qos > limits.MAXIMUM_QOS:
-            raise MalformedPacket("PUBLISH at QoS 2", Reason.QOS_NOT_SUPPORTED)
-        if len(packet.payload) > limits.PAYLOAD_LIMIT_BYTES:
-            raise MalformedPacket(f"a payload of {len(packet.payload)} bytes", Reason.PACKET_TOO_LARGE)
-        if packet.qos and len(self._owed) >= limits.RECEIVE_MAXIMUM:
-            raise MalformedPacket("more publishes than receive maximum", Reason.RECEIVE_MAXIMUM_EXCEEDED)
+        self._check_form(packet)
         if self._broker.rates:
             self.paused_until = now + self._bytes.owe(now, size)
         refusal = self._judge_publish(packet, now)
-        if refusal is not None:
-            self._refuse(packet, refusal)
-            return
-        answer = self._broker.faults.on_publish()
+        answer = self._broker.faults.on_publish() if refusal is None else Answer(refuse=refusal)
         if answer.refuse is not None:
             self._refuse(packet, answer.refuse)
             return
         reason = self._broker.publish(packet, self, now)
         if reason is Reason.QUOTA_EXCEEDED:
             self._refuse(packet, reason)
-        elif answer.lose and packet.qos:
+            return
+        if answer.lose and packet.qos:
             self._lose(packet, now)
         elif answer.delay and packet.qos:
             self._owed.append(_Owed(now + answer.delay, now, packet, reason))
         else:
             self._acknowledge(packet, reason, now, now)
+        if packet.topic.startswith(SERVICES_PREFIX):
+            self._broker.ask(packet, self, now)
+
+    def _check_form(self, packet: Publish) -> None:
+        """What ends the connection."""
+        if packet.qos > limits.MAXIMUM_QOS:
+            raise MalformedPacket("PUBLISH at QoS 2", Reason.QOS_NOT_SUPPORTED)
+        if len(packet.payload) > limits.PAYLOAD_LIMIT_BYTES:
+            raise MalformedPacket(f"a payload of {len(packet.payload)} bytes", Reason.PACKET_TOO_LARGE)
+        if packet.qos and len(self._owed) >= limits.RECEIVE_MAXIMUM:
+            raise MalformedPacket("more publishes than receive maximum", Reason.RECEIVE_MAXIMUM_EXCEEDED)
 
     def _with_topic(self, packet: Publish) -> Publish:
         """The packet with its topic alias resolved (section 3.3.2.3.4)."""
@@ -268,16 +259,12 @@ class Session:
             return Reason.PACKET_ID_IN_USE
         if not valid_topic(packet.topic):
             return Reason.TOPIC_NAME_INVALID
-        if not self._may_publish(packet.topic, retain=packet.retain, client_id=self.client_id):
+        retain = packet.retain
+        if not may_publish(self._broker, self._certificate_id, self.client_id, packet.topic, retain=retain):
             return Reason.NOT_AUTHORISED
         if packet.properties.payload_format_indicator and not _is_utf8(packet.payload):
             return Reason.PAYLOAD_FORMAT_INVALID
         return None
-
-    def _may_publish(self, topic: str, *, retain: bool, client_id: str) -> bool:
-        identity = self._broker.identify(self._common_name, client_id)
-        actions = (Action.PUBLISH, Action.RETAIN_PUBLISH) if retain else (Action.PUBLISH,)
-        return all(self._broker.allows(identity, action, topic) for action in actions)
 
     def _refuse(self, packet: Publish, reason: int) -> None:
         """Say no; at QoS 0 there is no way to, and the service hangs up over what is not allowed."""
@@ -361,26 +348,6 @@ class Session:
                 will.topic, will.payload, will.qos, 0, will.retain, properties=will.properties
             )
             self._broker.publish(testament, self, now)
-
-
-def _connect_attributes(packet: Connect) -> frozenset[str]:
-    """What `iot:ConnectAttributes` is for this CONNECT."""
-    wanted = {"LastWill": packet.will is not None, "PersistentConnect": not packet.clean_start}
-    return frozenset(name for name, there in wanted.items() if there)
-
-
-def _settings(keep_alive: int | None) -> Properties:
-    """What the CONNACK tells every client."""
-    return Properties(
-        receive_maximum=limits.RECEIVE_MAXIMUM,
-        maximum_qos=limits.MAXIMUM_QOS,
-        maximum_packet_size=limits.PACKET_LIMIT_BYTES,
-        topic_alias_maximum=limits.TOPIC_ALIAS_MAXIMUM,
-        server_keep_alive=keep_alive,
-        session_expiry_interval=0,
-        subscription_identifiers_available=0,
-        shared_subscription_available=0,
-    )
 
 
 def _is_utf8(payload: bytes) -> bool:

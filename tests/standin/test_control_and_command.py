@@ -10,8 +10,9 @@ import pytest
 
 from edge_agent.errors import ConfigurationError, UplinkError
 from edge_agent.standin.__main__ import main
+from edge_agent.standin.commands import COMMANDS, parse
 from edge_agent.standin.config import StandinConfig, shipped_policy
-from edge_agent.standin.control import COMMANDS, StandinControl, parse
+from edge_agent.standin.control import StandinControl
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from edge_agent.standin.packets import (
     Will,
 )
 from edge_agent.standin.policy import Policy, load_policy, parse_policy
+from edge_agent.standin.registry import DEFAULT_POLICY, Registry
 from edge_agent.standin.session import HELD_LIMIT_BYTES, REFUSED_3_1_1
 
 EVENTS = "floor/lab/gw-07/ev/batch"
@@ -59,9 +60,9 @@ class Floor:
     def __init__(self, policy: Policy | None = None) -> None:
         self.now = 1000.0
         self.ledger: list[Entry] = []
+        self.registry = Registry(THINGS, {DEFAULT_POLICY: policy or load_policy(shipped_policy())})
         self.broker = Broker(
-            things=THINGS,
-            policy=policy or load_policy(shipped_policy()),
+            registry=self.registry,
             ledger=self.ledger,
             observer="watcher",
         )

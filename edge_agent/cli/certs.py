@@ -1,0 +1,151 @@
+"""`certs`: a gateway's identity: look at it, get one, renew it; and development certificates."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from edge_agent.cli.base import add_configuration, read_settings
+from edge_agent.errors import ConfigurationError, CredentialError
+
+if TYPE_CHECKING:
+    from edge_agent.cli.base import Commands
+    from edge_agent.credentials.inspection import Inspected
+
+T = TypeVar("T")
+
+LABELS = {
+    "subject": "subject",
+    "issuer": "issuer",
+    "serial_number": "serial",
+    "sha256": "SHA-256",
+    "validity": "valid",
+    "key": "key",
+    "usage": "usage",
+    "names": "names",
+    "chain": "chain",
+}
+
+
+def add(commands: Commands) -> None:
+    """Add `certs`."""
+    certs = commands.add_parser("certs", help="a gateway's identity: inspect, check, enrol, rotate")
+    kinds = certs.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_dev(kinds)
+    _add_inspect(kinds)
+    check = kinds.add_parser("check", help="say whether this gateway can prove who it is")
+    add_configuration(check)
+    check.set_defaults(command=_check)
+
+
+def _add_dev(kinds: Commands) -> None:
+    dev = kinds.add_parser(
+        "dev",
+        help="make development certificates: a CA, a server, a device",
+        description="Makes an authority, a server certificate for this computer and the device certificate "
+        "of a thing, for trials. Whatever is there and still good is kept. Nothing in the cloud trusts them.",
+    )
+    dev.add_argument("folder", type=Path, metavar="DIR")
+    dev.add_argument("--thing", required=True, metavar="NAME", help="the device certificate's common name")
+    dev.add_argument("--days", type=float, default=30.0, metavar="N", help="valid for (default %(default)g)")
+    dev.set_defaults(command=_dev)
+
+
+def _add_inspect(kinds: Commands) -> None:
+    inspect = kinds.add_parser(
+        "inspect",
+        help="say what certificates, signing requests and keys are; never prints a key",
+        description="Says what each file holds. Give a key together with its certificate to see that they "
+        "match, and a certificate together with its authority's to see its chain.",
+    )
+    inspect.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    inspect.add_argument("--json", action="store_true", help="print one JSON array")
+    inspect.set_defaults(command=_inspect)
+
+
+def _dev(options: argparse.Namespace) -> int:
+    if not 0 < options.days <= 3650:
+        raise ConfigurationError(f"--days {options.days:g} is no time to be valid", "use 1 to 3650")
+    make_pki = _needs("certs dev", _import_make_pki)
+    paths = make_pki(options.folder, thing=options.thing, days=options.days)
+    print(f"development certificates of {options.thing}, good for trials only:")
+    print(f"  ca           {paths.ca}")
+    print(f"  certificate  {paths.device_certificate}")
+    print(f"  key          {paths.device_key}")
+    print(f"  server       {paths.server_certificate}, {paths.server_key}")
+    return 0
+
+
+def _import_make_pki() -> Callable[..., Any]:
+    from edge_agent.credentials.dev_pki import make_pki
+
+    return make_pki
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    inspect = _needs("certs inspect", _import_inspect)
+    found = inspect(options.files)
+    if options.json:
+        print(json.dumps([one.as_json() for one in found], indent=2))
+        return 0
+    for one in found:
+        for line in _told(one):
+            print(line)
+    return 0
+
+
+def _import_inspect() -> Callable[..., Any]:
+    from edge_agent.credentials.inspection import inspect
+
+    return inspect
+
+
+def _told(one: Inspected) -> Iterator[str]:
+    """A thing in a file, for people."""
+    says = one.says
+    match one.kind:
+        case "certificate":
+            yield f"{one.file}: certificate"
+            yield from (f"  {label:<8} {text}" for label, text in _rows(says))
+        case "signing request":
+            good = "its signature is good" if says["signature_good"] else "ITS SIGNATURE IS WRONG"
+            yield f"{one.file}: signing request, {says['subject']}, {says['key']}, {good}"
+        case _:
+            matches = says["matches"]
+            whose = f"matches certificate {matches}" if matches else "matches no certificate given here"
+            yield f"{one.file}: private key, {says['key']}, mode {says['mode']}, {whose}"
+
+
+def _rows(says: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  what it says, by name
+    left = f"{says['days_left']} days left" if says["valid_now"] else "NOT VALID NOW"
+    begin, end = (says[name][:16].replace("T", " ") for name in ("not_before", "not_after"))
+    told = dict(says, validity=f"{begin} to {end} UTC, {left}")
+    for name, label in LABELS.items():
+        value = told[name]
+        for text in value if name == "chain" else [", ".join(value) if isinstance(value, list) else value]:
+            if text:
+                yield label, text
+
+
+def _check(options: argparse.Namespace) -> int:
+    from edge_agent.credentials.checkup import check_up
+
+    findings = check_up(read_settings(options))
+    for finding in findings:
+        print(f"{'good' if finding.good else 'BAD '}  {finding.text}")
+    return 0 if all(finding.good for finding in findings) else CredentialError.exit_status
+
+
+def _needs(command: str, load: Callable[[], T]) -> T:
+    """What a command imports from an extra. Raises ConfigurationError if it is not installed."""
+    from edge_agent.credentials.keys import missing_extra
+
+    try:
+        return load()
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("edge_agent"):
+            raise
+        raise missing_extra(command, error, "credentials") from error
