@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_agent.standin.policy import shipped
 from edge_agent.standin.provisioning import TOKEN_LIFETIME, Template
 
 CONTROL_SOCKET = "control.sock"
@@ -16,7 +17,7 @@ ISSUING = "issuing"  # the folder of the authority that signs requests
 
 def shipped_policy() -> Path:
     """The policy document that `certs/` ships: the same file, which the package carries along."""
-    return Path(__file__).with_name("forwarder-policy.json")
+    return shipped("forwarder")
 
 
 @dataclass(frozen=True, slots=True)
