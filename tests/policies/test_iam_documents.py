@@ -39,7 +39,12 @@ ALLOWED = [
 
 FORBIDDEN = [
     # A gateway fetches our components, and nothing else with the role it borrows.
-    ("token-exchange-role", "s3:GetObject", f"{OTHER_BUCKET}/casino.edge.Forwarder/0.2.0/forwarder.zip", OURS),
+    (
+        "token-exchange-role",
+        "s3:GetObject",
+        f"{OTHER_BUCKET}/casino.edge.Forwarder/0.2.0/forwarder.zip",
+        OURS,
+    ),
     ("token-exchange-role", "s3:GetObject", f"{BUCKET}/other.Component/1.0.0/a.zip", OURS),
     ("token-exchange-role", "s3:GetObject", ARTIFACT, THEIRS),
     ("token-exchange-role", "s3:GetObject", ARTIFACT, {}),

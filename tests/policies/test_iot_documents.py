@@ -26,6 +26,7 @@ CERTS = Path(__file__).parents[2] / "certs"
 CSR = "$aws/certificates/create-from-csr/json"
 ENROL = "$aws/provisioning-templates/edge-agent-enrol/provision/json"
 ROTATE = "$aws/provisioning-templates/edge-agent-rotate/provision/json"
+ANSWERS = [f"{topic}/{answer}" for topic in (CSR, ENROL) for answer in ("accepted", "rejected")]
 SHADOW = "$aws/things/gw-07/shadow/name/edge-agent"
 DEPLOYMENTS = "$aws/things/gw-07/shadow/name/AWSManagedGreengrassV2Deployment"
 JOBS = "$aws/things/gw-07/jobs"
@@ -165,8 +166,8 @@ CLAIMING: list[Row] = [
     (Action.CONNECT, "enrol-A1B2", True),
     (Action.PUBLISH, CSR, True),
     (Action.PUBLISH, ENROL, True),
-    *((Action.SUBSCRIBE, f"{topic}/{answer}", True) for topic in (CSR, ENROL) for answer in ("accepted", "rejected")),
-    *((Action.RECEIVE, f"{topic}/{answer}", True) for topic in (CSR, ENROL) for answer in ("accepted", "rejected")),
+    *((Action.SUBSCRIBE, topic, True) for topic in ANSWERS),
+    *((Action.RECEIVE, topic, True) for topic in ANSWERS),
     (Action.CONNECT, "gw-07", False),
     (Action.CONNECT, "gw-07-events", False),
     (Action.CONNECT, "gw-07-rotation", False),
@@ -184,7 +185,7 @@ CLAIMING: list[Row] = [
     (Action.RECEIVE, "cmd/lab/gw-07/meters", False),
     (Action.ASSUME_ROLE, "edge-agent-token-exchange", False),
     (Action.GET_ARTIFACT, "casino.edge.Forwarder:versions:0.2.0", False),
-]  # fmt: skip
+]
 
 ROWS = [
     *(pytest.param("forwarder", GATEWAY, *row, id=f"forwarder {row[0].name} {row[1]}") for row in FORWARDER),
@@ -270,7 +271,21 @@ def test_the_package_carries_the_documents_of_certs() -> None:
 NAMES = st.from_regex(r"[A-Za-z0-9:_-]{1,12}", fullmatch=True)
 SITES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,8}", fullmatch=True)
 WORDS = st.sampled_from(
-    ["ev", "status", "answer", "jobs", "shadow", "name", "edge-agent", "update", "accepted", "+", "#", "*", ""]
+    [
+        "ev",
+        "status",
+        "answer",
+        "jobs",
+        "shadow",
+        "name",
+        "edge-agent",
+        "update",
+        "accepted",
+        "+",
+        "#",
+        "*",
+        "",
+    ]
 )
 TAILS = st.lists(WORDS | NAMES, max_size=4).map("/".join)
 
@@ -288,7 +303,11 @@ def test_no_topic_of_another_thing_is_ever_allowed(
     if other == thing or not action.over_mqtt or action is Action.CONNECT:
         return
 
-    for topic in (f"floor/{site}/{other}/{tail}", f"cmd/{site}/{other}/{tail}", f"$aws/things/{other}/{tail}"):
+    for topic in (
+        f"floor/{site}/{other}/{tail}",
+        f"cmd/{site}/{other}/{tail}",
+        f"$aws/things/{other}/{tail}",
+    ):
         assert not everything().allows(Request(action, topic, identity)), topic
 
 
@@ -320,7 +339,12 @@ def test_a_claim_reaches_nothing_but_enrolment(topic: str, thing: str, action: A
     identity = Identity("claim", "enrol-A1B2", {"site": "lab"})  # even if somebody attached a thing to it
     claim = load_policy(shipped("claim"))
 
-    for name in (topic, f"floor/lab/{thing}/{topic}", f"cmd/lab/{thing}/{topic}", f"$aws/things/{thing}/{topic}"):
+    for name in (
+        topic,
+        f"floor/lab/{thing}/{topic}",
+        f"cmd/lab/{thing}/{topic}",
+        f"$aws/things/{thing}/{topic}",
+    ):
         assert name.startswith("enrol-") or not claim.allows(Request(action, name, identity)), name
 
 

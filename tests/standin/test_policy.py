@@ -12,6 +12,8 @@ from edge_agent.errors import ConfigurationError
 from edge_agent.standin.policy import Action, Identity, Request, load_policy, parse_policy, union
 
 GATEWAY = Identity("gw-07", "gw-07-events", {"site": "lab"})
+
+
 def statement(**changes: Any) -> dict[str, Any]:
     base = {"Effect": "Allow", "Action": "iot:Publish", "Resource": "arn:aws:iot:us-east-1:1:topic/a/*"}
     return {**base, **changes}
