@@ -8,8 +8,8 @@ what machines say comes first.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import structlog
 
@@ -25,35 +25,38 @@ PIECE_SECONDS = 1.0
 # A piece is one record: well below what one publish may hold.
 PIECE_FRAMES = 200
 
-Observe = Callable[[str, LineCaptured], None]
+# Whoever asked for one looks whether it is over while others have been asked for since.
+REMEMBERED = 8
+
+Observe = Callable[[str, LineCaptured], int]
 
 
 class Captures:
     """The captures that run. Ends them when closed.
 
     Args:
-        observe: journals a piece, of a device; raises JournalError.
+        observe: journals a piece, of a device; its sequence; raises JournalError.
         monotonic: seconds.
     """
 
     def __init__(self, observe: Observe, monotonic: Callable[[], float]) -> None:
         self._observe = observe
         self._monotonic = monotonic
-        self._running: list[_Capture] = []
+        self._known: list[_Capture] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        for capture in self._running:
+        for capture in self._known:
             capture.stop()
 
     def start(self, line: Line, device: str, command_id: str, seconds: float) -> None:
         """Capture a line. Raises InUseError if it, or as many as may be, are captured already."""
-        self._running = [capture for capture in self._running if capture.is_alive()]
-        if any(capture.line is line for capture in self._running):
+        running = [capture for capture in self._known if capture.running]
+        if any(capture.line is line for capture in running):
             raise InUseError(f"line {line.name} is being captured", "wait until that has ended")
-        if len(self._running) >= MOST_CAPTURES:
+        if len(running) >= MOST_CAPTURES:
             raise InUseError(f"{MOST_CAPTURES} captures run already", "wait until one has ended")
         capture = _Capture(
             line,
@@ -62,8 +65,12 @@ class Captures:
             lambda body: self._observe(device, body),
             command_id,
         )
-        self._running.append(capture)
+        self._known = [*self._known[-REMEMBERED:], capture]
         capture.start()
+
+    def result(self, command_id: str) -> Mapping[str, Any] | None:
+        """How far a capture is; None if it is not known, or no more."""
+        return next((one.result() for one in reversed(self._known) if one.id == command_id), None)
 
 
 class _Capture:
@@ -74,15 +81,18 @@ class _Capture:
         line: Line,
         recorder: Recorder,
         seconds: float,
-        observe: Callable[[LineCaptured], None],
+        observe: Callable[[LineCaptured], int],
         command_id: str,
     ) -> None:
         self.line = line
+        self.id = command_id
         self._recorder = recorder
         self._left = seconds
         self._observe = observe
-        self._id = command_id
-        self._pieces = 0
+        self._sequences: list[int] = []
+        self._frames = 0
+        self._cut = False
+        self._trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture[{line.name}]")
 
@@ -94,13 +104,26 @@ class _Capture:
         self._stopping.set()
         self._thread.join()
 
-    def is_alive(self) -> bool:
+    @property
+    def running(self) -> bool:
         return self._thread.is_alive()
+
+    def result(self) -> Mapping[str, Any]:
+        over = not self.running
+        return {
+            "over": over,
+            "first": self._sequences[0] if self._sequences else None,
+            "pieces": len(self._sequences),
+            "frames": self._frames,
+            "cut": self._cut,
+            "trouble": self._trouble,
+        }
 
     def _run(self) -> None:
         try:
             self._capture()
         except JournalError as refused:
+            self._trouble = refused.what
             structlog.get_logger().warning(
                 "capture ended: the journal refuses", line=self.line.name, reason=refused.what
             )
@@ -120,18 +143,19 @@ class _Capture:
         self._tell((), last=True)
 
     def _tell(self, frames: Sequence[Frame], *, last: bool) -> None:
-        piece, self._pieces = self._pieces, self._pieces + 1
-        early = self._recorder.cut or self._stopping.is_set()
-        self._observe(
+        self._cut = last and (self._recorder.cut or self._stopping.is_set())
+        sequence = self._observe(
             LineCaptured(
                 line=self.line.name,
-                id=self._id,
-                piece=piece,
+                id=self.id,
+                piece=len(self._sequences),
                 last=last,
-                cut=last and early,
+                cut=self._cut,
                 frames=tuple(_published(frame) for frame in frames),
             )
         )
+        self._sequences.append(sequence)
+        self._frames += len(frames)
 
 
 def _pieces(frames: Sequence[Frame]) -> Iterator[Sequence[Frame]]:

@@ -22,6 +22,7 @@ from edge_agent.agent.floor_status import FloorStatus, free_bytes
 from edge_agent.agent.folders import make_folders
 from edge_agent.agent.journalist import Journalist
 from edge_agent.agent.lines import Lines
+from edge_agent.agent.readings import Readings
 from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.vigil import Vigil
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
@@ -75,8 +76,9 @@ def _collect_with(
             )
         )
         journalist = Journalist(settings, clock, journal)
-        lines = Lines(partial(_make_line, settings, journalist))
-        held.enter_context(open_desk(settings, journalist, lines.by_device, lambda: journal.head))
+        readings = Readings()
+        lines = Lines(partial(_make_line, settings, journalist, readings))
+        held.enter_context(open_desk(settings, journalist, lines.by_device, readings, lambda: journal.head))
         floor = FloorStatus(lines.by_device, clock.reading, digest(settings))
         heartbeat = Heartbeat(settings.state / "status" / "collector.json", lambda: _status(floor, journal))
         heartbeat.start()
@@ -167,7 +169,9 @@ def _say_once_there_is_room(
             return
 
 
-def _make_line(settings: Settings, journalist: Journalist, line: LineSettings, held: ExitStack) -> Line:
+def _make_line(
+    settings: Settings, journalist: Journalist, readings: Readings, line: LineSettings, held: ExitStack
+) -> Line:
     driver = find_driver(line.driver)
     notebook = held.enter_context(Notebook(settings.state / "notes" / line.name))
     identity = DeviceIdentity(line.device, settings.currency, settings.minor_units)
@@ -176,7 +180,7 @@ def _make_line(settings: Settings, journalist: Journalist, line: LineSettings, h
         link=open_link(line.port, driver.serial_format),
         station=partial(driver.station, identity, line.options),
         seal=journalist.seal,
-        append=journalist.append,
+        append=readings.through(line.device, journalist.append),
         notebook=notebook,
         monotonic=journalist.clock.monotonic,
     )

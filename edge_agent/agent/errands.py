@@ -1,11 +1,12 @@
 """Errands: what the collector does for a command, once it was accepted and journalled.
 
-    {"verb": "meters", "subjects": […]}      have counters read; all devices if none is named
-    {"verb": "capture", "subject": …, …}     record a line for some seconds
+    {"verb": "meters", "subjects": […]}             have counters read; all devices if none is named
+    {"verb": "reading", "subject": …, "after": …}   what that brought, once it is journalled
+    {"verb": "capture", "subject": …, …}            record a line for some seconds
+    {"verb": "captured", "id": …}                   how far that is
 
-Both come back at once. What they bring is events of their devices, later, in the journal: who
-asked reads them there, after the sequence the answer names. Nothing here sends anything: a
-station is told that a reading is wanted, and asks for it by the polls it reads with anyway.
+All come back at once: a desk does not wait for a device. Nothing here sends anything: a station is
+told that a reading is wanted, and asks for it by the polls it reads with anyway.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from edge_agent.agent.captures import Captures
 from edge_agent.agent.journalist import Journalist
+from edge_agent.agent.readings import Readings
 from edge_agent.desk import Desk, answer_say, desk_path
 from edge_agent.errors import LocalProtocolError
 from edge_agent.line import Line
@@ -27,6 +29,7 @@ def open_desk(
     settings: Settings,
     journalist: Journalist,
     lines: Callable[[], Mapping[str, Line]],
+    readings: Readings,
     head: Callable[[], int],
 ) -> Iterator[None]:
     """The collector's desk, open while the context lasts."""
@@ -34,6 +37,7 @@ def open_desk(
         errands = Errands(
             lines,
             captures,
+            readings,
             head=head,
             allow=settings.commands.allow,
             longest_capture_seconds=settings.commands.longest_capture_seconds,
@@ -49,6 +53,7 @@ class Errands:
     Args:
         lines: the lines that run now, by device.
         captures: those under way.
+        readings: what was read last of each device.
         head: the journal's last sequence.
         allow: the verbs of the settings.
         longest_capture_seconds: of the settings.
@@ -58,6 +63,7 @@ class Errands:
         self,
         lines: Callable[[], Mapping[str, Line]],
         captures: Captures,
+        readings: Readings,
         *,
         head: Callable[[], int],
         allow: Collection[str],
@@ -65,6 +71,7 @@ class Errands:
     ) -> None:
         self._lines = lines
         self._captures = captures
+        self._readings = readings
         self._head = head
         self._allow = allow
         self._longest_capture_seconds = longest_capture_seconds
@@ -72,6 +79,10 @@ class Errands:
     def answer(self, request: Any) -> Mapping[str, Any]:  # noqa: ANN401  whatever JSON holds
         """Begin what is asked. Raises LocalProtocolError for what is not allowed or makes no sense."""
         match request:
+            case {"verb": "reading", "subject": str(subject), "after": int(after)}:
+                return self._reading(subject, after)
+            case {"verb": "captured", "id": str(id_)}:
+                return self._captures.result(id_) or {"over": True, "trouble": "the capture is not known"}
             case {"verb": str(verb)} if verb not in self._allow:
                 raise LocalProtocolError(f"{verb!r} is not allowed", "list it in `commands.allow`")
             case {"verb": "meters", "subjects": list(subjects)}:
@@ -94,12 +105,15 @@ class Errands:
                 cannot[subject] = "this kind of device has no counters that can be asked for"
         return {"after": after, "asked": asked, "cannot": cannot}
 
+    def _reading(self, subject: str, after: int) -> Mapping[str, Any]:
+        reading = self._readings.after(subject, after)
+        return {} if reading is None else {"sequence": reading.sequence, "data": reading.data}
+
     def _capture(self, subject: str, command_id: str, seconds: int) -> Mapping[str, Any]:
         line = self._lines().get(subject)
         if line is None:
             raise LocalProtocolError(f"no line of this gateway has the device {subject[:64]!r}")
         if not 0 < seconds <= self._longest_capture_seconds:
             raise LocalProtocolError(f"a capture lasts 1 to {self._longest_capture_seconds:g} seconds")
-        after = self._head()
         self._captures.start(line, subject, command_id, seconds)
-        return {"after": after}
+        return {}

@@ -13,16 +13,26 @@ from structlog.testing import capture_logs
 
 from edge_agent.agent.captures import MOST_CAPTURES, PIECE_FRAMES, Captures
 from edge_agent.agent.errands import Errands
+from edge_agent.agent.readings import Readings
 from edge_agent.drivers.tdl1 import Tdl1Driver
 from edge_agent.errors import InUseError, JournalFull, LocalProtocolError
-from edge_agent.events.agent import LineCaptured
+from edge_agent.events import ClockQuality, ClockReading, EventBody, Observation, seal
+from edge_agent.events.agent import LineCaptured, LineUp
+from edge_agent.events.slot import MetersRead
+from edge_agent.events.table import DeviceCounters
 from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.notebook import Notebook
 from edge_agent.station import DeviceIdentity, Station
 
 PATIENCE_SECONDS = 10.0
+CLOCK = ClockReading(1_749_630_663.0, 5_021.5, "boot", ClockQuality.SYNCHRONISED)
+COUNTERS = DeviceCounters(serial="A1234", boot=17, cycles=5)
 QUESTION = {"verb": "capture", "subject": "one", "id": "c-1", "seconds": 1}
+
+
+def sealed(body: EventBody) -> bytes:
+    return seal(Observation("one", 5_021.0, body), CLOCK, "/floor/lab/gw-07")
 
 
 class Floor:
@@ -33,10 +43,12 @@ class Floor:
         self.full = threading.Event()
         self.notebooks = [Notebook(folder / name) for name in ("one", "two", "three")]
         self.lines = {book.path.name: self.make(book) for book in self.notebooks}
+        self.readings = Readings()
         self.captures = Captures(self.observe, time.monotonic)
         self.errands = Errands(
             lambda: self.lines,
             self.captures,
+            self.readings,
             head=lambda: 41,
             allow=("meters", "capture"),
             longest_capture_seconds=60,
@@ -54,10 +66,11 @@ class Floor:
             monotonic=time.monotonic,
         )
 
-    def observe(self, device: str, body: LineCaptured) -> None:
+    def observe(self, device: str, body: LineCaptured) -> int:
         if self.full.is_set():
             raise JournalFull("the disk is full", "free some space")
         self.told.append((device, body))
+        return 100 + len(self.told)
 
     def wait_until(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -118,9 +131,37 @@ def test_what_makes_no_sense_is_refused(floor: Floor, request_: object, complain
         floor.errands.answer(request_)
 
 
+def test_a_reading_is_told_once_it_is_journalled(floor: Floor) -> None:
+    append = floor.readings.through("one", lambda payloads: range(42, 42 + len(payloads)))
+    question = {"verb": "reading", "subject": "one", "after": 41}
+    assert floor.errands.answer(question) == {}
+
+    append([sealed(LineUp(line="one", silent_seconds=1.0)), sealed(COUNTERS)])
+
+    answer = floor.errands.answer(question)
+    assert answer["sequence"] == 43
+    assert answer["data"]["cycles"] == 5
+    assert floor.errands.answer({**question, "after": 43}) == {}
+    assert floor.errands.answer({**question, "subject": "two"}) == {}
+
+
+def test_meters_of_a_machine_are_a_reading(floor: Floor) -> None:
+    append = floor.readings.through("one", lambda payloads: range(1, 1 + len(payloads)))
+
+    append([sealed(MetersRead(reason="command", denomination=None, epoch=0, settled=True, meters=()))])
+
+    assert floor.errands.answer({"verb": "reading", "subject": "one", "after": 0})["sequence"] == 1
+
+
+def test_a_capture_nobody_knows_is_over(floor: Floor) -> None:
+    answer = floor.errands.answer({"verb": "captured", "id": "c-9"})
+
+    assert answer == {"over": True, "trouble": "the capture is not known"}
+
+
 def test_a_capture_is_journalled_in_pieces_and_ends(floor: Floor) -> None:
     line = floor.lines["one"]
-    assert floor.errands.answer(QUESTION) == {"after": 41}
+    assert floor.errands.answer(QUESTION) == {}
     recorder = line._recorder
     assert recorder is not None
 
@@ -138,6 +179,14 @@ def test_a_capture_is_journalled_in_pieces_and_ends(floor: Floor) -> None:
     assert [(frame.data, frame.size) for frame in frames[-2:]] == [("24", 1), (None, 6)]
     assert max(len(body.frames) for body in pieces) <= PIECE_FRAMES
     assert line._recorder is None
+    assert floor.errands.answer({"verb": "captured", "id": "c-1"}) == {
+        "over": True,
+        "first": 101,
+        "pieces": len(pieces),
+        "frames": PIECE_FRAMES + 2,
+        "cut": False,
+        "trouble": "",
+    }
 
 
 def test_a_capture_that_has_all_it_may_have_ends_at_once(
@@ -163,6 +212,7 @@ def test_a_full_journal_ends_the_capture_and_not_the_line(floor: Floor) -> None:
 
     assert floor.lines["one"]._recorder is None
     assert [entry["event"] for entry in logs] == ["capture ended: the journal refuses"]
+    assert floor.errands.answer({"verb": "captured", "id": "c-1"})["trouble"] == "the disk is full"
 
 
 def test_captures_are_few_and_one_a_line(floor: Floor) -> None:
