@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import ssl
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from edge_agent.standin.provisioning import Provisioning
 from edge_agent.standin.registry import DEFAULT_POLICY, Certificate, Registry
 from edge_agent.standin.registry_file import keep_registry, load_registry
 from edge_agent.standin.services import Services
+from edge_agent.standin.shadows import Shadows
 
 if TYPE_CHECKING:
     from edge_agent.credentials.issuing import IssuingAuthority
@@ -83,7 +85,7 @@ def make_broker(config: StandinConfig, ledger: Ledger, authority: IssuingAuthori
     return Broker(
         registry=registry,
         ledger=ledger,
-        services=Services(provisioning),
+        services=Services(Shadows(registry.things, time.time() - time.monotonic()), provisioning),
         faults=Faults(config.seed),
         observer=config.observer,
         rates=config.rates,

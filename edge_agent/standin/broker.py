@@ -14,14 +14,16 @@ from typing import Protocol
 
 from edge_agent.standin import limits
 from edge_agent.standin.answers import Answer
+from edge_agent.standin.delivery import Waiting
 from edge_agent.standin.faults import Faults
 from edge_agent.standin.ledger import Entry
 from edge_agent.standin.limits import RETAINED_MESSAGES
 from edge_agent.standin.packets import Publish, Reason
 from edge_agent.standin.policy import Action, Request, parse_policy
 from edge_agent.standin.registry import Registry, Status
-from edge_agent.standin.services import PREFIX, Services
+from edge_agent.standin.services import PREFIX, SHADOW, Services
 from edge_agent.standin.session import Session
+from edge_agent.standin.shadows import Shadows
 
 # What the observer's client id may do: watch everything, publish nothing.
 OBSERVER = {
@@ -56,6 +58,7 @@ class BrokerCounters:
     disconnected: Counter[int] = field(default_factory=Counter)
     wills: int = 0
     deliveries_dropped: int = 0
+    deliveries_expired: int = 0
 
 
 class Broker:
@@ -76,9 +79,9 @@ class Broker:
         self.rates = rates
         self.counters = BrokerCounters()
         self.clients: dict[str, Session] = {}
-        self.retained: dict[str, Publish] = {}
+        self.retained: dict[str, Waiting] = {}
         self.registry = registry
-        self.services = services or Services()
+        self.services = services or Services(Shadows(registry.things))
         self._answers: list[tuple[float, int, Answer, Session]] = []  # a heap, by when they are due
         self._answered = 0
         self._observer = observer
@@ -113,10 +116,11 @@ class Broker:
 
     def next_timer(self, now: float) -> float | None:
         """When `handle_timer` is due."""
-        wanted = [session.next_timer() for session in self._sessions] if not self.faults.stalled(now) else []
-        answer = self._answers[0][0] if self._answers else None
-        times = [time for time in (*wanted, answer, self.faults.next_timer(now)) if time is not None]
-        return min(times, default=None)
+        times = [self.faults.next_timer(now)]
+        if not self.faults.stalled(now):
+            times += [session.next_timer() for session in self._sessions]
+            times += [due for due, *_ in self._answers[:1]]
+        return min((time for time in times if time is not None), default=None)
 
     def drop(self, now: float, *, client: str | None = None, reason: int | None = None) -> int:
         """End one connection or all, with a DISCONNECT if there is a reason to give; how many."""
@@ -174,12 +178,15 @@ class Broker:
 
     def publish(self, packet: Publish, sender: Session | None, now: float) -> Reason:
         """Keep what is retained and tell whoever asked; the reason code this earns."""
-        if sender is not None and packet.topic.startswith(PREFIX) and self.services.asks(packet.topic):
-            return Reason.SUCCESS  # a service takes it
-        if packet.retain and not self._retain(packet):
+        question = None
+        if sender is not None and packet.topic.startswith(PREFIX):
+            question = self.services.kind(packet.topic)
+        if question is not None and question != SHADOW:
+            return Reason.SUCCESS  # for a service alone: it may carry a token
+        if packet.retain and not self._retain(packet, now):
             return Reason.QUOTA_EXCEEDED
         told = [session.deliver(packet, sender, now) for session in tuple(self.clients.values())]
-        return Reason.SUCCESS if any(told) else Reason.NO_MATCHING_SUBSCRIBERS
+        return Reason.SUCCESS if any(told) or question else Reason.NO_MATCHING_SUBSCRIBERS
 
     def ask(self, packet: Publish, asker: Session, now: float) -> None:
         """Put a question to the service of its topic, if there is one, and have it answered."""
@@ -201,12 +208,13 @@ class Broker:
             elif not asker.closed:
                 asker.deliver(packet, None, now)
 
-    def _retain(self, packet: Publish) -> bool:
+    def _retain(self, packet: Publish, now: float) -> bool:
         if not packet.payload:  # section 3.3.1.3: an empty payload removes
             self.retained.pop(packet.topic, None)
             return True
         if packet.topic not in self.retained and len(self.retained) >= RETAINED_MESSAGES:
             return False
         properties = replace(packet.properties, topic_alias=None)
-        self.retained[packet.topic] = replace(packet, packet_id=0, dup=False, properties=properties)
+        kept = replace(packet, packet_id=0, dup=False, properties=properties)
+        self.retained[packet.topic] = Waiting(kept, now)
         return True

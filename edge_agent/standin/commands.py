@@ -33,7 +33,7 @@ from edge_agent.standin.services import QUESTIONS
 class Parameter:
     """One field of a command: what kind, whether it must be there, and its bounds."""
 
-    kind: type[int | float | str]
+    kind: type[int | float | str | bool | dict[str, Any]]
     required: bool = False
     least: float = 0
     most: float = FOREVER
@@ -70,6 +70,20 @@ COMMANDS: dict[str, dict[str, Parameter]] = {
     },
     "drop_answers": {"of": _QUESTION, "next": _NEXT},
     "repeat_answers": {"of": _QUESTION, "next": _NEXT},
+    "shadows": {},
+    "publish": {
+        "topic": Parameter(str, required=True),
+        "payload": Parameter(str),
+        "payload_b64": Parameter(str),
+        "qos": Parameter(int, most=1),
+        "retain": Parameter(bool),
+        "expiry": Parameter(int, most=7 * 24 * 3600),  # AWS IoT: a week at most
+        "content_type": Parameter(str),
+        "response_topic": Parameter(str),
+        "correlation_data": Parameter(str),
+        "correlation_data_b64": Parameter(str),
+        "user_properties": Parameter(dict),
+    },
     "delay_answers": {"of": _QUESTION, "ms": Parameter(float, required=True, most=3_600_000)},
 }
 
@@ -95,13 +109,13 @@ def parse(line: bytes) -> tuple[str, dict[str, Any]]:
 
 def _check(command: str, name: str, value: Any, parameter: Parameter) -> None:  # noqa: ANN401  any JSON value
     kinds = (int, float) if parameter.kind is float else (parameter.kind,)
-    if isinstance(value, bool) or not isinstance(value, kinds):
+    if isinstance(value, bool) is not (parameter.kind is bool) or not isinstance(value, kinds):
         raise ConfigurationError(f"{command}: {name} is {value!r}", f"make it {parameter.kind.__name__}")
     if parameter.one_of and value not in parameter.one_of:
         raise ConfigurationError(
             f"{command}: {name} is {value!r}", f"use {', '.join(sorted(parameter.one_of))}"
         )
-    if not isinstance(value, str) and not parameter.least <= value <= parameter.most:
+    if isinstance(value, int | float) and not parameter.least <= value <= parameter.most:
         raise ConfigurationError(
             f"{command}: {name} is {value!r}", f"use {parameter.least:g} to {parameter.most:g}"
         )

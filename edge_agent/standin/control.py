@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -118,7 +119,7 @@ class StandinControl:
     def reject_requests(
         self, of: str, status: int, code: str, message: str = "", *, following: int | None = None
     ) -> None:
-        """Reject the next request to a service: of "create-from-csr", "provision"."""
+        """Reject the next request to a service: of "create-from-csr", "provision" or "shadow"."""
         self.ask("reject_requests", of=of, status=status, code=code, message=message, next=following)
 
     def drop_answers(self, of: str, *, following: int | None = None) -> None:
@@ -133,7 +134,42 @@ class StandinControl:
         """Hold the answers of a service back, until `clear` or told otherwise."""
         self.ask("delay_answers", of=of, ms=milliseconds)
 
-    def ask(self, command: str, **arguments: float | str | None) -> dict[str, Any]:
+    def shadows(self) -> list[dict[str, Any]]:
+        """Every named shadow: `thing`, `name`, `version`, `state`, `metadata` and `delta`."""
+        return list(self.ask("shadows")["shadows"])
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes = b"",
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry: int | None = None,
+        content_type: str | None = None,
+        response_topic: str | None = None,
+        correlation_data: bytes | None = None,
+        user_properties: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Send a message as the cloud would, past every publisher's policy; whether anybody gets it.
+
+        `expiry` is in seconds.
+        """
+        reply = self.ask(
+            "publish",
+            topic=topic,
+            payload_b64=_base64(payload),
+            qos=qos,
+            retain=retain,
+            expiry=expiry,
+            content_type=content_type,
+            response_topic=response_topic,
+            correlation_data_b64=None if correlation_data is None else _base64(correlation_data),
+            user_properties=user_properties,
+        )
+        return bool(reply["delivered"])
+
+    def ask(self, command: str, **arguments: float | str | Mapping[str, str] | None) -> dict[str, Any]:
         """Send a command; its reply."""
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
@@ -147,6 +183,10 @@ class StandinControl:
         if not reply.pop("ok"):
             raise ConfigurationError(f"stand-in: {reply['error']}")
         return reply
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from edge_agent.standin.config import CONTROL_SOCKET
 from edge_agent.standin.control import reachable
 from edge_agent.standin.faults import FOREVER
 from edge_agent.standin.listener import Listener
+from edge_agent.standin.messages import message
+from edge_agent.standin.packets import Reason
 from edge_agent.standin.registry import Status
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class Controls:
                 reason = given.get("reason")
                 dropped = self._broker.drop(self._standin.now(), client=given.get("client"), reason=reason)
                 return {"dropped": dropped}
+            case "publish":
+                reason = self._broker.publish(message(given), None, self._standin.now())
+                return {"delivered": reason == Reason.SUCCESS}
+            case "shadows":
+                return {"shadows": self._broker.services.shadows.documents()}
             case "down":
                 self._standin.go_down(given["seconds"])
             case "certificates" | "deactivate" | "activate" | "forget" | "expire_tokens":

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from edge_agent.errors import CredentialError
+from edge_agent.errors import ConfigurationError, CredentialError
 from edge_agent.standin.answers import Refused
 from edge_agent.standin.registry import DEFAULT_POLICY, Certificate, Registry, Status
 
@@ -127,9 +127,12 @@ class Provisioning:
         _ask_hook(template, parameters["SerialNumber"], thing, asker)
         if not THING_NAME.fullmatch(thing):
             raise Refused(400, "InvalidParameters", f"A thing cannot be called {thing!r}.")
-        del self._tokens[str(token)]
         attributes = {"site": parameters["Site"], "serial": parameters["SerialNumber"]}
-        self._registry.register(certificate_id, thing, attributes, template.policies)
+        try:
+            self._registry.register(certificate_id, thing, attributes, template.policies)
+        except ConfigurationError as error:
+            raise Refused(500, "InternalFailure", error.what) from error
+        del self._tokens[str(token)]
         return {"deviceConfiguration": dict(template.device_configuration), "thingName": thing}
 
     def expire_tokens(self) -> int:

@@ -20,7 +20,7 @@ from enum import Enum
 from itertools import chain
 from typing import Any
 
-from edge_agent.errors import ConfigurationError
+from edge_agent.errors import AgentError, ConfigurationError
 from edge_agent.standin.policy import Identity, Policy
 
 # The policy of a certificate nobody registered.
@@ -179,9 +179,19 @@ class Registry:
             self._certificates[certificate.id] = certificate
 
     def _put(self, certificate: Certificate) -> None:
+        """What cannot be kept has not happened."""
+        before = self._certificates.get(certificate.id)
         self._certificates[certificate.id] = certificate
-        if certificate.lasting and certificate.status is not Status.PENDING:
+        if not certificate.lasting or certificate.status is Status.PENDING:
+            return
+        try:
             self._keep(self.snapshot())
+        except AgentError:
+            if before is None:
+                del self._certificates[certificate.id]
+            else:
+                self._certificates[certificate.id] = before
+            raise
 
     def _check_policies(self, names: Iterable[str]) -> None:
         for name in names:

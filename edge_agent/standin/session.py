@@ -148,7 +148,7 @@ class Session:
 
     def deliver(self, packet: Publish, sender: Session | None, now: float) -> bool:
         """Tell this client of a message, if it asked; whether it did. No sender: it is the cloud's own."""
-        wanted = self._delivery.offer(packet, own=sender is self)
+        wanted = self._delivery.offer(packet, now, own=sender is self)
         self._deliver_now(now)
         return wanted
 
@@ -170,7 +170,7 @@ class Session:
                 self._delivery.acknowledge(packet_id)
                 self._deliver_now(now)
             case Subscribe():
-                self._send(self._delivery.subscribe(packet, self._broker.retained))
+                self._send(self._delivery.subscribe(packet, self._broker.retained, now))
                 self._deliver_now(now)
             case Unsubscribe():
                 self._send(self._delivery.unsubscribe(packet))
@@ -308,10 +308,12 @@ class Session:
         )
 
     def _deliver_now(self, now: float) -> None:
-        for packet in self._delivery.due():
+        for packet in self._delivery.due(now):
             self._publishes.owe(now, 1)
             self._send(packet)
-        self._broker.counters.deliveries_dropped += self._delivery.take_dropped()
+        dropped, expired = self._delivery.take_lost()
+        self._broker.counters.deliveries_dropped += dropped
+        self._broker.counters.deliveries_expired += expired
 
     def _send(self, packet: Packet) -> None:
         self._out += encode(packet)

@@ -31,6 +31,11 @@ from edge_agent.standin.control import StandinControl
         {"command": "down", "seconds": 10},
         {"command": "clear"},
         {"command": "status"},
+        {"command": "certificates"},
+        {"command": "deactivate", "id": "ab12"},
+        {"command": "reject_requests", "of": "provision", "status": 403, "code": "AccessDenied", "next": 2},
+        {"command": "delay_answers", "of": "shadow", "ms": 5},
+        {"command": "publish", "topic": "cmd/lab/gw-07/x", "retain": False, "user_properties": {"a": "b"}},
     ],
 )
 def test_commands_are_understood(document: dict[str, object]) -> None:
@@ -56,6 +61,13 @@ def test_commands_are_understood(document: dict[str, object]) -> None:
         (b'{"command": "lose", "percent": 101}', "percent is 101 — use 0 to 100"),
         (b'{"command": "delay", "ms": NaN}', "ms is nan"),
         (b'{"command": "refuse", "code": 16}', "code is 16 — use 128 to 255"),
+        (b'{"command": "activate"}', "activate needs id"),
+        (b'{"command": "drop_answers", "of": "x"}', "of is 'x' — use create-from-csr, provision, shadow"),
+        (b'{"command": "reject_requests", "of": "shadow", "status": 200, "code": "x"}', "use 400 to 599"),
+        (b'{"command": "publish", "topic": "a", "retain": 1}', "retain is 1 — make it bool"),
+        (b'{"command": "publish", "topic": "a", "qos": 2}', "qos is 2 — use 0 to 1"),
+        (b'{"command": "publish", "topic": "a", "user_properties": []}', "make it dict"),
+        (b'{"command": "publish", "topic": "a", "expiry": 604801}', "use 0 to 604800"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_told_why(line: bytes, message: str) -> None:

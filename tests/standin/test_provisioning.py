@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from edge_agent.errors import CredentialError
+from edge_agent.errors import ConfigurationError, CredentialError
 from edge_agent.standin.answers import Answer, Refused
 from edge_agent.standin.policy import Policy
-from edge_agent.standin.provisioning import PENDING_CERTIFICATES, TOKEN_LIFETIME, Provisioning, Template
-from edge_agent.standin.registry import DEFAULT_POLICY, Certificate, Registry, Status
+from edge_agent.standin.provisioning import PENDING_CERTIFICATES, Provisioning, Template
+from edge_agent.standin.registry import DEFAULT_POLICY, Certificate, Registry, Snapshot, Status
 from edge_agent.standin.services import QUESTIONS, Services
+from edge_agent.standin.shadows import Shadows
 
 CREATE = "$aws/certificates/create-from-csr/json"
 PROVISION = "$aws/provisioning-templates/edge-agent-enrol/provision/json"
@@ -46,11 +47,11 @@ class Signer:
 class Cloud:
     """The two services, a clock, and whoever asks."""
 
-    def __init__(self, *, lifetime: float = TOKEN_LIFETIME) -> None:
+    def __init__(self) -> None:
         self.now = 1000.0
-        self.registry = Registry(
-            {"gw-07": {"site": "lab"}}, {name: Policy() for name in (DEFAULT_POLICY, "claim", "gateway")}
-        )
+        self.full = False
+        policies = {name: Policy() for name in (DEFAULT_POLICY, "claim", "gateway")}
+        self.registry = Registry({"gw-07": {"site": "lab"}}, policies, self.keep)
         for certificate in (CLAIM, GATEWAY):
             self.registry.add(certificate)
         templates = (
@@ -62,8 +63,12 @@ class Cloud:
             ),
             Template("edge-agent-rotate"),
         )
-        provisioning = Provisioning(self.registry, templates, Signer(), lifetime=lifetime)
-        self.services = Services(provisioning)
+        provisioning = Provisioning(self.registry, templates, Signer())
+        self.services = Services(Shadows({}), provisioning)
+
+    def keep(self, _: Snapshot) -> None:
+        if self.full:
+            raise ConfigurationError("no room")
 
     def ask(self, topic: str, document: Any, asker: Certificate = CLAIM) -> list[Answer]:
         payload = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -230,6 +235,20 @@ def test_a_certificate_that_was_forgotten_cannot_be_registered() -> None:
     assert answer["errorCode"] == "InvalidCertificateOwnershipToken"
 
 
+def test_what_cannot_be_kept_is_refused_and_can_be_asked_again() -> None:
+    cloud = Cloud()
+    token = cloud.certificate()["certificateOwnershipToken"]
+    cloud.full = True
+    verdict, answer = cloud.register(token)
+    before = cloud.registry.find("id-1").status
+    cloud.full = False
+
+    again, _ = cloud.register(token)
+
+    assert (verdict, answer["statusCode"], before) == ("/rejected", 500, Status.PENDING)
+    assert again == "/accepted"
+
+
 def test_a_thing_gets_a_second_certificate_and_keeps_the_first() -> None:
     cloud = Cloud()
     token = cloud.certificate()["certificateOwnershipToken"]
@@ -262,7 +281,7 @@ def test_so_many_certificates_may_wait_and_no_more() -> None:
 
 
 def test_without_a_template_every_question_is_rejected() -> None:
-    (answer,) = Services().answers(CREATE, b"{}", CLAIM, 0.0)
+    (answer,) = Services(Shadows({})).answers(CREATE, b"{}", CLAIM, 0.0)
 
     assert answer.topic == f"{CREATE}/rejected"
     assert answer.document["statusCode"] == 404
@@ -278,8 +297,8 @@ def test_other_topics_are_no_questions() -> None:
     )
 
     assert [cloud.ask(topic, {}) for topic in others] == [[], [], [], []]
-    assert not any(cloud.services.asks(topic) for topic in others)
-    assert cloud.services.asks(CREATE)
+    assert {cloud.services.kind(topic) for topic in others} == {None}
+    assert cloud.services.kind(CREATE) == "create-from-csr"
 
 
 def test_a_rejection_on_request_comes_before_anything_is_done() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,7 @@ from edge_agent.standin.packets import (
     Will,
 )
 from edge_agent.standin.policy import Policy, load_policy, parse_policy
-from edge_agent.standin.registry import DEFAULT_POLICY, Registry
+from edge_agent.standin.registry import DEFAULT_POLICY, Registry, Status
 from edge_agent.standin.session import HELD_LIMIT_BYTES, REFUSED_3_1_1
 
 EVENTS = "floor/lab/gw-07/ev/batch"
@@ -667,7 +667,7 @@ def test_silence_for_one_and_a_half_keep_alives_ends_the_connection_and_reads_th
 
     assert early == []
     assert client.hear() == [Disconnect(Reason.KEEP_ALIVE_TIMEOUT)]
-    assert floor.broker.retained[STATUS].payload == WILL.payload
+    assert floor.broker.retained[STATUS].packet.payload == WILL.payload
 
 
 def test_a_ping_is_answered_and_keeps_the_connection(floor: Floor) -> None:
@@ -1002,3 +1002,161 @@ def test_the_server_is_told_whom_to_attend_to(floor: Floor) -> None:
 
     assert floor.broker.take_touched() == {watcher.session, gateway.session}
     assert floor.broker.take_touched() == set()
+
+
+# Certificates, and what comes from the cloud
+
+
+def test_a_certificate_that_is_not_active_is_hung_up_on_without_a_word(floor: Floor) -> None:
+    client = floor.client()
+    floor.registry.set_status("gw-07", Status.INACTIVE)
+
+    answers = client.say(Connect("gw-07-events"))
+
+    assert (answers, client.session.closed) == ([], True)
+    assert floor.broker.counters.certificates_refused == 1
+
+
+def test_a_certificate_deactivated_ends_its_session_and_reads_the_will(floor: Floor) -> None:
+    client, other = floor.connected(will=WILL), floor.connected("gw-08")
+    floor.registry.set_status("gw-07", Status.INACTIVE)
+
+    ended = floor.broker.end_unregistered(floor.now)
+
+    assert (ended, client.hear(), other.hear()) == (1, [Disconnect(Reason.NOT_AUTHORISED)], [])
+    assert floor.broker.retained[STATUS].packet.payload == WILL.payload
+
+
+REJECTED = "$aws/certificates/create-from-csr/json/rejected"
+SHADOW = "$aws/things/gw-07/shadow/name/edge-agent"
+
+
+def test_a_question_about_certificates_is_answered_to_the_one_who_asked() -> None:
+    floor = Floor(ANYTHING)
+    asker, other = floor.connected(), floor.connected("gw-08")
+    for client in (asker, other):
+        client.say(Subscribe(1, (Subscription("$aws/#", qos=1),)))
+
+    puback, answer = asker.say(Publish(REJECTED.removesuffix("/rejected"), b"{}", 1, 7))
+
+    assert puback == Puback(7, Reason.SUCCESS)
+    assert isinstance(answer, Publish)
+    assert (answer.topic, answer.qos) == (REJECTED, 1)
+    assert other.hear() == []
+
+
+def test_answers_about_shadows_go_to_every_subscriber_and_so_does_the_question() -> None:
+    floor = Floor(ANYTHING)
+    asker, other = floor.connected(), floor.connected("gw-08")
+    other.say(Subscribe(1, (Subscription("$aws/things/#", qos=1),)))
+
+    answers = asker.say(Publish(f"{SHADOW}/update", b'{"state":{"reported":{"a":1}}}', 1, 7))
+
+    heard = [one.topic for one in other.hear() if isinstance(one, Publish)]
+    assert answers == [Puback(7, Reason.SUCCESS)]
+    assert heard == [f"{SHADOW}/update", f"{SHADOW}/update/accepted", f"{SHADOW}/update/documents"]
+
+
+def test_a_question_that_the_policy_forbids_is_not_asked(floor: Floor) -> None:
+    client = floor.connected()
+
+    code = client.publish(f"{SHADOW}/update", b'{"state":{"reported":{"a":1}}}')
+
+    assert code == Reason.NOT_AUTHORISED
+    assert floor.broker.services.shadows.documents() == []
+
+
+def test_an_answer_held_back_comes_when_it_is_due_and_not_during_a_stall() -> None:
+    floor = Floor(ANYTHING)
+    client = floor.connected()
+    client.say(Subscribe(1, (Subscription(f"{SHADOW}/get/#", qos=1),)))
+    floor.broker.services.faults.delay("shadow", 5.0)
+    client.publish(f"{SHADOW}/get", b"")
+    early = client.hear()
+    floor.broker.faults.stall(floor.now + 10)
+
+    floor.pass_time(9.9)
+    stalled = client.hear()
+    floor.pass_time(0.2)
+
+    assert (early, stalled) == ([], [])
+    assert [one.topic for one in client.hear() if isinstance(one, Publish)] == [f"{SHADOW}/get/rejected"]
+
+
+def test_an_answer_to_somebody_who_is_gone_is_for_nobody() -> None:
+    floor = Floor(ANYTHING)
+    client = floor.connected()
+    floor.broker.services.faults.delay("create-from-csr", 5.0)
+    client.publish("$aws/certificates/create-from-csr/json", b"{}")
+    client.say(Disconnect())
+
+    floor.pass_time(6)
+
+    assert client.hear() == []
+
+
+def test_a_message_from_the_cloud_asks_no_policy_but_the_receivers() -> None:
+    floor = Floor(ANYTHING)
+    client = floor.connected()
+    client.say(Subscribe(1, (Subscription("cmd/#", qos=1),)))
+    properties = Properties(response_topic="answer/1", correlation_data=b"7", user_properties=(("a", "b"),))
+
+    told = floor.broker.publish(Publish("cmd/lab/x", b"{}", 1, properties=properties), None, floor.now)
+
+    assert told is Reason.SUCCESS
+    assert client.hear() == [Publish("cmd/lab/x", b"{}", 1, 1, properties=properties)]
+
+
+# Message expiry
+
+
+def expiring(seconds: int, payload: bytes = b"x") -> Publish:
+    return Publish("cmd/x", payload, 1, retain=True, properties=Properties(message_expiry_interval=seconds))
+
+
+def full_subscriber(floor: Floor) -> Client:
+    """One that has a message it does not acknowledge, and room for no other."""
+    client = floor.connected(properties=Properties(receive_maximum=1))
+    client.say(Subscribe(1, (Subscription("cmd/x", qos=1),)))
+    floor.broker.publish(Publish("cmd/x", b"first", 1), None, floor.now)
+    assert len(client.hear()) == 1
+    return client
+
+
+@pytest.mark.parametrize(
+    ("waited", "left"), [(0.0, 10), (0.5, 10), (9.0, 1), (9.9, 1), (10.0, None), (60.0, None)]
+)
+def test_a_message_that_waits_says_what_is_left_of_its_time(waited: float, left: int | None) -> None:
+    floor = Floor(ANYTHING)
+    client = full_subscriber(floor)
+    floor.broker.publish(replace(expiring(10), retain=False), None, floor.now)
+
+    floor.pass_time(waited)
+    heard = client.say(Puback(1))
+
+    assert [one.properties.message_expiry_interval for one in heard if isinstance(one, Publish)] == (
+        [] if left is None else [left]
+    )
+    assert floor.broker.counters.deliveries_expired == (left is None)
+
+
+def test_an_expiry_of_nothing_is_taken_as_a_second() -> None:
+    floor = Floor(ANYTHING)
+    client = full_subscriber(floor)
+    floor.broker.publish(expiring(0), None, floor.now)
+
+    (heard,) = client.say(Puback(1))
+
+    assert isinstance(heard, Publish)
+    assert heard.properties.message_expiry_interval == 1
+
+
+@pytest.mark.parametrize(("waited", "left"), [(3.0, [7]), (10.0, [])])
+def test_a_retained_message_expires_as_well(waited: float, left: list[int]) -> None:
+    floor = Floor(ANYTHING)
+    floor.broker.publish(expiring(10), None, floor.now)
+    floor.pass_time(waited)
+
+    heard = floor.connected().say(Subscribe(1, (Subscription("cmd/x", qos=1),)))
+
+    assert [one.properties.message_expiry_interval for one in heard if isinstance(one, Publish)] == left
