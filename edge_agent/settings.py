@@ -107,10 +107,10 @@ class UplinkSettings(_Model):
         description="folder of `certs enrol` and `rotate`, in place of certificate and key",
     )
     enrolment: EnrolmentSettings | None = None
-    rotation_template: str | None = Field(
-        default=None,
+    rotation_template: str = Field(
+        default="edge-agent-rotate",
         pattern=r"^[A-Za-z0-9_-]{1,36}$",
-        description="the provisioning template that registers a renewed key; default: that of enrolment",
+        description="the provisioning template that registers a renewed key",
     )
     certificate: Path | None = Field(default=None, description="the device certificate, PEM")
     key: Path | None = Field(default=None, description="its private key, PEM, readable by the agent alone")

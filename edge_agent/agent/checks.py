@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.credentials.device import check_identity
+from edge_agent.credentials.identity import IdentityStore
+from edge_agent.credentials.in_use import check_in_use, identity_in_use
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import ConfigurationError
 from edge_agent.links import open_link
@@ -16,7 +17,7 @@ def check_uplink(settings: Settings) -> None:
     """Raise CredentialError if we could not prove who we are: known before there is a journal to send."""
     uplink = uplink_of(settings)
     if uplink.kind == "iot_core":
-        check_identity(given(uplink.ca), given(uplink.certificate), given(uplink.key))
+        check_in_use(given(uplink.ca), identity_in_use(uplink))
 
 
 def check_lines(settings: Settings) -> None:
@@ -41,6 +42,8 @@ def absent_here(settings: Settings) -> Iterator[str]:
     for what, path in (("CA", uplink.ca), ("certificate", uplink.certificate), ("key", uplink.key)):
         if path is not None and not path.exists():
             yield f"uplink: {what} {path} does not exist here"
+    if uplink.identity is not None and not IdentityStore(uplink.identity).version():
+        yield f"uplink: there is no identity in {uplink.identity} yet; edge-agent certs enrol makes one"
 
 
 def uplink_of(settings: Settings) -> UplinkSettings:

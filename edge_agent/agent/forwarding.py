@@ -11,10 +11,11 @@ from typing import Any
 from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
 from edge_agent.agent.checks import check_uplink, given, uplink_of
 from edge_agent.agent.folders import make_folders
+from edge_agent.agent.identity import diagnose_by, enrol_if_needed, key_of
+from edge_agent.agent.keeping import keep_identity, version_in_use
 from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
-from edge_agent.credentials.device import check_identity
-from edge_agent.credentials.diagnosis import diagnose
+from edge_agent.credentials.in_use import check_in_use, identity_in_use
 from edge_agent.events import identify
 from edge_agent.forwarder import Forwarder
 from edge_agent.health import PERIOD_SECONDS, StatusFile
@@ -43,6 +44,8 @@ def forward_until(source: Source, wishes: Wishes) -> None:
     settings: Settings | None = source.load()
     while settings is not None:
         set_up_logs(settings.log)
+        if not enrol_if_needed(settings, wishes, supervisor):
+            return
         check_uplink(settings)
         make_folders(settings)
         journal = _open_journal(settings, wishes)
@@ -65,6 +68,7 @@ async def _forward(
     settings: Settings, journal: Journal, source: Source, wishes: Wishes, supervisor: Supervisor
 ) -> Settings | None:
     """Forward with these settings; the next ones, or None when asked to stop."""
+    version = version_in_use(settings)
     uplink = _make_uplink(settings)
     forwarder = Forwarder(
         journal,
@@ -86,10 +90,13 @@ async def _forward(
         _follow(settings, source, wishes, forwarder, supervisor), name="follow-settings"
     )
     beating = asyncio.create_task(_beat(status, uplink, supervisor), name="heartbeat")
+    keeping = asyncio.create_task(
+        keep_identity(settings, version, uplink.state, wishes), name="keep-identity"
+    )
     try:
         await forwarder.run()
     finally:
-        for task in (beating, following):
+        for task in (beating, following, keeping):
             task.cancel()
         await uplink.stop()
         status.rewrite()
@@ -108,6 +115,8 @@ async def _follow(
                 await asked.wait()
                 asked.clear()
                 continue
+            if wish is Wish.BEGIN_AGAIN:
+                return settings
             supervisor.reloading()
             fresh = await asyncio.to_thread(read_again, source, settings, check_uplink)
             if fresh is not None:
@@ -138,7 +147,7 @@ def _make_uplink(settings: Settings) -> Uplink:
     uplink = uplink_of(settings)
     if uplink.kind == "file":
         return FileUplink(given(uplink.path))
-    ca, certificate, key = given(uplink.ca), given(uplink.certificate), given(uplink.key)
+    ca, identity = given(uplink.ca), identity_in_use(uplink)
     # awscrt takes a tenth of a second to import, which the collector and the commands do without.
     from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink  # noqa: PLC0415
 
@@ -147,8 +156,8 @@ def _make_uplink(settings: Settings) -> Uplink:
             endpoint=uplink.endpoint,
             port=uplink.port,
             ca=ca,
-            certificate=certificate,
-            key=key,
+            certificate=identity.certificate,
+            key=key_of(identity),
             client_id=uplink.client_id or f"{settings.gateway}-events",
             status_topic=settings.status_topic,
             keep_alive_seconds=uplink.keep_alive_seconds,
@@ -157,8 +166,8 @@ def _make_uplink(settings: Settings) -> Uplink:
             max_reconnect_ms=uplink.max_reconnect_ms,
             cloud_limits=uplink.cloud_limits,
         ),
-        check=lambda: check_identity(ca, certificate, key),
-        diagnose=lambda: diagnose(uplink.endpoint, uplink.port, ca, certificate, key),
+        check=lambda: check_in_use(ca, identity),
+        diagnose=diagnose_by(uplink, identity),
     )
 
 

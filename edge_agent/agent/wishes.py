@@ -21,6 +21,7 @@ class Wish(Enum):
 
     STOP = "stop"
     READ_AGAIN = "read again"
+    BEGIN_AGAIN = "begin again"  # with the same settings: something that they name has changed
 
 
 class Wishes:
@@ -39,6 +40,10 @@ class Wishes:
     def read_again(self) -> None:
         """Ask to read the settings again."""
         self._ask(Wish.READ_AGAIN)
+
+    def begin_again(self) -> None:
+        """Ask the forwarder to begin again with the settings it has."""
+        self._ask(Wish.BEGIN_AGAIN)
 
     def next(self, timeout: float | None = None) -> Wish | None:
         """The next wish; None if there is none within `timeout` seconds. Once stopping, that is the wish."""

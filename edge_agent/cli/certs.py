@@ -39,6 +39,33 @@ def add(commands: Commands) -> None:
     check = kinds.add_parser("check", help="say whether this gateway can prove who it is")
     add_configuration(check)
     check.set_defaults(command=_check)
+    _add_renewing(kinds)
+
+
+def _add_renewing(kinds: Commands) -> None:
+    for name, command, text, more in (
+        (
+            "enrol",
+            _enrol,
+            "get this gateway's identity by a claim certificate, whose key is wiped afterwards",
+            "replace an identity that is there, and begin with a new key where an enrolment was interrupted",
+        ),
+        (
+            "rotate",
+            _rotate,
+            "renew key and certificate, beside the running forwarder",
+            "begin with a new key where a rotation was interrupted",
+        ),
+    ):
+        one = kinds.add_parser(
+            name,
+            help=text,
+            description=f"{text.capitalize()}. The key is made here and stays here. Whenever the power goes, "
+            "there is a working identity, and running this again goes on where it was.",
+        )
+        add_configuration(one)
+        one.add_argument("--force", action="store_true", help=more)
+        one.set_defaults(command=command)
 
 
 def _add_dev(kinds: Commands) -> None:
@@ -139,6 +166,31 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if all(finding.good for finding in findings) else CredentialError.exit_status
 
 
+def _enrol(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from edge_agent.agent.identity import enrol
+
+    settings = read_settings(options)
+    generation = asyncio.run(enrol(settings, force=options.force))
+    known = generation.registration()
+    print(f"enrolled as {known.thing}, certificate {known.certificate_id}")
+    print(f"  identity  {generation.folder}")
+    return 0
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from edge_agent.agent.identity import rotate
+
+    settings = read_settings(options)
+    known = asyncio.run(rotate(settings, force=options.force)).registration()
+    print(f"rotated: {known.thing} has certificate {known.certificate_id}")
+    print("  the forwarder takes it up within seconds, or when it starts; then the old one is wiped")
+    return 0
+
+
 def _needs(command: str, load: Callable[[], T]) -> T:
     """What a command imports from an extra. Raises ConfigurationError if it is not installed."""
     from edge_agent.credentials.keys import missing_extra
@@ -148,4 +200,5 @@ def _needs(command: str, load: Callable[[], T]) -> T:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge_agent"):
             raise
-        raise missing_extra(command, error, "credentials") from error
+        package = (error.name or "").partition(".")[0]
+        raise missing_extra(command, package, "credentials") from error

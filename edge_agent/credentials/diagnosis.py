@@ -77,19 +77,22 @@ WE_WERE_REFUSED: dict[str, Sentence] = {
 
 
 def diagnose(
-    endpoint: str, port: int, ca: Path, certificate: Path, key: Path, *, timeout: float = 3.0
+    endpoint: str, port: int, ca: Path, certificate: Path, key: Path | None, *, timeout: float = 3.0
 ) -> str:
     """Why connecting fails, as a sentence with its mend; empty if TLS is not the reason.
 
+    Without a key, because it lies in a token, the server alone is looked at.
     Blocks for up to about `timeout` seconds, and longer where name resolution does.
     """
     deadline = time.monotonic() + timeout
     try:
         sentence = _try(endpoint, port, _context(ca, certificate, key, port), deadline)
+        if key is None and sentence == HUNG_UP:
+            sentence = None
     except AgentError as error:
         return str(error)
     except OSError as error:
-        sentence = _why(error)
+        sentence = None if key is None and _is_about_us(error) else _why(error)
     return f"{endpoint}:{port}: {sentence[0]} — {sentence[1]}" if sentence else ""
 
 
@@ -126,10 +129,19 @@ def _why(error: OSError) -> Sentence:
     return f"TLS fails: {reason.lower().replace('_', ' ')}", "check uplink.port and our certificate"
 
 
-def _context(ca: Path, certificate: Path, key: Path, port: int) -> ssl.SSLContext:
+def _is_about_us(error: OSError) -> bool:
+    """Whether the server misses, or dislikes, the certificate that we did not show."""
+    hung_up = isinstance(error, ConnectionError | ssl.SSLEOFError) and not isinstance(
+        error, ConnectionRefusedError
+    )
+    return hung_up or (getattr(error, "reason", None) or "").endswith(tuple(WE_WERE_REFUSED))
+
+
+def _context(ca: Path, certificate: Path, key: Path | None, port: int) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    load_pair(context, certificate, key)
+    if key is not None:
+        load_pair(context, certificate, key)
     if port == HTTPS_PORT:
         context.set_alpn_protocols([ALPN])
     return context

@@ -25,6 +25,7 @@ import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ CURRENT = "current"
 KEY, TOKEN, REQUEST, ISSUED = "device.key", "device.token", "device.csr", "issued.json"
 CERTIFICATE, REGISTERED, CONFIRMED = "device.pem", "registered.json", "confirmed"
 GONE = ".gone"
+# A lock is looked at this often by who waits for it.
+LOOK_SECONDS = 0.05
 
 _NUMBER = re.compile(r"^[0-9]{6}$")
 
@@ -198,7 +201,7 @@ class IdentityStore:
     # Making an identity.
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, wait_seconds: float = 0.0) -> Iterator[None]:
         """Nobody else changes anything meanwhile. Raises InUseError, and CredentialError without a folder."""
         with self._translated():
             if not self.folder.is_dir():
@@ -207,7 +210,7 @@ class IdentityStore:
                 self._disk.sync_folder(self.folder.parent)
             descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _take(descriptor, self.folder)
+            _take(descriptor, self.folder, time.monotonic() + wait_seconds)
             yield
         finally:
             os.close(descriptor)
@@ -272,15 +275,19 @@ class IdentityStore:
         if current is not None and current.phase < Phase.CONFIRMED:
             self._put(current.folder / CONFIRMED, b"")
 
+    def can_roll_back(self) -> bool:
+        """Whether there is one before, and the current one was never in use."""
+        current, former = self.current(), self.former()
+        unused = current is not None and current.phase < Phase.CONFIRMED
+        return unused and bool(former) and former[-1].phase >= Phase.REGISTERED
+
     def roll_back(self) -> Generation | None:
         """Make the one before current again, unless the current one was ever in use; the one it is now."""
-        current, former = self.current(), self.former()
-        if current is None or current.phase is Phase.CONFIRMED or not former:
+        if not self.can_roll_back():
             return None
-        if former[-1].phase < Phase.REGISTERED:
-            return None
-        self.switch(former[-1])
-        return former[-1]
+        former = self.former()[-1]
+        self.switch(former)
+        return former
 
     def discard(self, generation: Generation) -> None:
         """Wipe a generation that is not current."""
@@ -326,13 +333,19 @@ class IdentityStore:
             ) from error
 
 
-def _take(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise InUseError(
-            f"identity {folder} is being changed by another process", "wait until that has ended"
-        ) from error
+def _take(descriptor: int, folder: Path, until: float) -> None:
+    """Take the lock, as soon as it is free. Raises InUseError."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= until:
+                raise InUseError(
+                    f"identity {folder} is being changed by another process", "wait until that has ended"
+                ) from error
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
 
 
 def _read_json(path: Path) -> dict[str, Any]:

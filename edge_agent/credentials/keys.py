@@ -58,11 +58,10 @@ class FileKeys:
         """The store wipes files."""
 
 
-def missing_extra(what: str, error: ModuleNotFoundError, extra: str) -> AgentError:
-    """How a command says that it needs an extra that is not installed."""
+def missing_extra(what: str, package: str, extra: str) -> AgentError:
+    """How one says that something needs an extra that is not installed."""
     return ConfigurationError(
-        f"{what} needs the package {(error.name or '').partition('.')[0]}",
-        f"pip install 'casino-edge-agent[{extra}]'",
+        f"{what} needs the package {package}", f"pip install 'casino-edge-agent[{extra}]'"
     )
 
 

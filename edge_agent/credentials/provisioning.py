@@ -41,6 +41,8 @@ BAD_TOKEN = "InvalidCertificateOwnershipToken"  # noqa: S105  the name of an err
 # and a client id is let in once a second.
 PROOFS = 5
 PROOF_PAUSE_SECONDS = 2.0
+# A forwarder that retires an identity is done within this.
+LOCK_SECONDS = 3.0
 
 
 class Session(Protocol):
@@ -116,7 +118,7 @@ class Provisioning:
 
         Raises CredentialError if there is one already and it is not to be replaced by `force`.
         """
-        with self._store.lock():
+        with self._store.lock(LOCK_SECONDS):
             if not force and (current := self._store.current()):
                 raise CredentialError(
                     f"this gateway is enrolled already, as {current.registration().thing} "
@@ -131,7 +133,7 @@ class Provisioning:
         `force` begins with a new key where an interrupted rotation could be gone on with.
         Raises CredentialError if there is nothing to renew.
         """
-        with self._store.lock():
+        with self._store.lock(LOCK_SECONDS):
             current = self._store.current()
             if current is None:
                 raise CredentialError(

@@ -160,3 +160,54 @@ class LineCaptured(EventBody):
     def event_type(self) -> str:
         """`floor.line.captured`."""
         return "floor.line.captured"
+
+
+class _OfCertificate(EventBody):
+    """A certificate that this gateway depends on, and until when it counts."""
+
+    role: Literal["device", "root"] = Field(description="the gateway's own, or one that it trusts")
+    name: str = Field(description="the common name")
+    serial_number: str = Field(description="hexadecimal")
+    certificate_id: str = Field(description="SHA-256 of the certificate, hexadecimal: its id in IoT Core")
+    not_after: str = Field(description="ISO 8601, UTC")
+
+
+class CertificateExpiring(_OfCertificate):
+    """A certificate will end; said once each 60, 30 and 7 days ahead."""
+
+    schema_name: ClassVar[str] = "agent-certificate-expiring"
+
+    days_left: Count
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.certificate_expiring`."""
+        return "floor.agent.certificate_expiring"
+
+
+class CertificateExpired(_OfCertificate):
+    """A certificate has ended; said once."""
+
+    schema_name: ClassVar[str] = "agent-certificate-expired"
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.certificate_expired`."""
+        return "floor.agent.certificate_expired"
+
+
+class CertificateRotated(EventBody):
+    """The gateway uses a new certificate, and the cloud may deactivate the old one. Its key is gone."""
+
+    schema_name: ClassVar[str] = "agent-certificate-rotated"
+
+    old_certificate_id: str = Field(description="SHA-256 of the certificate, hexadecimal: its id in IoT Core")
+    old_serial_number: str = Field(description="hexadecimal")
+    new_certificate_id: str
+    new_serial_number: str
+    not_after: str = Field(description="until when the new one counts; ISO 8601, UTC")
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.certificate_rotated`."""
+        return "floor.agent.certificate_rotated"

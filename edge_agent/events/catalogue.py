@@ -43,6 +43,28 @@ EXAMPLES: tuple[EventBody, ...] = (
             agent.WireFrame(at=0.212, direction="heard", size=12),
         ),
     ),
+    agent.CertificateExpiring(
+        role="device",
+        name="gw-07",
+        serial_number="5B1D7C0E92",
+        certificate_id="9f0c" * 16,
+        not_after="2025-08-10T09:00:00Z",
+        days_left=60,
+    ),
+    agent.CertificateExpired(
+        role="root",
+        name="Amazon Root CA 1",
+        serial_number="66C9FCF99BF8C0A39E2F0788A43E696365BCA",
+        certificate_id="8ecd" * 16,
+        not_after="2038-01-17T00:00:00Z",
+    ),
+    agent.CertificateRotated(
+        old_certificate_id="9f0c" * 16,
+        old_serial_number="5B1D7C0E92",
+        new_certificate_id="41ab" * 16,
+        new_serial_number="5B1D7C0E93",
+        not_after="2026-06-11T08:30:00Z",
+    ),
     # Gaming machines
     slot.SlotException(
         code="0x11", name="slot_door_opened", category="door", real_time=False, possibly_repeated=False

@@ -23,10 +23,10 @@ from awscrt import mqtt5
 from awscrt.exceptions import AwsCrtError
 
 from edge_agent.errors import NotConnected, Refused, UplinkError
-from edge_agent.uplink.base import Message
+from edge_agent.uplink.base import Message, TokenKey
 from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
 from edge_agent.uplink.limits import check_topic
-from edge_agent.uplink.mutual_tls import TokenKey, make_client
+from edge_agent.uplink.mutual_tls import make_client
 from edge_agent.uplink.reason_codes import UNSPECIFIED_ERROR, describe
 
 # A handshake and a CONNECT across the world take two seconds, with a slow token some more.

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A private key in a token (PKCS#11)."""
+
+    library: Path
+    token_label: str
+    key_label: str
+    pin_file: Path
+
+    def __str__(self) -> str:
+        return f"key {self.key_label} in token {self.token_label}"
 
 
 class Promise(Enum):

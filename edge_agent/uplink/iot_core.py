@@ -25,11 +25,11 @@ import structlog
 from awscrt import mqtt5
 
 from edge_agent.errors import AgentError, LocalProtocolError, NotConnected, UplinkError
-from edge_agent.uplink.base import Message, OnReceived, Receipt, UplinkState
+from edge_agent.uplink.base import Message, OnReceived, Receipt, TokenKey, UplinkState
 from edge_agent.uplink.iot_core_inbound import MOST_UNACKNOWLEDGED, Inbound
 from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
 from edge_agent.uplink.limits import check_message, check_topic
-from edge_agent.uplink.mutual_tls import TokenKey, make_client
+from edge_agent.uplink.mutual_tls import make_client
 from edge_agent.uplink.reason_codes import (
     PACKET_TOO_LARGE,
     SESSION_TAKEN_OVER,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,19 +10,7 @@ from awsiot import mqtt5_client_builder
 
 from edge_agent.errors import CredentialError
 from edge_agent.private_file import read_secret
-
-
-@dataclass(frozen=True, slots=True)
-class TokenKey:
-    """A private key in a token (PKCS#11)."""
-
-    library: Path
-    token_label: str
-    key_label: str
-    pin_file: Path
-
-    def __str__(self) -> str:
-        return f"key {self.key_label} in token {self.token_label}"
+from edge_agent.uplink.base import TokenKey
 
 
 class Peer(Protocol):

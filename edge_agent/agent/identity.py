@@ -1,0 +1,192 @@
+"""Identity: enrolling, rotating and proving, put together from settings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from edge_agent.agent.checks import given, uplink_of
+from edge_agent.agent.wishes import Wishes
+from edge_agent.credentials.device import check_identity
+from edge_agent.credentials.diagnosis import diagnose
+from edge_agent.credentials.disk import Disk, wipe
+from edge_agent.credentials.identity import Generation, IdentityStore
+from edge_agent.credentials.in_use import Identity, check_in_use
+from edge_agent.credentials.keys import FileKeys, Keys, missing_extra
+from edge_agent.credentials.provisioning import Connect, Gateway, Provisioning
+from edge_agent.credentials.token import TokenKeys
+from edge_agent.errors import AgentError, ConfigurationError, CredentialError, InUseError, UplinkError
+from edge_agent.settings import EnrolmentSettings, Settings, UplinkSettings
+from edge_agent.supervision import Supervisor
+from edge_agent.uplink.backoff import Backoff
+from edge_agent.uplink.base import TokenKey
+
+T = TypeVar("T")
+
+# How long a wish to stop may go unheard while we wait for the cloud.
+LOOK_SECONDS = 0.25
+
+
+def store_of(uplink: UplinkSettings) -> IdentityStore:
+    """The identity store. Raises ConfigurationError if the settings name none."""
+    if uplink.identity is None:
+        raise ConfigurationError(
+            "uplink.identity is missing", "name the folder where the identity is to be kept"
+        )
+    forget = TokenKeys(uplink.token).forget if uplink.token is not None else lambda _generation: None
+    return IdentityStore(uplink.identity, forget=forget)
+
+
+async def enrol(settings: Settings, *, force: bool = False) -> Generation:
+    """Enrol by the claim, and wipe its key. Raises AgentError."""
+    uplink = uplink_of(settings)
+    enrolment = _enrolment(uplink)
+    store, claim = store_of(uplink), Identity(enrolment.claim_certificate, enrolment.claim_key)
+    current = store.current() if not force else None
+    if current is not None and enrolment.claim_key.exists():
+        _wipe(enrolment.claim_key)  # a power cut came between the last two steps
+        return current
+    if current is None:
+        check_identity(given(uplink.ca), enrolment.claim_certificate, enrolment.claim_key)
+    serial_number = enrolment.serial_number or settings.gateway
+    provisioning = _provisioning(settings, store, enrolment.template, serial_number)
+    generation = await provisioning.enrol(claim, force=force)
+    _wipe(enrolment.claim_key)
+    return generation
+
+
+async def rotate(settings: Settings, *, force: bool = False) -> Generation:
+    """Renew key and certificate beside the running forwarder, which takes them up. Raises AgentError."""
+    uplink = uplink_of(settings)
+    serial_number = uplink.enrolment.serial_number if uplink.enrolment else ""
+    provisioning = _provisioning(
+        settings, store_of(uplink), uplink.rotation_template, serial_number or settings.gateway
+    )
+    return await provisioning.rotate(force=force)
+
+
+def enrol_if_needed(settings: Settings, wishes: Wishes, supervisor: Supervisor) -> bool:
+    """Enrol a gateway that has no identity yet, however long it takes; False if asked to stop first.
+
+    A cloud that is away, or does not yet know us, is asked again, ever more slowly. Raises
+    CredentialError and ConfigurationError for what a person has to mend here.
+    """
+    uplink = settings.uplink
+    if uplink is None or uplink.identity is None or uplink.enrolment is None:
+        return True
+    if store_of(uplink).current() is not None:
+        return True
+    return asyncio.run(_enrol_until_it_works(settings, wishes, supervisor))
+
+
+async def _enrol_until_it_works(settings: Settings, wishes: Wishes, supervisor: Supervisor) -> bool:
+    log, loop, backoff = structlog.get_logger(), asyncio.get_running_loop(), Backoff(random.random)
+    why = "enrolling"
+    while not wishes.stopping:
+        try:
+            return await _unless_stopped(enrol(settings), wishes, supervisor, why) is not None
+        except (UplinkError, InUseError) as error:
+            why = f"not enrolled yet: {error.what}"
+            log.warning("not enrolled yet", reason=error.what, mend=error.mend)
+        backoff.fail(loop.time())
+        await _unless_stopped(asyncio.sleep(backoff.left(loop.time()) or 0.0), wishes, supervisor, why)
+    return False
+
+
+async def _unless_stopped(work: Awaitable[T], wishes: Wishes, supervisor: Supervisor, why: str) -> T | None:
+    """What the work returns; None if a wish to stop came first, which ends the work."""
+    task = asyncio.ensure_future(work)
+    while not task.done() and not wishes.stopping:
+        supervisor.waiting(why)
+        await asyncio.wait({task}, timeout=LOOK_SECONDS)
+    if task.done():
+        return task.result()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, AgentError):
+        await task
+    return None
+
+
+def connect_by(settings: Settings) -> Connect:
+    """How sessions are opened that ask the cloud something."""
+    # awscrt takes a tenth of a second to import, which whoever is enrolled does without.
+    from edge_agent.uplink.asking import AskingSession, SessionOptions  # noqa: PLC0415
+
+    uplink = uplink_of(settings)
+
+    def connect(identity: Identity, client_id: str) -> AskingSession:
+        check_in_use(given(uplink.ca), identity)
+        options = SessionOptions(
+            endpoint=uplink.endpoint,
+            port=uplink.port,
+            ca=given(uplink.ca),
+            certificate=identity.certificate,
+            key=key_of(identity),
+            client_id=client_id,
+        )
+        return AskingSession(options, diagnose_by(uplink, identity))
+
+    return connect
+
+
+def key_of(identity: Identity) -> Path | TokenKey:
+    """The key, as the uplinks know it."""
+    if isinstance(identity.key, Path):
+        return identity.key
+    return TokenKey(**identity.key.model_dump())
+
+
+def diagnose_by(uplink: UplinkSettings, identity: Identity) -> Callable[[], str]:
+    """What says why this identity cannot connect."""
+    key = identity.key if isinstance(identity.key, Path) else None
+    return lambda: diagnose(uplink.endpoint, uplink.port, given(uplink.ca), identity.certificate, key)
+
+
+def _provisioning(
+    settings: Settings, store: IdentityStore, template: str, serial_number: str
+) -> Provisioning:
+    uplink = uplink_of(settings)
+    gateway = Gateway(
+        thing=settings.gateway,
+        site=settings.site,
+        serial_number=serial_number,
+        template=template,
+        status_topic=settings.status_topic,
+    )
+    return Provisioning(store, _keys(uplink), connect_by(settings), gateway, token=uplink.token)
+
+
+def _keys(uplink: UplinkSettings) -> Keys:
+    """Keys in a token if one is set, in files otherwise."""
+    if uplink.token is not None:
+        return TokenKeys(uplink.token)
+    if find_spec("cryptography") is None:
+        raise missing_extra("a key in a file", "cryptography", "credentials")
+    return FileKeys()
+
+
+def _enrolment(uplink: UplinkSettings) -> EnrolmentSettings:
+    if uplink.enrolment is None:
+        raise ConfigurationError(
+            "uplink.enrolment is missing", "name the template, the claim certificate and its key"
+        )
+    return uplink.enrolment
+
+
+def _wipe(claim_key: Path) -> None:
+    """The claim is good for every gateway: its key has no business on one that is enrolled."""
+    try:
+        wipe(Disk(), claim_key)
+    except OSError as error:
+        raise CredentialError(
+            f"claim key {claim_key} cannot be wiped: {error.strerror}",
+            "remove it by hand; this gateway is enrolled",
+        ) from error
+    structlog.get_logger().info("claim key wiped", path=str(claim_key))
