@@ -130,6 +130,7 @@ def connect_by(settings: Settings) -> Connect:
             certificate=identity.certificate,
             key=key_of(identity),
             client_id=client_id,
+            answer_seconds=uplink.ack_timeout_seconds,
         )
         return AskingSession(options, diagnose_by(uplink, identity))
 

@@ -21,7 +21,7 @@ from edge_agent.settings import Settings, UplinkSettings
 from edge_agent.uplink.base import UplinkState
 
 # A rotated identity is taken up within this. A look reads one link.
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 # Certificates are looked at once a day; what could not be said is tried again sooner.
 WATCH_EVERY = timedelta(days=1)
 WATCH_AGAIN = timedelta(minutes=1)

@@ -23,7 +23,7 @@ from edge_agent.errors import AgentError, InUseError
 from edge_agent.events.agent import CertificateRotated
 
 # A session that a policy does not want is ended within a second or two.
-SETTLED_SECONDS = 5.0
+SETTLED_SECONDS = 3.0
 # Reconnecting takes seconds where the cloud can be reached. If it cannot, the old identity waits as well as
 # the new one, and the rotation is done again later.
 TRIAL_SECONDS = 60.0

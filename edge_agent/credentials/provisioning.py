@@ -37,8 +37,9 @@ PROVISION = "$aws/provisioning-templates/{}/provision/json"
 # AWS IoT: an ownership token that is an hour old is dead. The margin is for clocks that were just set.
 TOKEN_SECONDS = 3_600.0 - 300.0
 BAD_TOKEN = "InvalidCertificateOwnershipToken"  # noqa: S105  the name of an error
-# A certificate that was registered a moment ago may be unknown at another front end for some seconds;
-# and a client id is let in once a second.
+# IoT Core lets a client id in once a second, and the rotation's id has just been used for asking.
+CONNECT_PAUSE_SECONDS = 1.1
+# A certificate that was registered a moment ago may be unknown at another front end for some seconds.
 PROOFS = 5
 PROOF_PAUSE_SECONDS = 2.0
 # A forwarder that retires an identity is done within this.
@@ -194,7 +195,7 @@ class Provisioning:
 
     async def _ask_for_certificate(self, session: Session, generation: Generation) -> Issued:
         request = generation.request.read_text(encoding="ascii")
-        answer = await session.ask(CREATE, {"certificateSigningRequest": request})
+        answer = await self._ask(session, CREATE, {"certificateSigningRequest": request})
         issued = Issued(
             certificate_id=_text(answer, "certificateId", CREATE),
             certificate=_text(answer, "certificatePem", CREATE),
@@ -212,8 +213,27 @@ class Provisioning:
             "Thing": self._gateway.thing,
         }
         token = generation.issued().token
-        answer = await session.ask(topic, {"certificateOwnershipToken": token, "parameters": parameters})
-        return _text(answer, "thingName", topic)
+        asked = {"certificateOwnershipToken": token, "parameters": parameters}
+        return _text(await self._ask(session, topic, asked), "thingName", topic)
+
+    async def _ask(self, session: Session, topic: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return await session.ask(topic, payload)
+        except Refused as refused:
+            if refused.mend:
+                raise
+            raise Refused(refused.what, self._mend(topic, refused.code), refused.code) from refused
+
+    def _mend(self, topic: str, code: str) -> str:
+        """What to do about a rejected answer."""
+        if topic == CREATE:
+            return "look at what the service says, and run this again"
+        if code == BAD_TOKEN:
+            return "run this again; it begins with a new certificate"
+        return (
+            f"look at template {self._gateway.template}: it and its hook must know "
+            f"serial number {self._gateway.serial_number}"
+        )
 
     def _check_thing(self, generation: Generation) -> None:
         registered = generation.registration().thing
@@ -229,8 +249,10 @@ class Provisioning:
         """Connect with the new identity and publish once."""
         identity = identity_of(generation, self._token)
         proof = {"state": "proving", "certificate": generation.registration().certificate_id}
+        pause = CONNECT_PAUSE_SECONDS
         for attempt in range(1, PROOFS + 1):
-            await self._pause(PROOF_PAUSE_SECONDS)
+            await self._pause(pause)
+            pause = PROOF_PAUSE_SECONDS
             try:
                 async with self._connect(identity, self._gateway.rotation_client_id) as session:
                     await session.publish(self._gateway.status_topic, json.dumps(proof).encode())

@@ -150,7 +150,9 @@ def test_there_is_nothing_to_rotate_before_enrolling(bench: Bench) -> None:
         bench.rotate()
 
 
-def test_two_operations_at_once_are_refused(bench: Bench) -> None:
+def test_two_operations_at_once_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.credentials.provisioning.LOCK_SECONDS", 0.1)
+
     with bench.store().lock(), pytest.raises(InUseError):
         bench.enrol()
 

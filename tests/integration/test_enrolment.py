@@ -1,0 +1,311 @@
+"""Enrolling and rotating from the command line, over TLS, with the documents that gateways get."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.credentials.certificate import read_certificates
+from edge_agent.credentials.dev_pki import Validity, issue, make_ca, make_pki
+from edge_agent.credentials.identity import IdentityStore
+from edge_agent.credentials.issuing import IssuingAuthority
+from edge_agent.events import read_batch
+from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template, read_ledger
+from edge_agent.testing.softhsm import softhsm, softhsm_library
+
+pytestmark = pytest.mark.integration
+
+PATIENCE_SECONDS = 30.0
+
+SETTINGS = """
+site: harbour
+gateway: gw-07
+state: {state}
+uplink:
+  endpoint: localhost
+  port: {port}
+  ca: {ca}
+  identity: {folder}/identity
+  enrolment:
+    template: edge-agent-enrol
+    claim_certificate: {folder}/claim.pem
+    claim_key: {folder}/claim.key
+    serial_number: SN-7
+log: {{form: json}}
+"""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway that was just unpacked, and the cloud."""
+
+    folder: Path
+    standin: StandinThread
+    control: StandinControl
+
+    @property
+    def config(self) -> str:
+        return str(self.folder / "agent.yaml")
+
+    @property
+    def claim_key(self) -> Path:
+        return self.folder / "claim.key"
+
+    @property
+    def store(self) -> IdentityStore:
+        return IdentityStore(self.folder / "identity")
+
+    def certs(self, *arguments: str) -> int:
+        return main(["certs", arguments[0], "--config", self.config, *arguments[1:]])
+
+    def known(self) -> dict[str, str]:
+        """The status of each certificate of this thing."""
+        return {one["id"]: one["status"] for one in self.control.certificates() if one["thing"] == "gw-07"}
+
+    def current_id(self) -> str:
+        current = self.store.current()
+        assert current is not None
+        return read_certificates("current", current.certificate)[0].fingerprint
+
+    def events(self) -> list[Mapping[str, Any]]:
+        """What the cloud has of this gateway."""
+        return [
+            event
+            for entry in read_ledger(self.standin.config.ledger_file)
+            if entry.topic.endswith("/ev/batch")
+            for event in read_batch(gzip.decompress(entry.payload) if entry.encoding else entry.payload)
+        ]
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    pki = make_pki(tmp_path / "pki", thing="server-only")
+    claim = IssuingAuthority.load_or_make(tmp_path / "standin" / "issuing").issue_claim("claim")
+    folder = tmp_path / "gateway"
+    folder.mkdir(mode=0o700)
+    claim.write(folder / "claim.pem", folder / "claim.key")
+    config = StandinConfig(
+        state=tmp_path / "standin",
+        ca=pki.ca,
+        certificate=pki.server_certificate,
+        key=pki.server_key,
+        things={},
+        templates=(
+            Template("edge-agent-enrol", serials={"SN-7": "gw-07"}, policies=("forwarder",)),
+            Template("edge-agent-rotate", policies=("forwarder",)),
+        ),
+        claims=(folder / "claim.pem",),
+    )
+    with StandinThread(config) as standin, standin.control() as control:
+        (folder / "agent.yaml").write_text(
+            SETTINGS.format(state=folder / "state", port=standin.port, ca=pki.ca, folder=folder)
+        )
+        yield Gateway(folder, standin, control)
+
+
+def test_a_gateway_enrols_and_is_known_and_its_claim_key_is_gone(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gateway.certs("enrol") == 0
+
+    assert "enrolled as gw-07" in capsys.readouterr().out
+    assert gateway.known() == {gateway.current_id(): "ACTIVE"}
+    assert not gateway.claim_key.exists()
+    assert gateway.certs("check") == 0
+    (proof,) = [e for e in read_ledger(gateway.standin.config.ledger_file) if e.client == "gw-07-rotation"]
+    assert proof.topic == "floor/harbour/gw-07/status"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint", "mend"),
+    [
+        (["--set", "uplink.enrolment.serial_number=SN-8"], "is rejected: 403", "serial number SN-8"),
+        (["--set", "uplink.enrolment.template=other"], "does not let enrol-SN-7", "policy"),
+        (["--set", "uplink.endpoint=127.0.0.2"], "connection is refused", "uplink.port"),
+    ],
+    ids=["serial", "template", "endpoint"],
+)
+def test_a_refusal_is_one_line(
+    gateway: Gateway,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    complaint: str,
+    mend: str,
+) -> None:
+    assert gateway.certs("enrol", *arguments) == 7
+
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("edge-agent: ")]
+    assert len(told) == 1
+    assert complaint in told[0]
+    assert mend in told[0]
+    assert gateway.store.current() is None
+    assert gateway.claim_key.exists()
+
+
+def test_a_claim_that_was_withdrawn_is_told(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    claim = read_certificates("claim", gateway.folder / "claim.pem")[0]
+    gateway.control.deactivate(claim.fingerprint)
+
+    assert gateway.certs("enrol") == 7
+
+    assert "check that its certificate is active" in capsys.readouterr().err
+
+
+def test_an_expired_claim_is_told_before_anything_is_asked(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expired = issue(make_ca(), "claim", validity=Validity.expired())
+    expired.write(gateway.folder / "claim.pem", gateway.claim_key)
+
+    assert gateway.certs("enrol") == 3
+
+    assert "claim.pem expired on" in capsys.readouterr().err
+    assert not gateway.store.generations()
+
+
+def test_no_answer_is_told_and_a_second_run_goes_on(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.control.drop_answers("provision", following=1)
+
+    assert gateway.certs("enrol", "--set", "uplink.ack_timeout_seconds=1") == 7
+    assert "no answer on $aws/provisioning-templates/edge-agent-enrol" in capsys.readouterr().err
+
+    assert gateway.certs("enrol") == 0
+    assert gateway.known()[gateway.current_id()] == "ACTIVE"
+
+
+def test_a_claim_key_that_a_power_cut_left_is_wiped(gateway: Gateway) -> None:
+    secret = gateway.claim_key.read_bytes()
+    gateway.certs("enrol")
+    gateway.claim_key.write_bytes(secret)
+    gateway.claim_key.chmod(0o600)
+
+    assert gateway.certs("check") == 3
+    assert gateway.certs("enrol") == 0
+    assert not gateway.claim_key.exists()
+    assert gateway.certs("check") == 0
+
+
+def test_force_enrols_again_though_there_is_an_identity(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = gateway.claim_key.read_bytes()
+    gateway.certs("enrol")
+    assert gateway.certs("enrol") == 3
+    assert "enrolled already, as gw-07" in capsys.readouterr().err
+    gateway.claim_key.write_bytes(secret)
+    gateway.claim_key.chmod(0o600)
+
+    assert gateway.certs("enrol", "--force") == 0
+    assert gateway.store.version() == "000002"
+
+
+@pytest.mark.skipif(softhsm_library() is None, reason="needs SoftHSM (apt install softhsm2)")
+def test_a_key_in_a_token_is_enrolled_and_rotated_and_never_leaves_it(gateway: Gateway) -> None:
+    with softhsm(gateway.folder / "hsm") as token:
+        document = json.dumps(token.model_dump(mode="json"))
+        arguments = ("--set", f"uplink.token={document}")
+
+        assert gateway.certs("enrol", *arguments) == 0
+        first = gateway.current_id()
+        assert gateway.certs("check", *arguments) == 0
+        assert gateway.certs("rotate", *arguments) == 0
+
+        assert gateway.known() == {first: "ACTIVE", gateway.current_id(): "ACTIVE"}
+    assert not list(gateway.folder.rglob("device.key"))
+
+
+class Processes:
+    """The gateway's two roles."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def start(self, role: str) -> None:
+        self._running[role] = subprocess.Popen(
+            [sys.executable, "-m", "edge_agent", role, "--config", self._gateway.config],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def stop(self, role: str) -> tuple[int, str]:
+        process = self._running.pop(role)
+        process.terminate()
+        _out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        return process.returncode, err
+
+    def close(self) -> None:
+        for process in self._running.values():
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def processes(gateway: Gateway) -> Iterator[Processes]:
+    processes = Processes(gateway)
+    yield processes
+    processes.close()
+
+
+def wait_until(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(
+    gateway: Gateway, processes: Processes
+) -> None:
+    """From unpacking to a renewed identity, with both processes running throughout."""
+    processes.start("collect")
+    processes.start("forward")
+    wait_until(lambda: [e for e in gateway.events() if e["type"] == "floor.agent.started"], "first event")
+    first = gateway.current_id()
+    assert not gateway.claim_key.exists()
+
+    assert gateway.certs("rotate") == 0
+    assert gateway.known() == {first: "ACTIVE", gateway.current_id(): "ACTIVE"}
+
+    def rotated() -> list[Mapping[str, Any]]:
+        return [event for event in gateway.events() if event["type"] == "floor.agent.certificate_rotated"]
+
+    wait_until(rotated, "the rotation is told")
+    (told,) = rotated()
+    assert told["data"]["old_certificate_id"] == first
+    assert told["data"]["new_certificate_id"] == gateway.current_id()
+    wait_until(lambda: [one.name for one in gateway.store.generations()] == ["000002"], "the old key is gone")
+    assert gateway.control.status()["clients"] == ["gw-07-events"]
+    code, log = processes.stop("forward")
+    assert code == 0
+    assert "Traceback" not in log
+    assert processes.stop("collect")[0] == 0
+
+
+def test_a_forwarder_that_cannot_enrol_goes_on_trying_and_stops_when_asked(
+    gateway: Gateway, processes: Processes
+) -> None:
+    gateway.control.reject_requests("provision", 403, "AccessDenied", "not on the list", following=1000)
+    processes.start("forward")
+    wait_until(lambda: len(list((gateway.folder / "identity").glob("*"))) == 1, "it tries")
+    time.sleep(1.0)
+
+    began = time.monotonic()
+    code, log = processes.stop("forward")
+
+    assert time.monotonic() - began < 5.0
+    assert code == 0
+    assert "not enrolled yet" in log
+    assert "not on the list" in log
