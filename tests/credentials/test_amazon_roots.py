@@ -32,7 +32,9 @@ def test_the_page_beside_them_tells_the_same_fingerprint(fingerprint: str) -> No
     ]
 
 
-def test_no_key_is_beside_them() -> None:
-    shipped = {path.relative_to(CERTS).as_posix() for path in CERTS.rglob("*") if path.is_file()}
+def test_no_key_and_no_other_certificate_is_beside_them() -> None:
+    shipped = [path for path in CERTS.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
-    assert shipped == {*FINGERPRINTS, "README.md", "policies/forwarder.json"}
+    assert {path.suffix for path in shipped} == {".pem", ".md", ".json", ".py"}
+    assert {path.name for path in shipped if path.suffix == ".pem"} == set(FINGERPRINTS)
+    assert not [path for path in shipped if b"PRIVATE KEY-----" in path.read_bytes()]
