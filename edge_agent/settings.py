@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -197,7 +198,22 @@ def _named(lines: object) -> object:
     """A group of lines by name, as a list of lines that know their names."""
     if not isinstance(lines, Mapping):
         return lines
-    return [{"name": name, **line} if isinstance(line, Mapping) else line for name, line in lines.items()]
+    return [_line(name, line) for name, line in lines.items()]
+
+
+def _line(name: object, line: object) -> object:
+    """A line that is text is its port, with the rest as a query: `/dev/ttyS1?driver=tdl1&address=2`.
+
+    A nucleus lite has room for some twenty lines as groups, and for a hundred as texts.
+    """
+    if isinstance(line, Mapping):
+        return {"name": name, **line}
+    if not isinstance(line, str):
+        return line
+    port, _, query = line.partition("?")
+    options: dict[str, str] = dict(parse_qsl(query, keep_blank_values=True))
+    own = {key: options.pop(key) for key in ("driver", "subject") if key in options}
+    return {"name": name, "port": port, **own, "options": options}
 
 
 class Settings(_Model):

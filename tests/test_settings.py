@@ -191,3 +191,31 @@ def test_numbers_may_come_as_text_or_as_whole_floats() -> None:
     )
 
     assert (settings.minor_units, settings.journal.minimum_free_mb) == (3, 128)
+
+
+def test_a_line_may_be_one_text() -> None:
+    settings = read_settings(
+        {
+            "site": "s",
+            "gateway": "g",
+            "state": "/s",
+            "lines": {
+                "a": "/dev/serial/by-id/usb-FTDI-if00-port0",
+                "b": "/dev/ttyS1?driver=tdl1&subject=shuffler-7&address=2",
+            },
+        },
+        "deployment",
+        environment={},
+    )
+
+    a, b = settings.lines
+    assert (a.port, a.driver, a.options) == ("/dev/serial/by-id/usb-FTDI-if00-port0", "sas", {})
+    assert (b.port, b.driver, b.device, b.options) == ("/dev/ttyS1", "tdl1", "shuffler-7", {"address": "2"})
+
+
+@pytest.mark.parametrize("line", [None, 7, ["/dev/a"], ""])
+def test_a_line_that_is_neither_text_nor_group_is_refused_by_its_name(line: object) -> None:
+    document = {"site": "s", "gateway": "g", "state": "/s", "lines": {"a": line}}
+
+    with pytest.raises(ConfigurationError, match=r"lines\.0"):
+        read_settings(document, "deployment", environment={})

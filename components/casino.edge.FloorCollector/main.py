@@ -2,6 +2,6 @@
 
 import sys
 
-from edge_agent.agent.component import main
+from edge_agent.component import main
 
 sys.exit(main("collector"))

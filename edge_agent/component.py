@@ -1,0 +1,193 @@
+"""Component: a role of the agent as the Greengrass nucleus runs it.
+
+Settings are the component's configuration. A deployment that changes them is heeded while the role
+runs; one that makes no sense is vetoed where the nucleus asks first, and refused where it does not.
+
+A nucleus gives a component up that ends too often: three times in an hour. So whatever may pass, a
+setting that is missing, a certificate that has yet to be made, a journal another process holds, is
+waited out in here, with growing pauses that a deployment cuts short. The process ends of itself only when
+the nucleus' socket is lost for good, because a new process gets a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from edge_agent.agent.checks import check_lines, uplink_of
+from edge_agent.agent.collector import collect_until
+from edge_agent.agent.deferral import Deferral
+from edge_agent.agent.forwarding import forward_until
+from edge_agent.agent.money import money_on_its_way
+from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
+from edge_agent.errors import AgentError, UplinkError
+from edge_agent.logs import set_up_logs, speak_for_the_process
+from edge_agent.nucleus import Nucleus
+from edge_agent.settings import LogSettings, Settings, read_settings
+from edge_agent.trial.gateway_floor import FloorSettings, read_floor_settings, serve_floor
+
+ORIGIN = "deployment"
+FAULT = 70  # sysexits.h, EX_SOFTWARE
+THING_VARIABLE, STATE_VARIABLE = "AWS_IOT_THING_NAME", "EDGE_AGENT_STATE"
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
+# A role that ran for this long had begun well: its next failure is a new one.
+GOOD_RUN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class NucleusSource:
+    """The component's configuration, and the environment that its recipe sets."""
+
+    nucleus: Nucleus
+
+    def load(self) -> Settings:
+        """Ask the nucleus. Raises ConfigurationError or NucleusError."""
+        return settings_of(self.nucleus.configuration(tuple(Settings.model_fields)))
+
+
+def settings_of(configuration: Mapping[str, Any]) -> Settings:
+    """Settings of a component's configuration, the environment and what the nucleus says of itself."""
+    thing = os.environ.get(THING_VARIABLE)
+    return read_settings(({"gateway": thing} if thing else {}) | dict(configuration), ORIGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a component does until asked to stop, and what its configuration must not be."""
+
+    run: Callable[[Nucleus, Wishes], None]
+    check: Callable[[Mapping[str, Any]], object]  # raises AgentError
+
+
+def _collect(nucleus: Nucleus, wishes: Wishes) -> None:
+    collect_until(NucleusSource(nucleus), wishes)
+
+
+def _forward(nucleus: Nucleus, wishes: Wishes) -> None:
+    forward_until(NucleusSource(nucleus), wishes)
+
+
+def _simulate(nucleus: Nucleus, wishes: Wishes) -> None:
+    """Serve simulated machines; other settings make another floor, and only those."""
+    state = Path(os.environ.get(STATE_VARIABLE, "state"))
+    while not wishes.stopping:
+        configuration = nucleus.configuration()
+        settings = _floor_of(configuration)
+        set_up_logs(LogSettings.model_validate(configuration.get("log", {})))
+        structlog.get_logger().info("simulated floor", ports=str(state / "ports"), **settings.model_dump())
+        serve_floor(settings, state, partial(_end_when_due, nucleus, wishes, settings))
+        wishes.listen(None)
+
+
+def _end_when_due(
+    nucleus: Nucleus, wishes: Wishes, settings: FloorSettings, end: Callable[[], object]
+) -> None:
+    def heed() -> None:
+        if wishes.stopping or _other_floor(nucleus, settings):
+            end()
+
+    wishes.listen(heed)
+    if wishes.stopping:  # asked before anybody listened
+        end()
+
+
+def _other_floor(nucleus: Nucleus, settings: FloorSettings) -> bool:
+    try:
+        return _floor_of(nucleus.configuration()) != settings
+    except AgentError as error:
+        structlog.get_logger().error("settings refused; the floor stays", reason=error.what, mend=error.mend)
+        return False
+
+
+def _floor_of(configuration: Mapping[str, Any]) -> FloorSettings:
+    return read_floor_settings(configuration.get("floor", {}), ORIGIN)
+
+
+ROLES: Mapping[str, Role] = {
+    "collector": Role(_collect, lambda configuration: check_lines(settings_of(configuration))),
+    "forwarder": Role(_forward, lambda configuration: uplink_of(settings_of(configuration))),
+    "simulator": Role(_simulate, _floor_of),
+}
+
+
+def main(role: str) -> int:
+    """Run a role until the nucleus stops it; the exit status."""
+    os.dup2(1, 2)  # the nucleus takes whatever is on standard error for a warning
+    set_up_logs(LogSettings(form="json"))
+    speak_for_the_process()
+    try:
+        with asked_by_signals() as wishes, Nucleus.connect() as nucleus:
+            return Component(ROLES[role], nucleus, wishes).run()
+    except AgentError as error:
+        structlog.get_logger().error("the component ends", reason=error.what, mend=error.mend)
+        return error.exit_status
+    except Exception as fault:
+        structlog.get_logger().error(
+            "fault of the agent; the component ends", mend="report it with this entry", exc_info=fault
+        )
+        return FAULT
+
+
+class Component:
+    """A role, the nucleus that runs it, and the patience between them."""
+
+    def __init__(self, role: Role, nucleus: Nucleus, wishes: Wishes) -> None:
+        self._role = role
+        self._nucleus = nucleus
+        self._wishes = wishes
+        self._lost = False
+        self._deferral = Deferral()
+        self._log = structlog.get_logger()
+
+    def run(self) -> int:
+        """Run the role, however often it has to begin again; the exit status."""
+        self._nucleus.on_lost(self._end_for_a_new_socket)
+        self._nucleus.on_configuration_changed(self._wishes.read_again)
+        self._nucleus.on_validate(self._objection)
+        self._nucleus.on_update(self._defer)
+        self._nucleus.report_state("RUNNING")
+        pause = FIRST_PAUSE_SECONDS
+        while not self._wishes.stopping:
+            began = time.monotonic()
+            try:
+                self._role.run(self._nucleus, self._wishes)
+            except AgentError as error:
+                well = time.monotonic() - began > GOOD_RUN_SECONDS
+                pause = self._wait_out(error, FIRST_PAUSE_SECONDS if well else pause)
+        return UplinkError.exit_status if self._lost else 0
+
+    def _wait_out(self, error: AgentError, pause: float) -> float:
+        """Say what is wrong and wait; the next pause. A deployment may have mended it and ends the wait."""
+        self._log.error("waiting", reason=error.what, mend=error.mend, seconds=pause)
+        mended = self._wishes.next(pause) is Wish.READ_AGAIN
+        return FIRST_PAUSE_SECONDS if mended else min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _end_for_a_new_socket(self) -> None:
+        self._lost = True
+        self._wishes.stop()
+
+    def _objection(self, configuration: dict[str, Any]) -> str | None:
+        """Why the nucleus should not apply a configuration; None if it may."""
+        try:
+            self._role.check(configuration)
+        except AgentError as error:
+            self._log.error("deployment vetoed", reason=error.what, mend=error.mend)
+            return str(error)
+        return None
+
+    def _defer(self, deployment: str) -> int | None:
+        """Milliseconds until the nucleus should ask again; None if an update may go ahead."""
+        try:
+            settings = NucleusSource(self._nucleus).load()
+        except AgentError:
+            return None  # what waits for an update must not hold it up
+        reason = money_on_its_way(settings)
+        return self._deferral.answer(deployment, reason, settings.deployments.defer_seconds)

@@ -1,0 +1,271 @@
+"""Nucleus: the one door to the Greengrass IPC.
+
+Every call has a time limit, which the SDK's own have not. Callbacks come on threads of the SDK's
+pool, several at once; a failure in one is logged and ends nothing.
+
+The SDK never reconnects, and a token from before a restart of the nucleus is refused for good. So a
+connection that is lost is told once, and the component ends: started again, it gets a new token.
+
+The Java nucleus asks before it applies a configuration or updates a component. Nucleus lite does
+neither, and says so by refusing the subscription; that is no error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from awsiot import eventstreamrpc, greengrasscoreipc
+from awsiot.greengrasscoreipc import model
+from awsiot.greengrasscoreipc.clientv2 import GreengrassCoreIPCClientV2
+
+from edge_agent.errors import ConfigurationError
+from edge_agent.nucleus.changes import Changes
+from edge_agent.nucleus.document import settings_document
+from edge_agent.nucleus.errors import LOST, NOT_FOUND, SERVICE, NucleusError, translated
+
+SOCKET_VARIABLE = "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"
+TOKEN_VARIABLE = "SVCUID"  # noqa: S105  the name of a variable
+
+CONNECT_SECONDS = 10.0
+# The nucleus answers in milliseconds; a busy one takes a second.
+CALL_SECONDS = 10.0
+CALLBACK_THREADS = 4
+
+Veto = Callable[[dict[str, Any]], str | None]
+Defer = Callable[[str], int | None]
+
+
+class Nucleus:
+    """A connection with the nucleus that started this process. Any thread may use it."""
+
+    def __init__(self, socket: str, token: str) -> None:
+        self._log = structlog.get_logger()
+        self._on_lost: Callable[[], object] = lambda: None
+        self._lost = False
+        self._closing = False
+        self._changes: Changes | None = None
+        try:
+            client = greengrasscoreipc.connect(
+                ipc_socket=socket,
+                authtoken=token,
+                lifecycle_handler=_Lifecycle(self._on_disconnect),
+                timeout=CONNECT_SECONDS,
+            )
+        except Exception as error:  # the SDK's errors have no common kind
+            reason = getattr(error, "name", type(error).__name__)
+            raise NucleusError(
+                f"the nucleus' socket {socket} does not let us in: {reason}",
+                "let the nucleus start the component again: it gets a new token then",
+                code=LOST,
+            ) from error
+        self._pool = ThreadPoolExecutor(CALLBACK_THREADS, thread_name_prefix="nucleus")
+        self._client = GreengrassCoreIPCClientV2(client=client, executor=self._pool)
+
+    @classmethod
+    def connect(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Connect to the nucleus that started us.
+
+        Raises ConfigurationError if none did, NucleusError if it does not let us in.
+        """
+        variables = os.environ if environment is None else environment
+        socket, token = variables.get(SOCKET_VARIABLE, ""), variables.get(TOKEN_VARIABLE, "")
+        if not (socket and token):
+            raise ConfigurationError(
+                "no Greengrass nucleus has started this process",
+                f"deploy it as a component; {SOCKET_VARIABLE} and {TOKEN_VARIABLE} are then set",
+            )
+        return cls(socket, token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection, and every thread of it."""
+        self._closing = True
+        if self._changes is not None:
+            self._changes.close()
+        with suppress(Exception):  # why it closed is of no interest any more
+            self._client.close().result(CALL_SECONDS)
+
+    def on_lost(self, lost: Callable[[], object]) -> None:
+        """Call once, from a thread of the SDK, when the connection is lost; at once if it is already."""
+        self._on_lost = lost
+        if self._lost:
+            lost()
+
+    # Configuration.
+
+    def configuration(self, groups: Sequence[str] = ()) -> dict[str, Any]:
+        """The component's settings, without what is null and without accessControl.
+
+        Nucleus lite cannot hand over more than some 120 entries at once; then the `groups` are asked for
+        one by one. Raises NucleusError.
+        """
+        try:
+            return settings_document(self._configuration([]))
+        except NucleusError as error:
+            if error.code != SERVICE or not groups:
+                raise
+        self._log.info("configuration is too large to be read at once; reading it by groups")
+        parts = {name: part for name in groups if (part := self._group(name)) is not None}
+        return settings_document(parts)
+
+    def _group(self, name: str) -> Any:  # noqa: ANN401  whatever JSON held
+        try:
+            part = self._configuration([name])
+        except NucleusError as error:
+            if error.code == NOT_FOUND:
+                return None
+            raise
+        return part[name] if part.keys() == {name} else part  # a scalar comes wrapped in its name
+
+    def _configuration(self, key_path: list[str]) -> dict[str, Any]:
+        answer = self._ask(
+            "hand over the configuration", self._client.get_configuration_async(key_path=key_path)
+        )
+        value = answer.value
+        return dict(value) if isinstance(value, Mapping) else {}
+
+    def on_configuration_changed(self, changed: Callable[[], object]) -> None:
+        """Call after each deployment that changes the configuration. Raises NucleusError."""
+        changes = self._changes = Changes(changed)
+        subscribing, _ = self._client.subscribe_to_configuration_update_async(
+            key_path=[], on_stream_event=lambda _event: changes.happened()
+        )
+        self._ask("tell of changes of the configuration", subscribing)
+
+    # Deployments.
+
+    def on_validate(self, objection: Veto) -> None:
+        """Ask `objection` before a configuration is applied: why it may not be, None if it may."""
+
+        def judge(events: Any) -> None:  # noqa: ANN401  the SDK has no types
+            event = events.validate_configuration_update_event
+            if event is not None:
+                reason = objection(settings_document(event.configuration or {}))
+                self._report_validity(event.deployment_id, reason)
+
+        subscribing, _ = self._client.subscribe_to_validate_configuration_updates_async(on_stream_event=judge)
+        self._unless_refused("validate configurations before it applies them", subscribing)
+
+    def _report_validity(self, deployment: str, reason: str | None) -> None:
+        status = model.ConfigurationValidityStatus
+        report = model.ConfigurationValidityReport(
+            status=status.ACCEPTED if reason is None else status.REJECTED,
+            deployment_id=deployment,
+            message=reason,
+        )
+        reporting = self._client.send_configuration_validity_report_async(
+            configuration_validity_report=report
+        )
+        self._unless_refused("take the verdict on a configuration", reporting)
+
+    def on_update(self, defer: Defer) -> None:
+        """Ask `defer` before the component is updated: milliseconds to wait, None if it may go ahead."""
+
+        def judge(events: Any) -> None:  # noqa: ANN401  the SDK has no types
+            event = events.pre_update_event
+            if event is not None:
+                wait_ms = defer(event.deployment_id)
+                answering = self._client.defer_component_update_async(
+                    deployment_id=event.deployment_id, recheck_after_ms=wait_ms or 0
+                )
+                self._unless_refused("take the answer to an update", answering)
+
+        subscribing, _ = self._client.subscribe_to_component_updates_async(on_stream_event=judge)
+        self._unless_refused("ask before it updates components", subscribing)
+
+    def report_state(self, state: str) -> None:
+        """Report RUNNING or ERRORED. What prevents it is logged."""
+        self._unless_refused("take the component's state", self._client.update_state_async(state=state))
+
+    # The cloud behind it.
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        content_type: str = "",
+        user_properties: Sequence[tuple[str, str]] = (),
+    ) -> Future[Any]:
+        """Hand a message at QoS 1 to the nucleus; done when it has accepted it, which is not delivery.
+
+        The future fails with the SDK's errors: see `translated`. Nucleus lite drops all but topic and
+        payload, and closes the connection on payloads over some 7.2 kB.
+        """
+        answer: Future[Any] = self._client.publish_to_iot_core_async(
+            topic_name=topic,
+            qos=model.QOS.AT_LEAST_ONCE,
+            payload=payload,
+            retain=retain or None,
+            content_type=content_type or None,
+            user_properties=[model.UserProperty(key=key, value=value) for key, value in user_properties]
+            or None,
+        )
+        return answer
+
+    def subscribe(self, topic_filter: str, received: Callable[[str, bytes], object]) -> None:
+        """Call with topic and payload of whatever the cloud publishes there. Raises NucleusError."""
+        subscribing, _ = self._client.subscribe_to_iot_core_async(
+            topic_name=topic_filter,
+            qos=model.QOS.AT_LEAST_ONCE,
+            on_stream_event=lambda event: received(
+                event.message.topic_name, bytes(event.message.payload or b"")
+            ),
+        )
+        self._ask(f"subscribe to {topic_filter}", subscribing)
+
+    def _ask(self, what: str, answer: Future[Any]) -> Any:  # noqa: ANN401  the SDK has no types
+        try:
+            return answer.result(CALL_SECONDS)
+        except TimeoutError as error:
+            raise NucleusError(
+                f"the nucleus does not {what}: no answer within {CALL_SECONDS:g} s",
+                "see the log of the nucleus",
+                code="TimeoutError",
+            ) from error
+        except Exception as error:  # the SDK's errors have no common kind
+            raise translated(what, error) from error
+
+    def _unless_refused(self, what: str, answer: Future[Any]) -> None:
+        """Ask for what a nucleus may not offer."""
+        try:
+            self._ask(what, answer)
+        except NucleusError as error:
+            self._log.info("the nucleus does without", reason=error.what)
+
+    def _on_disconnect(self) -> None:
+        if not self._closing and not self._lost:
+            self._lost = True
+            self._log.error("the connection with the nucleus is lost")
+            self._on_lost()
+
+
+class _Lifecycle(eventstreamrpc.LifecycleHandler):  # type: ignore[misc]  # the SDK has no types
+    """Tells of the end of a connection, and of nothing else."""
+
+    def __init__(self, on_disconnect: Callable[[], None]) -> None:
+        self._tell = on_disconnect
+
+    def on_disconnect(self, reason: Exception | None) -> None:
+        """The connection is gone."""
+        del reason
+        self._tell()
+
+    def on_error(self, error: Exception) -> bool:
+        """Whether an error ends the connection: it does."""
+        del error
+        return True
