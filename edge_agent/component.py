@@ -129,7 +129,7 @@ def main(role: str) -> int:
     except AgentError as error:
         structlog.get_logger().error("the component ends", reason=error.what, mend=error.mend)
         return error.exit_status
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001  ours, whatever it is: it is said in one entry
         structlog.get_logger().error(
             "fault of the agent; the component ends", mend="report it with this entry", exc_info=fault
         )

@@ -207,13 +207,13 @@ def _line(name: object, line: object) -> object:
     A nucleus lite has room for some twenty lines as groups, and for a hundred as texts.
     """
     if isinstance(line, Mapping):
-        return {"name": name, **line}
+        return {"name": name} | dict(line)
     if not isinstance(line, str):
         return line
     port, _, query = line.partition("?")
     options: dict[str, str] = dict(parse_qsl(query, keep_blank_values=True))
-    own = {key: options.pop(key) for key in ("driver", "subject") if key in options}
-    return {"name": name, "port": port, **own, "options": options}
+    own: dict[str, str] = {key: options.pop(key) for key in ("driver", "subject") if key in options}
+    return {"name": name, "port": port, "options": options, **own}
 
 
 class Settings(_Model):
