@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import (
@@ -28,6 +28,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent.credentials.dev_pki import (
     BACKDATED,
+    REUSE_MARGIN,
     CertificateAuthority,
     Credential,
     Validity,
@@ -96,6 +97,22 @@ class IssuingAuthority:
         """A claim certificate and its key: good for asking, and for nothing else."""
         return issue(self._authority, name, validity=self._validity())
 
+    def keep_claim(self, folder: Path) -> Path:
+        """The claim certificate kept in `folder`, with its key; made if there is none of ours.
+
+        `claim.pem`, and `claim.key` beside it. Raises CredentialError when it cannot be written.
+        """
+        certificate, key = folder / "claim.pem", folder / "claim.key"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not (key.exists() and self._issued(certificate)):
+                self.issue_claim("claim").write(certificate, key)
+        except OSError as error:
+            raise CredentialError(
+                f"a claim certificate cannot be kept in {folder}: {error.strerror}", "choose another --pki"
+            ) from error
+        return certificate
+
     def sign(self, request: str) -> Signed:
         """The certificate for a signing request in PEM. Raises CredentialError saying what it lacks."""
         asked = _read(request)
@@ -122,6 +139,15 @@ class IssuingAuthority:
             certificate.fingerprint(SHA256()).hex(),
             _common_name(asked.subject),
         )
+
+    def _issued(self, certificate: Path) -> bool:
+        """Whether this is a certificate of ours that lasts another day."""
+        try:
+            read = x509.load_pem_x509_certificate(certificate.read_bytes())
+            read.verify_directly_issued_by(self._authority.certificate)
+        except (FileNotFoundError, ValueError, TypeError, InvalidSignature):
+            return False
+        return datetime.now(UTC) <= read.not_valid_after_utc - REUSE_MARGIN
 
     def _validity(self) -> Validity:
         """So many days, but never beyond the authority itself."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.errors import AgentError, ConfigurationError
+from edge_agent.standin.assembly import load_authority
 from edge_agent.standin.config import StandinConfig, shipped_policy
+from edge_agent.standin.provisioning import Template
 from edge_agent.standin.server import run_standin
+
+# As long as the issuing authority itself lasts.
+DAYS_LIMIT = 3_650
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +74,32 @@ def _parser() -> argparse.ArgumentParser:
         help="do not hold connections to 100 publishes and 512 KiB a second",
     )
     add(
+        "--template",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a provisioning template, for edge-agent certs enrol and rotate; may be repeated. "
+        "Makes a claim certificate beside the others: claim.pem, claim.key",
+    )
+    add(
+        "--serial",
+        action="append",
+        default=[],
+        metavar="SERIAL[=THING]",
+        help="a serial number that may enrol, and the thing it becomes; may be repeated (default: all may)",
+    )
+    add(
+        "--certificate-days",
+        type=float,
+        metavar="N",
+        help="how long certificates last that it issues (default: a year)",
+    )
+    add(
+        "--alpn",
+        action="store_true",
+        help="refuse whoever does not name x-amzn-mqtt-ca in TLS, as port 443 does",
+    )
+    add(
         "--seed",
         type=int,
         default=0,
@@ -80,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
 def _config(options: argparse.Namespace) -> StandinConfig:
     if not 0 <= options.port <= 65_535:
         raise ConfigurationError(f"--port {options.port} is no TCP port", "use 0 to 65535")
+    if options.certificate_days is not None and not 0 < options.certificate_days <= DAYS_LIMIT:
+        raise ConfigurationError(
+            f"--certificate-days {options.certificate_days:g} is no span for a certificate",
+            f"use more than 0, and {DAYS_LIMIT} at most",
+        )
+    if options.serial and not options.template:
+        raise ConfigurationError("--serial belongs to a provisioning template", "name it with --template")
     try:
         from edge_agent.credentials.dev_pki import make_pki  # noqa: PLC0415  an extra, needed here alone
     except ModuleNotFoundError as error:
@@ -87,8 +126,9 @@ def _config(options: argparse.Namespace) -> StandinConfig:
             f"the stand-in needs the package {error.name}",
             "install the simulator extra: pip install 'casino-edge-agent[simulator]'",
         ) from error
-    paths = make_pki(options.pki or options.state / "pki", thing=options.thing[0])
-    return StandinConfig(
+    pki = options.pki or options.state / "pki"
+    paths = make_pki(pki, thing=options.thing[0])
+    config = StandinConfig(
         state=options.state,
         ca=paths.ca,
         certificate=paths.server_certificate,
@@ -100,7 +140,18 @@ def _config(options: argparse.Namespace) -> StandinConfig:
         observer=options.observer,
         rates=not options.no_rates,
         seed=options.seed,
+        templates=tuple(Template(name, serials=_serials(options.serial)) for name in options.template),
+        certificate_days=options.certificate_days,
+        alpn_demanded=options.alpn,
     )
+    authority = load_authority(config)
+    return config if authority is None else replace(config, claims=(authority.keep_claim(pki),))
+
+
+def _serials(given: list[str]) -> dict[str, str] | None:
+    """The allow-list: serial numbers, and the thing each becomes."""
+    pairs = [one.partition("=") for one in given]
+    return {serial: thing for serial, _, thing in pairs} if given else None
 
 
 if __name__ == "__main__":

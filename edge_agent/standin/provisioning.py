@@ -7,7 +7,7 @@ none, activates the certificate and attaches the policies of the template. A pen
 whose token has died is deleted.
 
 A template has the pre-provisioning hook that every real one should have: an allow-list of serial
-numbers, each with the thing it may become. Whoever asks with the certificate of a thing, which is
+numbers, each with the thing it becomes. Whoever asks with the certificate of a thing, which is
 how certificates are rotated, may ask for that thing alone.
 
 Pure: time is an argument, in seconds that never go back.
@@ -63,11 +63,15 @@ class Template:
     """A provisioning template and its hook.
 
     `serials` is the allow-list: which serial numbers may register, and as which thing, "" for any;
-    None lets everybody. The thing's name is the parameter `Thing`, or else the serial number.
+    None lets everybody. The thing is called as the list says, else as the parameter `Thing` says, or
+    else as its serial number. `site` likewise goes before the parameter `Site`. With `once` a serial
+    number enrols once, like with the hook in `certs/`.
     """
 
     name: str
     serials: Mapping[str, str] | None = None
+    site: str = ""
+    once: bool = False
     policies: tuple[str, ...] = (DEFAULT_POLICY,)
     device_configuration: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,6 +93,7 @@ class Provisioning:
         self._authority = authority
         self._lifetime = lifetime
         self._make_token = make_token
+        self._enrolled: set[tuple[str, str]] = set()
         self._tokens: dict[str, tuple[str, float]] = {}  # certificate id, and until when; the oldest first
 
     def create_from_csr(self, request: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -123,16 +128,17 @@ class Provisioning:
         token = request.get("certificateOwnershipToken")
         certificate_id = self._certificate_of(token)
         parameters = _parameters(request)
-        thing = parameters.get("Thing") or parameters["SerialNumber"]
-        _ask_hook(template, parameters["SerialNumber"], thing, asker)
+        serial = parameters["SerialNumber"]
+        thing = self._ask_hook(template, serial, parameters.get("Thing") or serial, asker)
         if not THING_NAME.fullmatch(thing):
             raise Refused(400, "InvalidParameters", f"A thing cannot be called {thing!r}.")
-        attributes = {"site": parameters["Site"], "serial": parameters["SerialNumber"]}
+        attributes = {"site": template.site or parameters["Site"], "serial_number": serial}
         try:
             self._registry.register(certificate_id, thing, attributes, template.policies)
         except ConfigurationError as error:
             raise Refused(500, "InternalFailure", error.what) from error
         del self._tokens[str(token)]
+        self._enrolled.add((template.name, serial))
         return {"deviceConfiguration": dict(template.device_configuration), "thingName": thing}
 
     def expire_tokens(self) -> int:
@@ -147,6 +153,18 @@ class Provisioning:
             if now >= until:
                 del self._tokens[token]
                 self._registry.forget(certificate_id)
+
+    def _ask_hook(self, template: Template, serial: str, thing: str, asker: Certificate) -> str:
+        """What the hook of a real template would be asked: may this become that? What it becomes."""
+        if asker.thing is not None:
+            if asker.thing != thing:
+                raise _denied("A thing may ask for a certificate of its own alone.")
+            return thing
+        if template.serials is not None and serial not in template.serials:
+            raise _denied("The provisioning hook does not know this serial number.")
+        if template.once and (template.name, serial) in self._enrolled:
+            raise _denied("The provisioning hook has enrolled this serial number already.")
+        return thing if template.serials is None else template.serials[serial] or thing
 
     def _certificate_of(self, token: object) -> str:
         if not isinstance(token, str) or not token:
@@ -168,15 +186,8 @@ def _parameters(request: Mapping[str, Any]) -> dict[str, str]:
     return given
 
 
-def _ask_hook(template: Template, serial: str, thing: str, asker: Certificate) -> None:
-    """What the hook of a real template would be asked: may this become that?"""
-    if template.serials is not None and serial not in template.serials:
-        raise Refused(403, "AccessDenied", "The provisioning hook does not know this serial number.")
-    meant = None if template.serials is None else template.serials[serial]
-    if meant and meant != thing:
-        raise Refused(403, "AccessDenied", "The provisioning hook knows this serial number as another thing.")
-    if asker.thing is not None and asker.thing != thing:
-        raise Refused(403, "AccessDenied", "A thing may ask for a certificate of its own alone.")
+def _denied(message: str) -> Refused:
+    return Refused(403, "AccessDenied", message)
 
 
 def _invalid_token(message: str) -> Refused:

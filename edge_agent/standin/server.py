@@ -242,13 +242,15 @@ async def _run(config: StandinConfig) -> None:
     async with Standin(config) as standin:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        ready = {
+        ready: dict[str, object] = {
             "ready": True,
             "port": standin.port,
             "control": str(StandinControl.socket_in(config.state)),
             "ledger": str(config.ledger_file),
             "pid": os.getpid(),
         }
+        if config.claims:
+            ready["claim"] = str(config.claims[0])
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         await stop.wait()

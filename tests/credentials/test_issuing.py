@@ -132,3 +132,19 @@ def test_an_authority_that_cannot_be_used_is_one_line_and_is_left_alone(tmp_path
         IssuingAuthority.load_or_make(tmp_path / "b")
     with pytest.raises(CredentialError, match="cannot be kept in /proc/nowhere"):
         IssuingAuthority.load_or_make(Path("/proc/nowhere"))
+
+
+def test_a_claim_is_kept_until_another_authority_comes(tmp_path: Path) -> None:
+    first = IssuingAuthority.load_or_make(tmp_path / "first")
+    kept = first.keep_claim(tmp_path / "pki").read_bytes()
+
+    again = first.keep_claim(tmp_path / "pki").read_bytes()
+    other = IssuingAuthority.load_or_make(tmp_path / "other").keep_claim(tmp_path / "pki").read_bytes()
+
+    assert kept == again != other
+    assert stat.S_IMODE((tmp_path / "pki" / "claim.key").stat().st_mode) == 0o600
+
+
+def test_a_claim_that_cannot_be_written_is_one_line(authority: IssuingAuthority) -> None:
+    with pytest.raises(CredentialError, match="cannot be kept in /proc/nowhere"):
+        authority.keep_claim(Path("/proc/nowhere"))

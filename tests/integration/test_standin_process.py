@@ -63,8 +63,10 @@ def running(state: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str
 class Wire:
     """A gateway made of a TLS socket and the codec."""
 
-    def __init__(self, pki: PkiPaths, port: int) -> None:
+    def __init__(self, pki: PkiPaths, port: int, *alpn: str) -> None:
         context = ssl.create_default_context(cafile=str(pki.ca))
+        if alpn:
+            context.set_alpn_protocols(alpn)
         context.load_cert_chain(pki.device_certificate, pki.device_key)
         raw = socket.create_connection(("127.0.0.1", port), timeout=SOON)
         self.socket = context.wrap_socket(raw, server_hostname="localhost")
@@ -223,6 +225,26 @@ def test_tls_older_than_1_2_is_refused(config: StandinConfig, pki: PkiPaths) -> 
 
     with StandinThread(config) as standin, pytest.raises((ssl.SSLError, ConnectionError)):
         ask_over_tls(context, standin.port)
+
+
+def test_port_443_wants_to_be_told_that_this_is_mqtt(config: StandinConfig, pki: PkiPaths) -> None:
+    with StandinThread(replace(config, alpn_demanded=True)) as standin:
+        for wrong in ((), ("http/1.1",)):
+            with Wire(pki, standin.port, *wrong) as silent:
+                silent.say(Connect("gw-07-events"))
+                assert silent.hear() is None
+        with Wire(pki, standin.port, "http/1.1", "x-amzn-mqtt-ca") as wire:
+            wire.connect()
+            agreed = wire.socket.selected_alpn_protocol()
+
+    assert agreed == "x-amzn-mqtt-ca"
+
+
+def test_other_ports_take_it_and_do_not_ask_for_it(config: StandinConfig, pki: PkiPaths) -> None:
+    with StandinThread(config) as standin:
+        for offered in ((), ("x-amzn-mqtt-ca",), ("http/1.1",)):
+            with Wire(pki, standin.port, *offered) as wire:
+                wire.connect()
 
 
 def test_a_watcher_that_never_reads_is_let_go(config: StandinConfig, pki: PkiPaths) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import queue
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,59 +33,6 @@ ENROL = "$aws/provisioning-templates/edge-agent-enrol/provision/json"
 ROTATE = "$aws/provisioning-templates/edge-agent-rotate/provision/json"
 SOON = 20.0
 
-ANYTHING_PROVISIONED = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": "iot:Connect",
-            "Resource": "arn:aws:iot:REGION:ACCOUNT:client/${iot:Connection.Thing.ThingName}-*",
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["iot:Publish", "iot:Receive"],
-            "Resource": [
-                "arn:aws:iot:REGION:ACCOUNT:topic/$aws/*",
-                (
-                    "arn:aws:iot:REGION:ACCOUNT:topic/floor/${iot:Connection.Thing.Attributes[site]}/"
-                    "${iot:Connection.Thing.ThingName}/*"
-                ),
-            ],
-        },
-        {
-            "Effect": "Allow",
-            "Action": "iot:Subscribe",
-            "Resource": "arn:aws:iot:REGION:ACCOUNT:topicfilter/$aws/*",
-        },
-    ],
-}
-CLAIM = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": "iot:Connect",
-            "Resource": "arn:aws:iot:REGION:ACCOUNT:client/enrol-*",
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["iot:Publish", "iot:Receive"],
-            "Resource": [
-                "arn:aws:iot:REGION:ACCOUNT:topic/$aws/certificates/create-from-csr/json*",
-                "arn:aws:iot:REGION:ACCOUNT:topic/$aws/provisioning-templates/edge-agent-enrol/provision/json*",
-            ],
-        },
-        {
-            "Effect": "Allow",
-            "Action": "iot:Subscribe",
-            "Resource": [
-                "arn:aws:iot:REGION:ACCOUNT:topicfilter/$aws/certificates/create-from-csr/json/*",
-                "arn:aws:iot:REGION:ACCOUNT:topicfilter/$aws/provisioning-templates/edge-agent-enrol/provision/json/*",
-            ],
-        },
-    ],
-}
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -108,9 +57,6 @@ def claim(tmp_path: Path) -> Pair:
 
 @pytest.fixture
 def config(tmp_path: Path, pki: PkiPaths, claim: Pair) -> StandinConfig:
-    policies = {"claim": CLAIM, "provisioned": ANYTHING_PROVISIONED}
-    for name, document in policies.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(document))
     return StandinConfig(
         state=tmp_path / "standin",
         ca=pki.ca,
@@ -118,11 +64,10 @@ def config(tmp_path: Path, pki: PkiPaths, claim: Pair) -> StandinConfig:
         key=pki.server_key,
         things={},
         templates=(
-            Template("edge-agent-enrol", serials={"SN-8": "gw-08"}, policies=("provisioned",)),
-            Template("edge-agent-rotate", policies=("provisioned",)),
+            Template("edge-agent-enrol", serials={"SN-8": "gw-08"}),
+            Template("edge-agent-rotate"),
         ),
         claims=(claim.certificate,),
-        policies={name: tmp_path / f"{name}.json" for name in policies},
     )
 
 
@@ -243,7 +188,7 @@ def test_what_was_issued_counts_after_a_restart(
     with StandinThread(config) as standin, connected(pki, standin.port, claim, "enrol-SN-8") as client:
         pair, _ = provision(client, tmp_path, ENROL)
 
-    with StandinThread(config) as standin, connected(pki, standin.port, pair, "gw-08-x") as client:
+    with StandinThread(config) as standin, connected(pki, standin.port, pair, "gw-08-events") as client:
         accepted = client.publish("floor/lab/gw-08/status", {})
 
     assert accepted == 0x10
@@ -261,7 +206,7 @@ def test_an_issued_certificate_that_is_not_known_is_hung_up_on(
         with connected(pki, standin.port, claim, "enrol-SN-8") as client:
             pair, known_as = provision(client, tmp_path, ENROL)
         control.forget(known_as)
-        with started(pki, standin.port, pair, "gw-08-x") as (_, _, failure):
+        with started(pki, standin.port, pair, "gw-08-events") as (_, _, failure):
             error = failure.get(timeout=SOON)
         status = control.status()
 
@@ -275,7 +220,7 @@ def test_a_certificate_deactivated_ends_its_session_and_lets_nobody_in_until_act
     with StandinThread(config) as standin, standin.control() as control:
         with connected(pki, standin.port, claim, "enrol-SN-8") as client:
             pair, known_as = provision(client, tmp_path, ENROL)
-        with started(pki, standin.port, pair, "gw-08-x") as (client, success, failure):
+        with started(pki, standin.port, pair, "gw-08-events") as (client, success, failure):
             success.get(timeout=SOON)
             control.deactivate(known_as[:16])
             told = client.disconnected.get(timeout=SOON).disconnect_packet
@@ -295,7 +240,7 @@ def test_a_pending_certificate_lets_nobody_in(
         with connected(pki, standin.port, claim, "enrol-SN-8") as client:
             _, created = client.ask(CREATE, {"certificateSigningRequest": csr})
         (tmp_path / "gw-08.pem").write_text(created["certificatePem"])
-        with started(pki, standin.port, Pair(tmp_path / "gw-08.pem", key), "gw-08-x") as (_, _, failure):
+        with started(pki, standin.port, Pair(tmp_path / "gw-08.pem", key), "gw-08-events") as (_, _, failure):
             error = failure.get(timeout=SOON)
 
     assert error.connack_packet is None
@@ -367,3 +312,24 @@ def test_a_control_names_certificates_that_exist(config: StandinConfig) -> None:
         (known,) = control.certificates()
 
         assert (known["thing"], known["status"]) == (None, "ACTIVE")
+
+
+def test_the_command_makes_a_claim_that_enrols_who_is_on_the_list(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_agent.standin", "--state", str(tmp_path), "--thing", "gw-07"]
+    command += ["--site", "lab", "--template", "edge-agent-enrol", "--serial", "SN-8=gw-08"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            claim = Pair(Path(ready["claim"]), Path(ready["claim"]).with_suffix(".key"))
+            pki = PkiPaths.within(tmp_path / "pki")
+            with connected(pki, ready["port"], claim, "enrol-SN-8") as client:
+                pair, _ = provision(client, tmp_path, ENROL)
+            with connected(pki, ready["port"], pair, "gw-08-events") as client:
+                accepted = client.publish("floor/lab/gw-08/ev/batch", [])
+        finally:
+            process.terminate()
+            status = process.wait(SOON)
+
+    assert (accepted, status) == (0x10, 0)
+    assert stat.S_IMODE(claim.key.stat().st_mode) == 0o600

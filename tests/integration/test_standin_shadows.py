@@ -23,29 +23,6 @@ SHADOW = "$aws/things/gw-07/shadow/name/edge-agent"
 COMMANDS = "cmd/lab/gw-07"
 SOON = 20.0
 
-ARN = "arn:aws:iot:REGION:ACCOUNT:"
-THING = "${iot:Connection.Thing.ThingName}"
-MINE = (
-    f"$aws/things/{THING}/shadow/name/edge-agent/*",
-    f"cmd/${{iot:Connection.Thing.Attributes[site]}}/{THING}/*",
-)
-POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{ARN}client/{THING}-events"},
-        {
-            "Effect": "Allow",
-            "Action": ["iot:Publish", "iot:Receive"],
-            "Resource": [f"{ARN}topic/{one}" for one in MINE],
-        },
-        {
-            "Effect": "Allow",
-            "Action": "iot:Subscribe",
-            "Resource": [f"{ARN}topicfilter/{one}" for one in MINE],
-        },
-    ],
-}
-
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
@@ -54,14 +31,12 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
 
 @pytest.fixture
 def standin(tmp_path: Path, pki: PkiPaths) -> Iterator[StandinThread]:
-    (tmp_path / "policy.json").write_text(json.dumps(POLICY))
     config = StandinConfig(
         state=tmp_path / "standin",
         ca=pki.ca,
         certificate=pki.server_certificate,
         key=pki.server_key,
         things={"gw-07": {"site": "lab"}},
-        policy=tmp_path / "policy.json",
     )
     with StandinThread(config) as standin:
         yield standin

@@ -108,6 +108,8 @@ def test_help_is_given(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "status", "message"),
     [
         (["--port", "70000"], 2, "stand-in: --port 70000 is no TCP port — use 0 to 65535"),
+        (["--serial", "SN-1"], 2, "stand-in: --serial belongs to a provisioning template — name it"),
+        (["--certificate-days", "0"], 2, "stand-in: --certificate-days 0 is no span for a certificate"),
         (["--policy", "/nowhere.json"], 2, "stand-in: policy /nowhere.json cannot be read: No such file"),
         (["--ledger", "/proc/nowhere/l"], 2, "stand-in: ledger /proc/nowhere/l cannot be written"),
         (["--pki", "/proc/nowhere"], 3, "stand-in: development certificates cannot be kept in /proc/nowhere"),
