@@ -38,7 +38,7 @@ def install(folder: Path) -> None:
         environment = folder / f"venv-{about['version']}"
         made_of = {
             "artifact": about["contents"],
-            "python": sys.version,
+            "python": sys.implementation.cache_tag,
             "from": os.path.realpath(sys.executable),
         }
         if not _is_complete(environment, made_of):
