@@ -37,12 +37,14 @@ LARGEST_RECIPE_BYTES = 16_000
 def build_component(folder: Path, project: Project) -> Sequence[Path]:
     """Build the component in this folder; its artifacts. Raises BuildError."""
     component = read_component(folder, project)
+    recipe = recipe_text(component)
     wheels = {name: [wheel.file for wheel in gathered(project, name)] for name in ARCHITECTURES}
     shutil.rmtree(component.build, ignore_errors=True)
     artifacts = component.build / "artifacts" / component.name / component.version
     for made in (artifacts, component.build / "recipes", component.build / "sbom"):
         made.mkdir(parents=True)
-    _write_recipes(component)
+    for name in (component.recipe.name, f"{component.name}-{component.version}.yaml"):
+        (component.build / "recipes" / name).write_text(recipe, encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         ours = build_wheel(project, Path(scratch), source_date())
         return [
@@ -90,7 +92,8 @@ def _requirements(project: Project, wheels: Sequence[Path]) -> str:
     )
 
 
-def _write_recipes(component: Component) -> None:
+def recipe_text(component: Component) -> str:
+    """The recipe as it is published, but for the bucket. Raises BuildError when Greengrass would refuse it."""
     text = component.recipe.read_text(encoding="utf-8")
     for placeholder, value in (
         ("{COMPONENT_NAME}", component.name),
@@ -101,5 +104,4 @@ def _write_recipes(component: Component) -> None:
     size = len(text.encode())
     if size > LARGEST_RECIPE_BYTES:
         raise BuildError(f"{component.recipe} has {size} bytes", f"shorten it to {LARGEST_RECIPE_BYTES}")
-    for name in (component.recipe.name, f"{component.name}-{component.version}.yaml"):
-        (component.build / "recipes" / name).write_text(text, encoding="utf-8")
+    return text
