@@ -93,7 +93,7 @@ def _requirements(project: Project, wheels: Sequence[Path]) -> str:
 
 
 def recipe_text(component: Component) -> str:
-    """The recipe as it is published, but for the bucket. Raises BuildError when Greengrass would refuse it."""
+    """The recipe as it is published, but for the bucket. Raises BuildError when it is too long for that."""
     text = component.recipe.read_text(encoding="utf-8")
     for placeholder, value in (
         ("{COMPONENT_NAME}", component.name),

@@ -20,7 +20,7 @@ def gathered(project: Project, architecture: str) -> tuple[Wheel, ...]:
     """The locked wheels that gateways of this architecture need, fetched if need be, each checked."""
     pins = read_lock(project.lock)
     if _missing(pins, project.wheelhouse, architecture):
-        fetch(project, [architecture])
+        fetch(project, architecture)
     for name, minor in _missing(pins, project.wheelhouse, architecture):
         version = next(pin.version for pin in pins if pin.name == name)
         raise BuildError(
@@ -31,13 +31,13 @@ def gathered(project: Project, architecture: str) -> tuple[Wheel, ...]:
     return tuple(_checked(wheel, pins) for wheel in sorted(wheels, key=lambda wheel: wheel.file.name))
 
 
-def fetch(project: Project, architectures: Iterable[str] = tuple(ARCHITECTURES)) -> None:
+def fetch(project: Project, architecture: str) -> None:
     """Fetch what is missing, as far as that can be done. Never raises for what cannot."""
     pins = read_lock(project.lock)
-    for architecture in architectures:
-        for minor in sorted({minor for _, minor in _missing(pins, project.wheelhouse, architecture)}):
-            print(f"Fetching wheels for CPython 3.{minor} on {architecture}.", flush=True)
-            _download(project, architecture, minor)
+    for minor in sorted({minor for _, minor in _missing(pins, project.wheelhouse, architecture)}):
+        print(f"Fetching wheels for CPython 3.{minor} on {architecture}.", flush=True)
+        if not _download(project, architecture, minor):
+            return  # the next would fail for the same reason
 
 
 def _missing(pins: Sequence[Pin], folder: Path, architecture: str) -> list[tuple[str, int]]:
@@ -54,7 +54,8 @@ def _checked(wheel: Wheel, pins: Iterable[Pin]) -> Wheel:
     return wheel
 
 
-def _download(project: Project, architecture: str, minor: int) -> None:
+def _download(project: Project, architecture: str, minor: int) -> bool:
+    """Whether some pip could fetch the wheels for one target."""
     project.wheelhouse.mkdir(parents=True, exist_ok=True)
     machine = ARCHITECTURES[architecture]
     newest = "_".join(map(str, GLIBC))
@@ -65,9 +66,10 @@ def _download(project: Project, architecture: str, minor: int) -> None:
         *("--implementation", "cp", "--python-version", f"3.{minor}"),
         *("--dest", str(project.wheelhouse), "--requirement", str(project.lock)),
     ]
-    for python in _pips(project):
-        if subprocess.run([python, "-m", "pip", *command], check=False).returncode == 0:  # noqa: S603  our own
-            return
+    return any(
+        subprocess.run([python, "-m", "pip", *command], check=False).returncode == 0  # noqa: S603  our own
+        for python in _pips(project)
+    )
 
 
 def _pips(project: Project) -> Iterator[str]:

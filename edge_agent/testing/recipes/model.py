@@ -194,10 +194,11 @@ class Recipe(_Strict):
 
     def _braces(self, text: str) -> Iterator[str]:
         """Braces that are no variable: lite stops a script at the first of them."""
-        for variable in re.findall(r"\{([^}]*)\}?", text):
+        for braced in re.findall(r"\{[^}]*\}?", text):
+            variable = braced[1:-1] if braced.endswith("}") else ""
             kind, _, pointer = variable.partition(":/")
             if variable not in VARIABLES and (kind != "configuration" or not self._names_text(pointer)):
-                yield f"{{{variable}}} is no variable that both nuclei replace"
+                yield f"{braced} is no variable that both nuclei replace"
         if "}" in re.sub(r"\{[^}]*\}", "", text):
             yield "a brace closes nothing"
 

@@ -1,0 +1,248 @@
+"""Installing on a gateway: the recipe's own script, run by sh, offline, in a folder like a nucleus' own.
+
+The wheels are stubs with the real names, so pip resolves what it will resolve; one test takes the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from artifact import install
+from artifact.archive import OLDEST, write_archive
+from artifact.project import Project
+
+from edge_agent.testing.recipes import Nucleus, Place, Recipe, environment, read_recipe, script
+from tests.artifact.conftest import FORWARDER, OFFLINE, ROOT, Sources, copy_sources
+
+pytestmark = [pytest.mark.integration]
+
+MACHINE = {"x86_64": "amd64", "aarch64": "aarch64"}[os.uname().machine]
+WHEELHOUSE = Project(ROOT).wheelhouse
+
+
+class Gateway:
+    """A nucleus' folders with one component's artifact in them."""
+
+    def __init__(self, root: Path, artifact: Path, recipe: Recipe) -> None:
+        self.place = Place(Nucleus.LITE, root, "gw-07", recipe.component_name, recipe.component_version)
+        self.recipe = recipe
+        self.manifest = next(one for one in recipe.manifests if one.platform.architecture == MACHINE)
+        self.place.work.mkdir(parents=True)
+        self.place.artifacts.mkdir(parents=True)
+        shutil.copy2(artifact, self.place.artifacts)
+        self.environment = environment(recipe, self.manifest, self.place)
+
+    @property
+    def artifact(self) -> Path:
+        return self.place.artifacts / f"{self.recipe.component_name}-{MACHINE}.zip"
+
+    @property
+    def venv(self) -> Path:
+        return self.place.work / f"venv-{self.recipe.component_version}"
+
+    def step(self, text: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one step as a nucleus does: by sh, in the work folder."""
+        variables = {
+            "PATH": path or os.environ["PATH"],
+            "HOME": "/nonexistent",
+            **OFFLINE,
+            **self.environment,
+        }
+        return subprocess.run(
+            ["/bin/sh"],
+            check=False,
+            input=script(text, self.recipe, self.place),
+            cwd=self.place.work,
+            env=variables,
+            capture_output=True,
+            text=True,
+        )
+
+    def install(self, path: str | None = None) -> subprocess.CompletedProcess[str]:
+        return self.step(self.manifest.lifecycle.install.script, path)
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        return self.step(self.manifest.lifecycle.run.script)
+
+
+def recipe_in(sources: Sources, name: str = FORWARDER) -> Recipe:
+    built = sources.component(name) / "greengrass-build" / "recipes" / f"{name}.yaml"
+    return read_recipe(built.read_text(), name)
+
+
+@pytest.fixture
+def empty(built: Sources, tmp_path: Path) -> Gateway:
+    """A gateway on which the forwarder is to be installed."""
+    return Gateway(tmp_path / "greengrass", built.artifact(MACHINE), recipe_in(built))
+
+
+@pytest.fixture
+def gateway(empty: Gateway) -> Gateway:
+    """A gateway on which it is complete, as far as an installation looks."""
+    with zipfile.ZipFile(empty.artifact) as archive:
+        contents = json.loads(archive.read("about.json"))["contents"]
+    python = str(Path(sys.executable).resolve())
+    made_of = {"artifact": contents, "python": sys.implementation.cache_tag, "from": python}
+    (empty.venv / "bin").mkdir(parents=True)
+    (empty.venv / "bin" / "python").symlink_to(python)
+    (empty.venv / "complete.json").write_text(json.dumps(made_of))
+    return empty
+
+
+def test_a_failed_installation_says_so_and_the_next_makes_it_anew(empty: Gateway) -> None:
+    good = empty.artifact.read_bytes()
+    spoil(empty.artifact)
+
+    failed = empty.install()
+    (empty.venv / "left from before").touch()
+    (empty.place.work / "install-cut").mkdir()  # by a lost supply
+    empty.artifact.write_bytes(good)
+    mended = empty.install()
+    started = empty.run()
+
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert failed.stderr.splitlines()[-1].endswith("/bin/python failed with status 1 — see above")
+    assert mended.returncode == 0, mended.stderr
+    assert mended.stdout.startswith(f"installing {FORWARDER} ")
+    assert {file.name for file in empty.place.work.iterdir()} == {empty.venv.name, "amazon-roots.pem"}
+    assert not (empty.venv / "left from before").exists()
+    assert (started.returncode, started.stdout) == (0, "forwarder\n")
+
+
+def test_an_installation_over_a_complete_one_touches_nothing(gateway: Gateway) -> None:
+    def state() -> dict[Path, float]:
+        return {file: file.lstat().st_mtime for file in gateway.place.work.rglob("*")}
+
+    first = gateway.install()
+    before = state()
+
+    second = gateway.install()
+
+    assert (first.returncode, first.stdout, first.stderr) == (0, "", "")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert state() == before
+    assert (gateway.place.work / "amazon-roots.pem").read_text().count("BEGIN CERTIFICATE") == 2
+
+
+def test_other_versions_go_unless_something_runs_in_them(gateway: Gateway) -> None:
+    idle, busy = (gateway.place.work / f"venv-0.0.{number}" for number in (8, 9))
+    for folder in (idle, busy):
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "python").symlink_to(sys.executable)
+    waiting = [str(busy / "bin" / "python"), "-c", "input()"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as process:
+        during = gateway.install()
+        left = (idle.exists(), busy.exists())
+        process.communicate(b"\n")
+    after = gateway.install()
+
+    assert (during.returncode, left) == (0, (False, True))
+    assert (after.returncode, busy.exists()) == (0, False)
+
+
+def test_the_first_python_that_serves_is_taken(gateway: Gateway, tmp_path: Path) -> None:
+    (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")  # too old, or without venv
+    (tmp_path / "python3").chmod(0o755)
+    (tmp_path / "python3.12").symlink_to(sys.executable)
+
+    done = gateway.install(path=str(tmp_path))
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_gateway_without_a_python_that_serves_says_what_to_install(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    done = gateway.install(path=str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"{FORWARDER} finds no Python 3.11 to 3.14 with venv - install python3 and python3-venv\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("made_of", "complete"),
+    [
+        ({"artifact": "a", "python": "cpython-311"}, True),
+        ({"artifact": "b", "python": "cpython-311"}, False),
+        ({"artifact": "a", "python": "cpython-312"}, False),
+    ],
+)
+def test_what_another_artifact_or_python_made_is_not_complete(
+    tmp_path: Path, made_of: dict[str, str], *, complete: bool
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "complete.json").write_text(json.dumps({"artifact": "a", "python": "cpython-311"}))
+
+    assert install._is_complete(tmp_path, made_of) is complete
+
+
+def test_a_python_that_was_removed_leaves_nothing_complete(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(tmp_path / "gone")
+    (tmp_path / "complete.json").write_text("{}")
+
+    assert not install._is_complete(tmp_path, {})
+
+
+@pytest.mark.parametrize("written", ["", "{", "[]"])
+def test_a_marker_that_was_cut_marks_nothing(tmp_path: Path, written: str) -> None:
+    (tmp_path / "complete.json").write_text(written)
+
+    assert not install._is_complete(tmp_path, {})
+
+
+def test_a_folder_that_cannot_be_written_is_named(built: Sources, tmp_path: Path) -> None:
+    file = tmp_path / "work"
+    file.touch()
+
+    done = subprocess.run(
+        [sys.executable, "-I", str(built.artifact(MACHINE)), str(file)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert f"{file}/install-" in done.stderr
+    assert done.stderr.endswith(": Not a directory — make room, or mend who owns it\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not WHEELHOUSE.is_dir(), reason="needs the real wheels: make wheelhouse")
+@pytest.mark.timeout(180)
+def test_the_real_agent_is_installed_and_starts(tmp_path: Path) -> None:
+    name = "casino.edge.FloorCollector"
+    real = copy_sources(tmp_path / "checkout")
+    for stub, true in ((real.root / "edge_agent", ROOT / "edge_agent"), (real.wheelhouse, WHEELHOUSE)):
+        shutil.rmtree(stub)
+        stub.symlink_to(true)
+    shutil.copy2(ROOT / "requirements" / "gateway.txt", real.root / "requirements")
+    built = real.build(name)
+    assert built.returncode == 0, built.stderr
+    gateway = Gateway(tmp_path / "greengrass", real.artifact(MACHINE, name), recipe_in(real, name))
+
+    installed = gateway.install()
+    started = gateway.run()
+
+    assert installed.returncode == 0, installed.stderr
+    assert started.returncode != 0
+    assert "No module named 'edge_agent'" not in started.stderr
+
+
+def spoil(artifact: Path) -> None:
+    """Have the artifact require what it does not carry."""
+    with zipfile.ZipFile(artifact) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    kept["requirements.txt"] = b"nothing-of-the-kind==1.0 --hash=sha256:" + b"0" * 64 + b"\n"
+    write_archive(artifact, kept, OLDEST)
