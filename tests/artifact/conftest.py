@@ -95,7 +95,7 @@ def copy_sources(root: Path) -> Sources:
             shutil.copytree(kept, root / name, symlinks=True, ignore=ignored)
         else:
             shutil.copy2(kept, root / name)
-    for module in ("__init__", "agent/__init__", "agent/component", "uplink/__init__", "uplink/iot_core"):
+    for module in ("__init__", "component"):
         file = root / "edge_agent" / f"{module}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text('"""A stub."""\n\n\ndef main(role: str) -> int:\n    print(role)\n    return 0\n')
