@@ -44,8 +44,8 @@ def store_of(uplink: UplinkSettings) -> IdentityStore:
     return IdentityStore(uplink.identity, forget=forget)
 
 
-async def enrol(settings: Settings, *, force: bool = False) -> Generation:
-    """Enrol by the claim, and wipe its key. Raises AgentError."""
+async def enrol(settings: Settings, *, force: bool = False, keep_claim: bool = False) -> Generation:
+    """Enrol by the claim, and wipe its key unless the caller does. Raises AgentError."""
     uplink = uplink_of(settings)
     enrolment = _enrolment(uplink)
     store, claim = store_of(uplink), Identity(enrolment.claim_certificate, enrolment.claim_key)
@@ -58,7 +58,8 @@ async def enrol(settings: Settings, *, force: bool = False) -> Generation:
     serial_number = enrolment.serial_number or settings.gateway
     provisioning = _provisioning(settings, store, enrolment.template, serial_number)
     generation = await provisioning.enrol(claim, force=force)
-    _wipe(enrolment.claim_key)
+    if not keep_claim:
+        _wipe(enrolment.claim_key)
     return generation
 
 
@@ -81,9 +82,12 @@ def enrol_if_needed(settings: Settings, wishes: Wishes, supervisor: Supervisor) 
     uplink = settings.uplink
     if uplink is None or uplink.identity is None or uplink.enrolment is None:
         return True
-    if store_of(uplink).current() is not None:
-        return True
-    return asyncio.run(_enrol_until_it_works(settings, wishes, supervisor))
+    store = store_of(uplink)
+    if store.current() is None and not asyncio.run(_enrol_until_it_works(settings, wishes, supervisor)):
+        return False
+    with contextlib.suppress(CredentialError):  # it is logged, and no reason not to forward
+        _wipe(uplink.enrolment.claim_key)
+    return True
 
 
 async def _enrol_until_it_works(settings: Settings, wishes: Wishes, supervisor: Supervisor) -> bool:
@@ -91,7 +95,8 @@ async def _enrol_until_it_works(settings: Settings, wishes: Wishes, supervisor: 
     why = "enrolling"
     while not wishes.stopping:
         try:
-            return await _unless_stopped(enrol(settings), wishes, supervisor, why) is not None
+            work = enrol(settings, keep_claim=True)
+            return await _unless_stopped(work, wishes, supervisor, why) is not None
         except (UplinkError, InUseError) as error:
             why = f"not enrolled yet: {error.what}"
             log.warning("not enrolled yet", reason=error.what, mend=error.mend)
@@ -182,12 +187,21 @@ def _enrolment(uplink: UplinkSettings) -> EnrolmentSettings:
 
 
 def _wipe(claim_key: Path) -> None:
-    """The claim is good for every gateway: its key has no business on one that is enrolled."""
+    """The claim is good for every gateway: its key has no business on one that is enrolled.
+
+    Raises CredentialError, and logs an alarm, if it cannot be wiped.
+    """
+    if not claim_key.exists():
+        return
+    log = structlog.get_logger().bind(path=str(claim_key))
     try:
         wipe(Disk(), claim_key)
     except OSError as error:
+        mend = f"remove it by hand: rm {claim_key}"
+        log.error(  # noqa: TRY400  a person's to mend, no fault of ours
+            "the claim key is still here", alarm=True, reason=error.strerror, mend=mend
+        )
         raise CredentialError(
-            f"claim key {claim_key} cannot be wiped: {error.strerror}",
-            "remove it by hand; this gateway is enrolled",
+            f"this gateway is enrolled, but claim key {claim_key} cannot be wiped: {error.strerror}", mend
         ) from error
-    structlog.get_logger().info("claim key wiped", path=str(claim_key))
+    log.info("claim key wiped")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,3 +137,29 @@ def test_a_pin_that_others_can_read_is_refused(token: TokenSettings) -> None:
 
     with pytest.raises(CredentialError, match="can be read or changed by others"):
         check_token_key(token, certificate)
+
+
+LOOK = """
+import sys
+import pkcs11
+from pkcs11 import Attribute, ObjectClass
+library, label, pin = sys.argv[1:]
+with pkcs11.lib(library).get_token(token_label="floor").open(user_pin=pin) as session:
+    key = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=label)
+    print(key[Attribute.SENSITIVE], key[Attribute.EXTRACTABLE], key[Attribute.NEVER_EXTRACTABLE])
+    try:
+        print(key[Attribute.VALUE])
+    except pkcs11.AttributeSensitive:
+        print("the token does not tell")
+"""
+
+
+def test_the_token_does_not_give_the_key_away(token: TokenSettings, store: IdentityStore) -> None:
+    keys = TokenKeys(token)
+    generation = begin(store, keys)
+    keys.request(generation, "gw-07")
+
+    command = [sys.executable, "-c", LOOK, str(token.library), "gw-000001", PIN]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert told.split("\n")[:2] == ["True False True", "the token does not tell"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +16,20 @@ from typing import Any
 
 import pytest
 
+from edge_agent.agent.forwarding import _make_uplink, forward_until
+from edge_agent.agent.sources import FileSource
+from edge_agent.agent.wishes import Wishes
 from edge_agent.cli import main
 from edge_agent.credentials.certificate import read_certificates
 from edge_agent.credentials.dev_pki import Validity, issue, make_ca, make_pki
-from edge_agent.credentials.identity import IdentityStore
+from edge_agent.credentials.identity import Generation, IdentityStore
 from edge_agent.credentials.issuing import IssuingAuthority
 from edge_agent.events import read_batch
+from edge_agent.journal import open_journal
+from edge_agent.settings import Settings, load_settings
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template, read_ledger
 from edge_agent.testing.softhsm import softhsm, softhsm_library
+from edge_agent.uplink.base import Message
 
 pytestmark = pytest.mark.integration
 
@@ -87,8 +95,27 @@ class Gateway:
         ]
 
 
+ROTATION_ONLY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "iot:Connect",
+            "Resource": "arn:aws:iot:*:*:client/${iot:Connection.Thing.ThingName}-rotation",
+        },
+        {"Effect": "Allow", "Action": "iot:Publish", "Resource": "arn:aws:iot:*:*:topic/floor/*"},
+    ],
+}
+
+
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
+def rotated_policy() -> str:
+    """What the rotation template attaches to a new certificate."""
+    return "forwarder"
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, rotated_policy: str) -> Iterator[Gateway]:
     pki = make_pki(tmp_path / "pki", thing="server-only")
     claim = IssuingAuthority.load_or_make(tmp_path / "standin" / "issuing").issue_claim("claim")
     folder = tmp_path / "gateway"
@@ -102,10 +129,12 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
         things={},
         templates=(
             Template("edge-agent-enrol", serials={"SN-7": "gw-07"}, policies=("forwarder",)),
-            Template("edge-agent-rotate", policies=("forwarder",)),
+            Template("edge-agent-rotate", policies=(rotated_policy,)),
         ),
+        policies={"rotation-only": tmp_path / "rotation-only.json"},
         claims=(folder / "claim.pem",),
     )
+    (tmp_path / "rotation-only.json").write_text(json.dumps(ROTATION_ONLY))
     with StandinThread(config) as standin, standin.control() as control:
         (folder / "agent.yaml").write_text(
             SETTINGS.format(state=folder / "state", port=standin.port, ca=pki.ca, folder=folder)
@@ -223,7 +252,33 @@ def test_a_key_in_a_token_is_enrolled_and_rotated_and_never_leaves_it(gateway: G
         assert gateway.certs("rotate", *arguments) == 0
 
         assert gateway.known() == {first: "ACTIVE", gateway.current_id(): "ACTIVE"}
+        for generation in gateway.store.generations():
+            assert asyncio.run(publish_with(by_hand(gateway, generation, document))) == 0x10
     assert not list(gateway.folder.rglob("device.key"))
+
+
+def by_hand(gateway: Gateway, generation: Generation, token: str) -> Settings:
+    """Settings that name a generation's certificate and its key in the token, without a store."""
+    overrides = [
+        "uplink.identity=null",
+        "uplink.enrolment=null",
+        f"uplink.certificate={generation.certificate}",
+        f"uplink.token={token}",
+        f"uplink.token.key_label={generation.key_label()}",
+    ]
+    return load_settings(Path(gateway.config), overrides=overrides)
+
+
+async def publish_with(settings: Settings) -> int:
+    """Publish over the forwarder's own uplink, each time a new client in this process."""
+    uplink = _make_uplink(settings)
+    await uplink.start()
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await uplink.wait_connected()
+            return (await uplink.publish(Message(settings.events_topic, b"[]"))).reason_code
+    finally:
+        await uplink.stop()
 
 
 class Processes:
@@ -292,6 +347,34 @@ def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(
     assert code == 0
     assert "Traceback" not in log
     assert processes.stop("collect")[0] == 0
+
+
+@pytest.mark.parametrize("rotated_policy", ["rotation-only"])
+def test_an_identity_that_cannot_forward_is_taken_back(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rotation's own sessions are allowed, the forwarder's is not: only it can find that out."""
+    monkeypatch.setattr("edge_agent.credentials.handover.TRIAL_SECONDS", 2.0)
+    gateway.certs("enrol")
+    first, wishes = gateway.current_id(), Wishes()
+    with open_journal(gateway.folder / "state" / "journal" / "journal.db", role="collect"):
+        pass
+    source = FileSource(Path(gateway.config))
+    forwarder = threading.Thread(target=forward_until, args=(source, wishes), name="forwarder")
+    forwarder.start()
+    try:
+        wait_until(lambda: gateway.control.status()["clients"] == ["gw-07-events"], "it forwards")
+        assert gateway.certs("rotate") == 0
+        assert gateway.store.version() == "000002"
+
+        wait_until(lambda: gateway.store.version() == "000001", "the old identity is current again")
+        wait_until(lambda: gateway.control.status()["clients"] == ["gw-07-events"], "it forwards again")
+    finally:
+        wishes.stop()
+        forwarder.join(PATIENCE_SECONDS)
+
+    assert not forwarder.is_alive()
+    assert gateway.current_id() == first
 
 
 def test_a_forwarder_that_cannot_enrol_goes_on_trying_and_stops_when_asked(
