@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 from edge_agent.credentials.device import load_pair
+from edge_agent.credentials.tunnel import TunnelRefused, open_tunnel
 from edge_agent.errors import AgentError
+from edge_agent.proxy import Proxy
 
 HTTPS_PORT = 443
 # AWS IoT Core: MQTT on 443 is asked for by this name.
@@ -77,7 +79,14 @@ WE_WERE_REFUSED: dict[str, Sentence] = {
 
 
 def diagnose(
-    endpoint: str, port: int, ca: Path, certificate: Path, key: Path | None, *, timeout: float = 3.0
+    endpoint: str,
+    port: int,
+    ca: Path,
+    certificate: Path,
+    key: Path | None,
+    *,
+    proxy: Proxy | None = None,
+    timeout: float = 3.0,
 ) -> str:
     """Why connecting fails, as a sentence with its mend; empty if TLS is not the reason.
 
@@ -86,21 +95,32 @@ def diagnose(
     """
     deadline = time.monotonic() + timeout
     try:
-        sentence = _try(endpoint, port, _context(ca, certificate, key, port), deadline)
+        sentence = _try(endpoint, port, _context(ca, certificate, key, port), proxy, deadline)
         if key is None and sentence == HUNG_UP:
             sentence = None
     except AgentError as error:
         return str(error)
+    except TunnelRefused as refused:
+        sentence = refused.sentence
     except OSError as error:
         sentence = None if key is None and _is_about_us(error) else _why(error)
-    return f"{endpoint}:{port}: {sentence[0]} — {sentence[1]}" if sentence else ""
+    way = f" by proxy {proxy}" if proxy else ""
+    return f"{endpoint}:{port}{way}: {sentence[0]} — {sentence[1]}" if sentence else ""
 
 
-def _try(endpoint: str, port: int, context: ssl.SSLContext, deadline: float) -> Sentence | None:
-    with socket.create_connection((endpoint, port), timeout=_left(deadline)) as plain:
+def _try(
+    endpoint: str, port: int, context: ssl.SSLContext, proxy: Proxy | None, deadline: float
+) -> Sentence | None:
+    with _connect(endpoint, port, proxy, deadline) as plain:
         plain.settimeout(_left(deadline))
         with context.wrap_socket(plain, server_hostname=endpoint) as secure:
             return _listen(secure, deadline)
+
+
+def _connect(endpoint: str, port: int, proxy: Proxy | None, deadline: float) -> socket.socket:
+    if proxy is None:
+        return socket.create_connection((endpoint, port), timeout=_left(deadline))
+    return open_tunnel(endpoint, port, proxy, lambda: _left(deadline))
 
 
 def _listen(secure: ssl.SSLSocket, deadline: float) -> Sentence | None:

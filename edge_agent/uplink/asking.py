@@ -23,6 +23,7 @@ from awscrt import mqtt5
 from awscrt.exceptions import AwsCrtError
 
 from edge_agent.errors import NotConnected, Refused, UplinkError
+from edge_agent.proxy import Proxy
 from edge_agent.uplink.base import Message, TokenKey
 from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
 from edge_agent.uplink.limits import check_topic
@@ -52,6 +53,7 @@ class SessionOptions:
     certificate: Path
     key: Path | TokenKey
     client_id: str
+    proxy: Proxy | None = None
     answer_seconds: float = ANSWER_SECONDS
 
     @property

@@ -25,6 +25,7 @@ import structlog
 from awscrt import mqtt5
 
 from edge_agent.errors import AgentError, LocalProtocolError, NotConnected, UplinkError
+from edge_agent.proxy import Proxy
 from edge_agent.uplink.base import Message, OnReceived, Receipt, TokenKey, UplinkState
 from edge_agent.uplink.iot_core_inbound import MOST_UNACKNOWLEDGED, Inbound
 from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
@@ -72,6 +73,7 @@ class IotCoreOptions:
     client_id: str
     status_topic: str
     port: int = 8883  # or 443, by ALPN
+    proxy: Proxy | None = None
     keep_alive_seconds: int = 45
     ack_timeout_seconds: int = 20
     min_reconnect_ms: int = 1_000  # IoT Core takes one CONNECT a second of a client
