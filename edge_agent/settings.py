@@ -131,6 +131,8 @@ class UplinkSettings(_Model):
             raise ValueError(f"kind {self.kind} needs {', '.join(missing)}")
         if self.enrolment is not None and self.identity is None:
             raise ValueError("enrolment needs identity, the folder that the new identity goes into")
+        if self.proxy_credentials is not None and self.proxy is None:
+            raise ValueError("proxy_credentials are given, and no proxy")
         if self.min_reconnect_ms > self.max_reconnect_ms:
             raise ValueError("min_reconnect_ms is more than max_reconnect_ms")
         return self

@@ -10,6 +10,7 @@ from edge_agent.credentials.in_use import check_in_use, identity_in_use
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import ConfigurationError
 from edge_agent.links import open_link
+from edge_agent.proxy import Proxy
 from edge_agent.settings import Settings, UplinkSettings
 
 
@@ -17,6 +18,8 @@ def check_uplink(settings: Settings) -> None:
     """Raise CredentialError if we could not prove who we are: known before there is a journal to send."""
     uplink = uplink_of(settings)
     if uplink.kind == "iot_core":
+        if proxy := proxy_of(uplink):
+            proxy.user_and_password()
         check_in_use(given(uplink.ca), identity_in_use(uplink))
 
 
@@ -51,6 +54,11 @@ def uplink_of(settings: Settings) -> UplinkSettings:
     if settings.uplink is None:
         raise ConfigurationError("uplink is missing", "say where to publish; see docs/operations.md")
     return settings.uplink
+
+
+def proxy_of(uplink: UplinkSettings) -> Proxy | None:
+    """The proxy to the cloud, if there is one."""
+    return None if uplink.proxy is None else Proxy.at(uplink.proxy, uplink.proxy_credentials)
 
 
 def given(path: Path | None) -> Path:

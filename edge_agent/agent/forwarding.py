@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
-from edge_agent.agent.checks import check_uplink, given, uplink_of
+from edge_agent.agent.checks import check_uplink, given, proxy_of, uplink_of
 from edge_agent.agent.folders import make_folders
 from edge_agent.agent.identity import diagnose_by, enrol_if_needed, key_of
 from edge_agent.agent.keeping import keep_identity, version_in_use
@@ -155,6 +155,7 @@ def _make_uplink(settings: Settings) -> Uplink:
         IotCoreOptions(
             endpoint=uplink.endpoint,
             port=uplink.port,
+            proxy=proxy_of(uplink),
             ca=ca,
             certificate=identity.certificate,
             key=key_of(identity),
