@@ -93,6 +93,14 @@ def test_settings_are_frozen(file: Path) -> None:
             ("ca: ca.pem", "ca: ca.pem, max_reconnect_ms: 500"),
             "min_reconnect_ms is more than max_reconnect_ms",
         ),
+        (
+            ("ca: ca.pem", "ca: ca.pem, proxy: 'http://me:secret@proxy:3128'"),
+            r"uplink\.proxy: String should match pattern",
+        ),
+        (
+            ("ca: ca.pem", "ca: ca.pem, proxy_credentials: proxy"),
+            "proxy_credentials are given, and no proxy",
+        ),
         (("gateway: gw-01", "gateway: gw.01"), "gateway: String should match pattern"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from edge_agent.agent.checks import given, uplink_of
+from edge_agent.agent.checks import given, proxy_of, uplink_of
 from edge_agent.agent.wishes import Wishes
 from edge_agent.credentials.device import check_identity
 from edge_agent.credentials.diagnosis import diagnose
@@ -152,7 +152,14 @@ def key_of(identity: Identity) -> Path | TokenKey:
 def diagnose_by(uplink: UplinkSettings, identity: Identity) -> Callable[[], str]:
     """What says why this identity cannot connect."""
     key = identity.key if isinstance(identity.key, Path) else None
-    return lambda: diagnose(uplink.endpoint, uplink.port, given(uplink.ca), identity.certificate, key)
+    return lambda: diagnose(
+        uplink.endpoint,
+        uplink.port,
+        given(uplink.ca),
+        identity.certificate,
+        key,
+        proxy=proxy_of(uplink),
+    )
 
 
 def _provisioning(

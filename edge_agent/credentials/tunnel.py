@@ -13,6 +13,7 @@ from edge_agent.proxy import Proxy
 
 # A proxy's answer is a status line and a few headers.
 LONGEST_ANSWER_BYTES = 16 * 1024
+HTTP = b"HTTP/1."
 
 Sentence = tuple[str, str]  # what is wrong, and what to do about it
 
@@ -20,7 +21,10 @@ Sentence = tuple[str, str]  # what is wrong, and what to do about it
 REFUSED: dict[int, Sentence] = {
     HTTPStatus.BAD_REQUEST: ("the proxy does not understand CONNECT", "check uplink.proxy"),
     HTTPStatus.UNAUTHORIZED: ("the proxy does not know us", "check uplink.proxy_credentials"),
-    HTTPStatus.FORBIDDEN: ("the proxy does not let us through", "have it allow CONNECT to this name and port"),
+    HTTPStatus.FORBIDDEN: (
+        "the proxy does not let us through",
+        "have it allow CONNECT to this name and port",
+    ),
     HTTPStatus.METHOD_NOT_ALLOWED: ("the proxy does not do CONNECT", "have it allow CONNECT"),
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (
         "the proxy demands a user and a password it knows",
@@ -84,11 +88,11 @@ def _answer(connection: socket.socket) -> bytes:
     answer = b""
     while b"\r\n\r\n" not in answer and len(answer) < LONGEST_ANSWER_BYTES:
         received = connection.recv(1024)
-        if not received:
-            if answer:
-                break
+        if not received and not answer:
             raise ConnectionResetError
         answer += received
+        if not received or not answer.startswith(HTTP[: len(answer)]):
+            break
     return answer
 
 
@@ -98,7 +102,9 @@ def _check(answer: bytes) -> None:
         raise TunnelRefused(NO_PROXY)
     code = int(status[1])
     if code != HTTPStatus.OK:
-        raise TunnelRefused(REFUSED.get(code, (f"the proxy answers {code} to CONNECT", "ask whoever runs it")))
+        raise TunnelRefused(
+            REFUSED.get(code, (f"the proxy answers {code} to CONNECT", "ask whoever runs it"))
+        )
 
 
 def _why(error: OSError) -> Sentence:

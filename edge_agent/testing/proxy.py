@@ -30,6 +30,7 @@ class ConnectProxy:
 
     def __init__(self, routes: Mapping[Address, int], *, credentials: str = "", answer: str = "") -> None:
         self.requests: list[str] = []  # the request lines, such as `CONNECT broker.example:443 HTTP/1.1`
+        self.port = 0  # once it listens
         self._routes = routes
         self._credentials = credentials
         self._answer = answer
@@ -38,17 +39,13 @@ class ConnectProxy:
         self._lock = threading.Lock()
 
     @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._listening.getsockname()[1])
-
-    @property
     def url(self) -> str:
         """As settings name it."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def __enter__(self) -> Self:
         self._listening = socket.create_server((LOOPBACK, 0))
+        self.port = int(self._listening.getsockname()[1])
         self._accepting = threading.Thread(target=self._accept, name="connect-proxy")
         self._accepting.start()
         return self

@@ -76,7 +76,6 @@ class Server:
                     name = self._names[0] if self._names else ""
                     self.heard.put(Heard(secure.version(), secure.selected_alpn_protocol(), name, first))
 
-
     def end(self) -> None:
         for open_one in (self._listening, *self._accepted):
             with closing(open_one), suppress(OSError):
