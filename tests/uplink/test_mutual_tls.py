@@ -20,7 +20,8 @@ from edge_agent.errors import CredentialError
 from edge_agent.proxy import Proxy
 from edge_agent.testing.proxy import ConnectProxy
 from edge_agent.testing.softhsm import KEY, PIN, TOKEN, softhsm, softhsm_library
-from edge_agent.uplink.mutual_tls import ALPN, TokenKey, make_client
+from edge_agent.uplink.base import TokenKey
+from edge_agent.uplink.mutual_tls import ALPN, make_client
 
 pytestmark = pytest.mark.integration
 
