@@ -13,9 +13,9 @@ neither, and says so by refusing the subscription; that is no error.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,6 +39,7 @@ CALLBACK_THREADS = 4
 
 Veto = Callable[[dict[str, Any]], str | None]
 Defer = Callable[[str], int | None]
+Event = Callable[[Any], None]
 
 
 class Nucleus:
@@ -47,7 +48,7 @@ class Nucleus:
     def __init__(self, socket: str, token: str) -> None:
         self._log = structlog.get_logger()
         self._on_lost: Callable[[], object] = lambda: None
-        self._lost = False
+        self.lost = False
         self._closing = False
         self._changes: Changes | None = None
         try:
@@ -101,7 +102,7 @@ class Nucleus:
     def on_lost(self, lost: Callable[[], object]) -> None:
         """Call once, from a thread of the SDK, when the connection is lost; at once if it is already."""
         self._on_lost = lost
-        if self._lost:
+        if self.lost:
             lost()
 
     # Configuration.
@@ -132,18 +133,20 @@ class Nucleus:
 
     def _configuration(self, key_path: list[str]) -> dict[str, Any]:
         answer = self._ask(
-            "hand over the configuration", self._client.get_configuration_async(key_path=key_path)
+            "hand over the configuration", lambda client: client.get_configuration_async(key_path=key_path)
         )
-        value = answer.value
-        return dict(value) if isinstance(value, Mapping) else {}
+        return dict(answer.value) if isinstance(answer.value, Mapping) else {}
 
     def on_configuration_changed(self, changed: Callable[[], object]) -> None:
         """Call after each deployment that changes the configuration. Raises NucleusError."""
         changes = self._changes = Changes(changed)
-        subscribing, _ = self._client.subscribe_to_configuration_update_async(
-            key_path=[], on_stream_event=lambda _event: changes.happened()
+        self._subscribe(
+            "tell of changes of the configuration",
+            lambda client, told: client.subscribe_to_configuration_update_async(
+                key_path=[], on_stream_event=told
+            ),
+            lambda _event: changes.happened(),
         )
-        self._ask("tell of changes of the configuration", subscribing)
 
     # Deployments.
 
@@ -156,8 +159,14 @@ class Nucleus:
                 reason = objection(settings_document(event.configuration or {}))
                 self._report_validity(event.deployment_id, reason)
 
-        subscribing, _ = self._client.subscribe_to_validate_configuration_updates_async(on_stream_event=judge)
-        self._unless_refused("validate configurations before it applies them", subscribing)
+        with self._doing_without():
+            self._subscribe(
+                "validate configurations before it applies them",
+                lambda client, told: client.subscribe_to_validate_configuration_updates_async(
+                    on_stream_event=told
+                ),
+                judge,
+            )
 
     def _report_validity(self, deployment: str, reason: str | None) -> None:
         status = model.ConfigurationValidityStatus
@@ -166,10 +175,13 @@ class Nucleus:
             deployment_id=deployment,
             message=reason,
         )
-        reporting = self._client.send_configuration_validity_report_async(
-            configuration_validity_report=report
-        )
-        self._unless_refused("take the verdict on a configuration", reporting)
+        with self._doing_without():
+            self._ask(
+                "take the verdict on a configuration",
+                lambda client: client.send_configuration_validity_report_async(
+                    configuration_validity_report=report
+                ),
+            )
 
     def on_update(self, defer: Defer) -> None:
         """Ask `defer` before the component is updated: milliseconds to wait, None if it may go ahead."""
@@ -177,18 +189,28 @@ class Nucleus:
         def judge(events: Any) -> None:  # noqa: ANN401  the SDK has no types
             event = events.pre_update_event
             if event is not None:
-                wait_ms = defer(event.deployment_id)
-                answering = self._client.defer_component_update_async(
-                    deployment_id=event.deployment_id, recheck_after_ms=wait_ms or 0
-                )
-                self._unless_refused("take the answer to an update", answering)
+                self._answer_update(event.deployment_id, defer(event.deployment_id) or 0)
 
-        subscribing, _ = self._client.subscribe_to_component_updates_async(on_stream_event=judge)
-        self._unless_refused("ask before it updates components", subscribing)
+        with self._doing_without():
+            self._subscribe(
+                "ask before it updates components",
+                lambda client, told: client.subscribe_to_component_updates_async(on_stream_event=told),
+                judge,
+            )
+
+    def _answer_update(self, deployment: str, wait_ms: int) -> None:
+        with self._doing_without():
+            self._ask(
+                "take the answer to an update",
+                lambda client: client.defer_component_update_async(
+                    deployment_id=deployment, recheck_after_ms=wait_ms
+                ),
+            )
 
     def report_state(self, state: str) -> None:
         """Report RUNNING or ERRORED. What prevents it is logged."""
-        self._unless_refused("take the component's state", self._client.update_state_async(state=state))
+        with self._doing_without():
+            self._ask("take the component's state", lambda client: client.update_state_async(state=state))
 
     # The cloud behind it.
 
@@ -203,34 +225,53 @@ class Nucleus:
     ) -> Future[Any]:
         """Hand a message at QoS 1 to the nucleus; done when it has accepted it, which is not delivery.
 
-        The future fails with the SDK's errors: see `translated`. Nucleus lite drops all but topic and
-        payload, and closes the connection on payloads over some 7.2 kB.
+        The future fails with NucleusError. Nucleus lite drops all but topic and payload, and closes the
+        connection on payloads over some 7.2 kB.
         """
-        answer: Future[Any] = self._client.publish_to_iot_core_async(
-            topic_name=topic,
-            qos=model.QOS.AT_LEAST_ONCE,
-            payload=payload,
-            retain=retain or None,
-            content_type=content_type or None,
-            user_properties=[model.UserProperty(key=key, value=value) for key, value in user_properties]
-            or None,
-        )
-        return answer
+        properties = [model.UserProperty(key=key, value=value) for key, value in user_properties]
+        accepted: Future[Any] = Future()
+
+        def pass_on(answer: Future[Any]) -> None:
+            error = answer.exception()
+            if error is None:
+                accepted.set_result(None)
+            else:
+                accepted.set_exception(translated(f"accept a publish to {topic}", error))
+
+        try:
+            answer = self._client.publish_to_iot_core_async(
+                topic_name=topic,
+                qos=model.QOS.AT_LEAST_ONCE,
+                payload=payload,
+                retain=retain or None,
+                content_type=content_type or None,
+                user_properties=properties or None,
+            )
+        except Exception as error:  # noqa: BLE001  the SDK's errors have no common kind
+            accepted.set_exception(translated(f"accept a publish to {topic}", error))
+        else:
+            answer.add_done_callback(pass_on)
+        return accepted
 
     def subscribe(self, topic_filter: str, received: Callable[[str, bytes], object]) -> None:
         """Call with topic and payload of whatever the cloud publishes there. Raises NucleusError."""
-        subscribing, _ = self._client.subscribe_to_iot_core_async(
-            topic_name=topic_filter,
-            qos=model.QOS.AT_LEAST_ONCE,
-            on_stream_event=lambda event: received(
-                event.message.topic_name, bytes(event.message.payload or b"")
-            ),
-        )
-        self._ask(f"subscribe to {topic_filter}", subscribing)
 
-    def _ask(self, what: str, answer: Future[Any]) -> Any:  # noqa: ANN401  the SDK has no types
+        def hand_over(event: Any) -> None:  # noqa: ANN401  the SDK has no types
+            received(event.message.topic_name, bytes(event.message.payload or b""))
+
+        self._subscribe(
+            f"subscribe to {topic_filter}",
+            lambda client, told: client.subscribe_to_iot_core_async(
+                topic_name=topic_filter, qos=model.QOS.AT_LEAST_ONCE, on_stream_event=told
+            ),
+            hand_over,
+        )
+
+    # Asking.
+
+    def _ask(self, what: str, ask: Callable[[Any], Future[Any]]) -> Any:  # noqa: ANN401  the SDK has no types
         try:
-            return answer.result(CALL_SECONDS)
+            return ask(self._client).result(CALL_SECONDS)
         except TimeoutError as error:
             raise NucleusError(
                 f"the nucleus does not {what}: no answer within {CALL_SECONDS:g} s",
@@ -240,16 +281,30 @@ class Nucleus:
         except Exception as error:  # the SDK's errors have no common kind
             raise translated(what, error) from error
 
-    def _unless_refused(self, what: str, answer: Future[Any]) -> None:
+    def _subscribe(
+        self, what: str, subscribe: Callable[[Any, Event], tuple[Future[Any], Any]], told: Event
+    ) -> None:
+        """Have `told` called with every event. A fault in it is logged, and the next event still comes."""
+
+        def tell(event: Any) -> None:  # noqa: ANN401  the SDK has no types
+            try:
+                told(event)
+            except Exception as fault:  # noqa: BLE001  ours, whatever it is: the SDK would print it and go on
+                self._log.error("fault of the agent; an event of the nucleus is lost", exc_info=fault)
+
+        self._ask(what, lambda client: subscribe(client, tell)[0])
+
+    @contextmanager
+    def _doing_without(self) -> Iterator[None]:
         """Ask for what a nucleus may not offer."""
         try:
-            self._ask(what, answer)
+            yield
         except NucleusError as error:
             self._log.info("the nucleus does without", reason=error.what)
 
     def _on_disconnect(self) -> None:
-        if not self._closing and not self._lost:
-            self._lost = True
+        if not self._closing and not self.lost:
+            self.lost = True
             self._log.error("the connection with the nucleus is lost")
             self._on_lost()
 

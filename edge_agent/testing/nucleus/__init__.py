@@ -1,0 +1,6 @@
+"""A double of the Greengrass nucleus' IPC socket, in both flavours, for the SDK's real client."""
+
+from edge_agent.testing.nucleus.double import NucleusDouble
+from edge_agent.testing.nucleus.flavours import JAVA, LITE, Flavour
+
+__all__ = ["JAVA", "LITE", "Flavour", "NucleusDouble"]
