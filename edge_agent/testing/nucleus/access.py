@@ -11,7 +11,7 @@ SERVICE = "aws.greengrass.ipc.mqttproxy"
 
 def allowed(access_control: Mapping[str, Any], operation: str, topic: str, thing: str) -> bool:
     """Whether an operation on a topic or filter is listed; nothing is that is not."""
-    return any(_covers(resource, topic, thing) for resource in _resources(access_control, operation))
+    return any(covers(resource, topic, thing) for resource in _resources(access_control, operation))
 
 
 def _resources(access_control: Mapping[str, Any], operation: str) -> Iterator[str]:
@@ -21,8 +21,11 @@ def _resources(access_control: Mapping[str, Any], operation: str) -> Iterator[st
             yield from policy.get("resources", ())
 
 
-def _covers(resource: str, topic: str, thing: str) -> bool:
-    """`*` is anything; `+` is one level and `#` the rest, also where the topic is a filter."""
+def covers(resource: str, topic: str, thing: str = "") -> bool:
+    """Whether a resource or a filter is about a topic.
+
+    `*` is anything; `+` is one level and `#` the rest, also where the topic is itself a filter.
+    """
     resource = resource.replace("{iot:thingName}", thing)
     if resource == topic:
         return True

@@ -8,9 +8,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from edge_agent.standin.topics import matches
 from edge_agent.testing.nucleus import wire
-from edge_agent.testing.nucleus.access import allowed
+from edge_agent.testing.nucleus.access import allowed, covers
 from edge_agent.testing.nucleus.cloud import Published
 from edge_agent.testing.nucleus.flavours import DEPLOYMENT_OPERATIONS, entries
 from edge_agent.testing.nucleus.wire import Message, MessageType
@@ -97,7 +96,7 @@ class Connection(asyncio.Protocol):
         """Hand a message of the cloud to whoever subscribed to its topic."""
         message = {"message": {"topicName": topic, "payload": base64.b64encode(payload).decode()}}
         for stream, (subscribed, request) in self._streams.items():
-            if subscribed == "SubscribeToIoTCore" and matches(str(request["topicName"]), topic):
+            if subscribed == "SubscribeToIoTCore" and covers(str(request["topicName"]), topic):
                 self._say(stream, "IoTCoreMessage", message)
 
     # What arrives.
