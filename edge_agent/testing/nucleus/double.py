@@ -8,6 +8,7 @@ the cloud, restart the IPC daemon. Everything a component said is kept.
 from __future__ import annotations
 
 import asyncio
+import copy
 import secrets
 import tempfile
 import threading
@@ -44,7 +45,7 @@ class NucleusDouble:
         puback_seconds: float = 0.005,
     ) -> None:
         self.flavour = flavour
-        self.configuration: dict[str, Any] = dict(configuration or {})
+        self.configuration: dict[str, Any] = copy.deepcopy(dict(configuration or {}))
         self.cloud = Cloud(flavour)
         self.states: list[str] = []
         self.deferrals: list[tuple[str, int]] = []  # deployment, milliseconds; 0 is "go ahead"
