@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: simulate test quick check coverage wheelhouse components clean
+.PHONY: simulate test quick check coverage wheelhouse components deb clean
 
 simulate: .venv/simulator  ## run the trial floor: machines, collector, forwarder and an IoT Core stand-in
 	@.venv/bin/edge-agent simulate
@@ -25,6 +25,9 @@ wheelhouse: .venv/simulator  ## fetch the locked wheels for every gateway; the b
 
 components:  ## build every Greengrass component, as `gdk component build` does in its folder
 	@for folder in components/*/; do (cd "$$folder" && $(PYTHON) ../../scripts/build_component.py) || exit 1; done
+
+deb:  ## build the Debian packages, for a gateway with systemd and without Greengrass
+	@$(PYTHON) scripts/build_deb.py $(ARCH)
 
 clean:
 	rm -rf .venv

@@ -63,7 +63,7 @@ def _write_artifact(
     members = {f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels} | {
         "__main__.py": (Path(__file__).parent / "install.py").read_bytes(),
         "main.py": (component.folder / "main.py").read_bytes(),
-        "requirements.txt": _requirements(project, wheels).encode(),
+        "requirements.txt": requirements(project, wheels).encode(),
         "amazon-roots.pem": b"".join((project.root / "certs" / root).read_bytes() for root in ROOTS),
         "LICENSE": (project.root / "LICENSE").read_bytes(),
         "sbom.cdx.json": bill,
@@ -80,7 +80,7 @@ def _write_artifact(
     return file
 
 
-def _requirements(project: Project, wheels: Sequence[Path]) -> str:
+def requirements(project: Project, wheels: Sequence[Path]) -> str:
     """What pip installs, each with the hashes of the files that lie beside it and no others."""
     hashes: dict[str, list[str]] = {}
     for wheel in map(read_wheel, wheels):
