@@ -37,6 +37,9 @@ OBSERVER = {
     ],
 }
 
+# Policy decisions remembered, until the registry changes: a gateway asks the same few over and over.
+DECISIONS = 4_096
+
 
 class Appends(Protocol):
     """Where accepted publishes go: a `Ledger`, or a list in a test."""
@@ -86,6 +89,8 @@ class Broker:
         self._answered = 0
         self._observer = observer
         self._observer_policy = parse_policy(OBSERVER)
+        self._decisions: dict[tuple[str, str, Action, str, frozenset[str]], bool] = {}
+        self._decided_by = -1
         self._sessions: set[Session] = set()
         self._touched: set[Session] = set()
 
@@ -143,14 +148,25 @@ class Broker:
         attributes: frozenset[str] = frozenset(),
     ) -> bool:
         """Whether the policies let this connection do that."""
+        if self._decided_by != self.registry.generation or len(self._decisions) >= DECISIONS:
+            self._decisions.clear()
+            self._decided_by = self.registry.generation
+        question = (certificate_id, client_id, action, name, attributes)
+        decision = self._decisions.get(question)
+        if decision is None:
+            decision = self._decisions[question] = self._decide(*question)
+        return decision
+
+    def _decide(
+        self, certificate_id: str, client_id: str, action: Action, name: str, attributes: frozenset[str]
+    ) -> bool:
         certificate = self.registry.get(certificate_id)
         if certificate is None or certificate.status is not Status.ACTIVE:
             return False
         observes = self._observer is not None and client_id == self._observer
         policy = self._observer_policy if observes else self.registry.policy(certificate)
-        return policy.allows(
-            Request(action, name, self.registry.identity(certificate, client_id), attributes)
-        )
+        identity = self.registry.identity(certificate, client_id)
+        return policy.allows(Request(action, name, identity, attributes))
 
     def end_unregistered(self, now: float) -> int:
         """End the sessions whose certificate is no longer ACTIVE; how many."""

@@ -72,6 +72,7 @@ class Registry:
         self._configured = frozenset(things)  # the configuration says what these are, each time anew
         self._policies = policies
         self._keep = keep
+        self.generation = 0  # rises with every change that a decision may depend on
         self._certificates: dict[str, Certificate] = {}
         self._forgotten: set[str] = set()
         self._merged: dict[tuple[str, ...], Policy] = {}
@@ -112,6 +113,7 @@ class Registry:
         if issued or certificate_id in self._certificates or certificate_id in self._forgotten:
             return
         thing = common_name if common_name in self._things else None
+        self.generation += 1
         self._certificates[certificate_id] = Certificate(
             certificate_id, common_name, thing=thing, policies=(DEFAULT_POLICY,), lasting=False
         )
@@ -136,6 +138,7 @@ class Registry:
 
     def forget(self, certificate_id: str) -> None:
         """Delete a certificate: nobody gets in with it any more."""
+        self.generation += 1
         certificate = self._certificates.pop(certificate_id, None)
         if certificate is not None and certificate.status is not Status.PENDING:
             self._forgotten.add(certificate_id)
@@ -169,6 +172,7 @@ class Registry:
         for name, attributes in snapshot["things"].items():
             self._things.setdefault(name, {str(key): str(value) for key, value in attributes.items()})
         self._forgotten |= set(snapshot["forgotten"])
+        self.generation += 1
         for one in snapshot["certificates"]:
             certificate = Certificate(
                 one["id"], one["common_name"], Status(one["status"]), one["thing"], tuple(one["policies"])
@@ -180,6 +184,7 @@ class Registry:
 
     def _put(self, certificate: Certificate) -> None:
         """What cannot be kept has not happened."""
+        self.generation += 1
         before = self._certificates.get(certificate.id)
         self._certificates[certificate.id] = certificate
         if not certificate.lasting or certificate.status is Status.PENDING:
@@ -191,6 +196,7 @@ class Registry:
                 del self._certificates[certificate.id]
             else:
                 self._certificates[certificate.id] = before
+            self.generation += 1
             raise
 
     def _check_policies(self, names: Iterable[str]) -> None:
