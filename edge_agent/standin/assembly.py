@@ -78,7 +78,7 @@ def make_broker(config: StandinConfig, ledger: Ledger, authority: IssuingAuthori
     for file in config.claims:
         certificate_id = fingerprint(file)
         if registry.get(certificate_id) is None and not registry.forgot(certificate_id):
-            registry.add(Certificate(certificate_id, "", policies=(CLAIM_POLICY,)))
+            registry.add(Certificate(certificate_id, file.stem, policies=(CLAIM_POLICY,)))
     provisioning = None
     if authority is not None and config.templates:
         provisioning = Provisioning(registry, config.templates, authority, lifetime=config.token_lifetime)

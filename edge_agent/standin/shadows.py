@@ -126,7 +126,8 @@ def _update(shadow: Shadow, request: Document, timestamp: int) -> dict[str, Docu
     state = {name: of for name, of in shadow.state.items() if name not in update or name in given}
     for name, of in given.items():
         state[name] = merged(shadow.state.get(name, {}), of)
-    if len(json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()) > DOCUMENT_LIMIT_BYTES:
+    written = json.dumps(state, separators=(",", ":"), ensure_ascii=False)
+    if len(written.encode("utf-8", "surrogatepass")) > DOCUMENT_LIMIT_BYTES:
         raise _too_large()
     shadow.metadata = {
         name: restamped(of, shadow.metadata.get(name, {}), given.get(name, {}), timestamp)

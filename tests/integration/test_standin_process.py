@@ -311,6 +311,57 @@ def test_the_status_tells_what_was_refused(config: StandinConfig, pki: PkiPaths)
     assert status["disconnected"] == {}
 
 
+def test_the_default_certificate_can_be_deactivated_and_stays_so_over_a_restart(
+    config: StandinConfig, pki: PkiPaths
+) -> None:
+    with StandinThread(config) as standin, standin.control() as control, Wire(pki, standin.port) as wire:
+        wire.connect()
+        (known,) = control.certificates()
+        control.deactivate(known["id"])
+        told = [wire.hear(), wire.hear()]
+    with StandinThread(config) as standin, Wire(pki, standin.port) as wire:
+        wire.say(Connect("gw-07-events"))
+        refused = wire.hear()
+
+    assert (known["thing"], known["status"], known["common_name"]) == ("gw-07", "ACTIVE", "gw-07")
+    assert told == [Disconnect(Reason.NOT_AUTHORISED), None]
+    assert refused is None
+
+
+def test_what_cannot_be_kept_is_said_and_not_done(config: StandinConfig, pki: PkiPaths) -> None:
+    with StandinThread(config) as standin, standin.control() as control, Wire(pki, standin.port) as wire:
+        wire.connect()
+        (known,) = control.certificates()
+        (config.state / "registry.json").mkdir()
+        with pytest.raises(ConfigurationError, match=r"registry\.json cannot be written"):
+            control.deactivate(known["id"])
+        (still,) = control.certificates()
+
+    assert still["status"] == "ACTIVE"
+
+
+def test_a_registry_that_is_not_ours_is_left_alone(config: StandinConfig) -> None:
+    config.state.mkdir()
+    config.registry_file.write_text("rubbish")
+
+    with (
+        pytest.raises(ConfigurationError, match=r"registry\.json is not what a stand-in kept"),
+        StandinThread(config),
+    ):
+        pass
+
+    assert config.registry_file.read_text() == "rubbish"
+
+
+def test_a_claim_that_cannot_be_read_is_one_line(config: StandinConfig, pki: PkiPaths) -> None:
+    for wrong in (pki.device_key, config.state / "none.pem"):
+        with (
+            pytest.raises(CredentialError, match=r"claim certificate .* cannot be read"),
+            StandinThread(replace(config, claims=(wrong,))),
+        ):
+            pass
+
+
 def test_a_control_that_sends_too_much_is_hung_up_on(config: StandinConfig) -> None:
     with StandinThread(config) as standin, standin.control() as control:
         with pytest.raises(UplinkError, match="stand-in"):

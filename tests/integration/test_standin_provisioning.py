@@ -307,6 +307,21 @@ def test_tokens_live_as_long_as_they_are_told(
     assert (verdict, answer["errorCode"]) == ("rejected", "InvalidCertificateOwnershipToken")
 
 
+def test_a_claim_that_was_forgotten_stays_forgotten(
+    config: StandinConfig, pki: PkiPaths, claim: Pair
+) -> None:
+    with StandinThread(config) as standin, standin.control() as control:
+        (known,) = control.certificates()
+        control.forget(known["id"])
+    with (
+        StandinThread(config) as standin,
+        started(pki, standin.port, claim, "enrol-SN-8") as (_, _, failure),
+    ):
+        error = failure.get(timeout=SOON)
+
+    assert error.connack_packet is None
+
+
 def test_a_control_names_certificates_that_exist(config: StandinConfig) -> None:
     with StandinThread(config), StandinControl(config.state) as control:
         (known,) = control.certificates()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.standin import limits
-from edge_agent.standin.broker import Broker
+from edge_agent.standin.broker import DECISIONS, Broker
 from edge_agent.standin.config import shipped_policy
 from edge_agent.standin.decoding import PacketReader
 from edge_agent.standin.encoding import encode
@@ -1027,6 +1028,28 @@ def test_a_certificate_deactivated_ends_its_session_and_reads_the_will(floor: Fl
     assert floor.broker.retained[STATUS].packet.payload == WILL.payload
 
 
+def test_a_decision_is_remembered_until_the_registry_changes(floor: Floor) -> None:
+    client = floor.connected()
+    before = client.publish()
+    floor.registry.set_status("gw-07", Status.INACTIVE)
+    between = client.publish()
+    floor.registry.set_status("gw-07", Status.ACTIVE)
+
+    after = client.publish()
+
+    assert (before, between, after) == (0x10, 0x87, 0x10)
+
+
+def test_what_is_remembered_of_decisions_is_bounded(floor: Floor) -> None:
+    client = floor.connected()
+
+    for number in range(DECISIONS + 10):
+        client.publish(f"floor/lab/gw-07/ev/{number}")
+        floor.now += 1
+
+    assert len(floor.broker._decisions) <= DECISIONS
+
+
 REJECTED = "$aws/certificates/create-from-csr/json/rejected"
 SHADOW = "$aws/things/gw-07/shadow/name/edge-agent"
 
@@ -1161,3 +1184,59 @@ def test_a_retained_message_expires_as_well(waited: float, left: list[int]) -> N
     heard = floor.connected().say(Subscribe(1, (Subscription("cmd/x", qos=1),)))
 
     assert [one.properties.message_expiry_interval for one in heard if isinstance(one, Publish)] == left
+
+
+# Questions of any bytes
+
+TOPICS = (
+    "$aws/certificates/create-from-csr/json",
+    "$aws/certificates/create-from-csr/cbor",
+    "$aws/provisioning-templates/x/provision/json",
+    f"{SHADOW}/get",
+    f"{SHADOW}/update",
+    f"{SHADOW}/delete",
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "state",
+                    "desired",
+                    "reported",
+                    "version",
+                    "clientToken",
+                    "parameters",
+                    "certificateOwnershipToken",
+                ]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def as_bytes(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+@example([(f"{SHADOW}/update", rb'{"state": {"desired": {"\ud800": "\udfff"}}}')])
+@given(st.lists(st.tuples(st.sampled_from(TOPICS), st.binary(max_size=40) | JSON.map(as_bytes)), max_size=6))
+def test_any_question_is_taken_and_answered_and_the_connection_goes_on(
+    questions: list[tuple[str, bytes]],
+) -> None:
+    floor = Floor(ANYTHING)
+    client = floor.connected()
+    client.say(Subscribe(1, (Subscription("$aws/#", qos=0),)))
+
+    for number, (topic, payload) in enumerate(questions, 1):
+        answers = client.say(Publish(topic, payload, 1, number))
+        topics = [one.topic for one in answers if isinstance(one, Publish)]
+        assert Puback(number, Reason.SUCCESS) in answers
+        assert f"{topic}/accepted" in topics or f"{topic}/rejected" in topics
+
+    assert client.say(Pingreq()) == [Pingresp()]
