@@ -16,6 +16,7 @@ import pytest
 import yaml
 from cyclonedx.model.bom import Bom
 
+from edge_agent import __version__
 from tests.artifact.conftest import FORWARDER, OFFLINE, ROOT, Sources, copy_sources
 
 pytestmark = [pytest.mark.integration]
@@ -47,6 +48,7 @@ def test_gdk_finds_what_it_publishes(sources: Sources, name: str) -> None:
         "custom_build_command": ["python3", "../../scripts/build_component.py"],
     }
     assert table["author"]
+    assert table["version"] == __version__
     assert table["publish"].keys() == {"bucket", "region"}
 
     done = sources.build(name)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from artifact import install
 from artifact.archive import OLDEST, write_archive
+from artifact.locked import ARCHITECTURES, chosen, read_lock
 from artifact.project import Project
 
 from edge_agent.errors import ConfigurationError
@@ -25,7 +26,7 @@ from tests.artifact.conftest import FORWARDER, OFFLINE, ROOT, Sources, copy_sour
 pytestmark = [pytest.mark.integration]
 
 MACHINE = {"x86_64": "amd64", "aarch64": "aarch64"}[os.uname().machine]
-WHEELHOUSE = Project(ROOT).wheelhouse
+WHEELHOUSE, LOCK = Project(ROOT).wheelhouse, Project(ROOT).lock
 
 
 class Gateway:
@@ -242,6 +243,36 @@ def test_the_real_agent_is_installed_and_starts(tmp_path: Path) -> None:
     assert (started.returncode, started.stderr) == (ConfigurationError.exit_status, "")
     assert said["event"] == "the component ends"
     assert "nucleus" in said["reason"]
+
+
+@pytest.mark.skipif(not WHEELHOUSE.is_dir(), reason="needs the real wheels: make wheelhouse")
+@pytest.mark.parametrize(("architecture", "minor"), [("aarch64", 11), ("aarch64", 14), ("amd64", 14)])
+def test_the_real_wheels_are_all_a_gateway_of_another_kind_needs(
+    tmp_path: Path, architecture: str, minor: int
+) -> None:
+    """What cannot be run here can be resolved here: pip finds all of it, with hashes and no index."""
+    wheels = {wheel.file for wheel in chosen(read_lock(LOCK), WHEELHOUSE, architecture).values() if wheel}
+    for wheel in wheels:
+        (tmp_path / wheel.name).symlink_to(wheel)
+    machine = ARCHITECTURES[architecture]
+    platforms = [f"--platform=manylinux{standard}_{machine}" for standard in ("2014", "_2_28")]
+    target = [
+        f"--python-version=3.{minor}",
+        "--only-binary=:all:",
+        f"--target={tmp_path / 'none'}",
+        *platforms,
+    ]
+    offline = ["--no-index", f"--find-links={tmp_path}", "--require-hashes", "--requirement", str(LOCK)]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--isolated", "--quiet", "--dry-run", *target, *offline],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], **OFFLINE},
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 def spoil(artifact: Path) -> None:
