@@ -251,10 +251,14 @@ class IdentityStore:
         }
         self._put(generation.folder / ISSUED, _json(content))
 
+    def keep_certificate(self, generation: Generation) -> None:
+        """Put the issued certificate where TLS finds it; the cloud may not yet let it in."""
+        self._put(generation.certificate, generation.issued().certificate.encode())
+
     def keep_registration(self, generation: Generation, thing: str) -> None:
-        """The cloud has registered it: keep the certificate and what it is known as, forget the token."""
+        """The cloud has registered it: keep what it is known as, forget the token."""
         issued = generation.issued()
-        self._put(generation.certificate, issued.certificate.encode())
+        self.keep_certificate(generation)
         known = {"certificate_id": issued.certificate_id, "thing": thing}
         self._put(generation.folder / REGISTERED, _json(known))
         with self._translated():

@@ -156,7 +156,9 @@ class Provisioning:
 
     async def _obtain(self, asker: Identity, client_id: str) -> Generation:
         """A generation that the cloud has registered."""
-        generation = self._fresh()
+        generation = self._store.begin()
+        if generation.phase is Phase.ISSUED:
+            generation = await self._resume(generation)
         if generation.phase >= Phase.REGISTERED:
             return generation
         async with self._connect(asker, client_id) as session:
@@ -166,21 +168,33 @@ class Provisioning:
             except Refused as refused:
                 if not resumed or refused.code != BAD_TOKEN:
                     raise
-                self._log.info("the certificate's token is no longer good: beginning anew")
-                self._store.discard(generation)
-                generation = self._store.begin()
+                generation = self._anew(generation)
                 await self._register(session, generation)
         return generation
 
-    def _fresh(self) -> Generation:
-        """A generation to go on with: one whose token must have died is not."""
-        generation = self._store.begin()
-        if generation.phase is Phase.ISSUED:
-            age = self._now() - (generation.folder / "issued.json").stat().st_mtime
-            if not 0 <= age < TOKEN_SECONDS:
-                self._store.discard(generation)
-                return self._store.begin()
-        return generation
+    async def _resume(self, generation: Generation) -> Generation:
+        """Go on with a certificate that was issued before an interruption.
+
+        If the cloud registered it and its answer was lost, it would not do so again: the token is
+        used up, and an allow-list may let a serial number pass once. Then the certificate works.
+        """
+        self._store.keep_certificate(generation)
+        try:
+            await self._publish_proof(generation, generation.issued().certificate_id)
+        except UplinkError as error:
+            self._log.info("the certificate is not registered yet", reason=str(error))
+        else:
+            self._store.keep_registration(generation, self._gateway.thing)
+            return generation
+        await self._pause(CONNECT_PAUSE_SECONDS)
+        age = self._now() - (generation.folder / "issued.json").stat().st_mtime
+        return generation if 0 <= age < TOKEN_SECONDS else self._anew(generation)
+
+    def _anew(self, generation: Generation) -> Generation:
+        """A new key, since the token of the old one's certificate is no longer good."""
+        self._log.info("the certificate's token is no longer good: beginning anew")
+        self._store.discard(generation)
+        return self._store.begin()
 
     async def _register(self, session: Session, generation: Generation) -> None:
         """Take the generation through every phase it has not reached."""
@@ -247,15 +261,13 @@ class Provisioning:
 
     async def _prove(self, generation: Generation) -> None:
         """Connect with the new identity and publish once."""
-        identity = identity_of(generation, self._token)
-        proof = {"state": "proving", "certificate": generation.registration().certificate_id}
+        certificate_id = generation.registration().certificate_id
         pause = CONNECT_PAUSE_SECONDS
         for attempt in range(1, PROOFS + 1):
             await self._pause(pause)
             pause = PROOF_PAUSE_SECONDS
             try:
-                async with self._connect(identity, self._gateway.rotation_client_id) as session:
-                    await session.publish(self._gateway.status_topic, json.dumps(proof).encode())
+                await self._publish_proof(generation, certificate_id)
             except UplinkError as error:
                 self._log.warning("the new identity is not taken yet", attempt=attempt, reason=str(error))
                 if attempt == PROOFS:
@@ -266,6 +278,12 @@ class Provisioning:
                     ) from error
             else:
                 return
+
+    async def _publish_proof(self, generation: Generation, certificate_id: str) -> None:
+        identity = identity_of(generation, self._token)
+        proof = {"state": "proving", "certificate": certificate_id}
+        async with self._connect(identity, self._gateway.rotation_client_id) as session:
+            await session.publish(self._gateway.status_topic, json.dumps(proof).encode())
 
 
 def _text(answer: Mapping[str, Any], name: str, topic: str) -> str:

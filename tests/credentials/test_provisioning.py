@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -178,15 +179,18 @@ def test_a_refusal_keeps_the_old_identity_and_a_second_run_goes_on(bench: Bench,
 
 @pytest.mark.parametrize("topic", [CREATE, REGISTER], ids=["create", "register"])
 def test_a_lost_answer_keeps_the_old_identity_and_a_second_run_goes_on(bench: Bench, topic: str) -> None:
-    """The token of a registration whose answer was lost is used up: then it begins with a new key."""
+    """A registration whose answer was lost is found by the certificate: it would not be made twice."""
     bench.enrol()
     bench.cloud.lost_answers.add(topic)
 
     with pytest.raises(NotConnected):
         bench.rotate()
     assert bench.check() == "000001"
+    key = bench.store().generations()[-1].key.read_bytes()
 
     assert bench.rotate().name == bench.check() == "000002"
+    assert bench.store().generations()[-1].key.read_bytes() == key
+    assert len(bench.cloud.things) == 2
 
 
 def test_an_identity_that_the_cloud_never_takes_is_not_made_current(bench: Bench) -> None:
@@ -217,6 +221,19 @@ def test_a_token_that_has_died_begins_with_a_new_certificate(bench: Bench) -> No
     bench.cloud.tokens.clear()
 
     assert bench.enrol().name == bench.check()
+
+
+def test_a_token_that_must_have_died_is_not_tried(bench: Bench) -> None:
+    bench.cloud.refusals[REGISTER] = Refused("later", code="ThrottlingException")
+    with pytest.raises(Refused):
+        bench.enrol()
+    issued = bench.store().generations()[0].folder / "issued.json"
+    os.utime(issued, (time.time() - 4_000, time.time() - 4_000))
+
+    bench.enrol()
+
+    assert len(bench.cloud.tokens) == 1  # the old one, never used
+    assert bench.check() == "000001"
 
 
 def test_a_token_refused_at_once_is_told_and_not_tried_for_ever(bench: Bench) -> None:

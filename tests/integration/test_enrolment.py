@@ -211,7 +211,7 @@ def test_no_answer_is_told_and_a_second_run_goes_on(
     assert "no answer on $aws/provisioning-templates/edge-agent-enrol" in capsys.readouterr().err
 
     assert gateway.certs("enrol") == 0
-    assert gateway.known()[gateway.current_id()] == "ACTIVE"
+    assert gateway.known() == {gateway.current_id(): "ACTIVE"}
 
 
 def test_a_claim_key_that_a_power_cut_left_is_wiped(gateway: Gateway) -> None:
