@@ -65,7 +65,7 @@ def _do(task: str, token: TokenSettings, **more: str) -> dict[str, Any]:
     asked = {"task": task, **token.model_dump(mode="json"), **more}
     try:
         worker = subprocess.run(  # noqa: S603  our own module, no shell
-            [sys.executable, "-m", WORKER],
+            [sys.executable, "-P", "-m", WORKER],  # -P: nothing is imported from the folder we are in
             input=json.dumps(asked),
             capture_output=True,
             text=True,
