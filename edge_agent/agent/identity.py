@@ -135,6 +135,7 @@ def connect_by(settings: Settings) -> Connect:
             certificate=identity.certificate,
             key=key_of(identity),
             client_id=client_id,
+            proxy=proxy_of(uplink),
             answer_seconds=uplink.ack_timeout_seconds,
         )
         return AskingSession(options, diagnose_by(uplink, identity))
