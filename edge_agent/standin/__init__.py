@@ -3,8 +3,8 @@
 from edge_agent.standin.config import StandinConfig
 from edge_agent.standin.control import StandinControl
 from edge_agent.standin.ledger import Entry, read_ledger
-from edge_agent.standin.provisioning import Template
 from edge_agent.standin.server import Standin, StandinThread, run_standin
+from edge_agent.standin.templates import Template
 
 __all__ = [
     "Entry",

@@ -11,8 +11,8 @@ from pathlib import Path
 from edge_agent.errors import AgentError, ConfigurationError
 from edge_agent.standin.assembly import load_authority
 from edge_agent.standin.config import StandinConfig, shipped_policy
-from edge_agent.standin.provisioning import Template
 from edge_agent.standin.server import run_standin
+from edge_agent.standin.templates import Template, shipped_blueprint
 
 # As long as the issuing authority itself lasts.
 DAYS_LIMIT = 3_650
@@ -140,7 +140,10 @@ def _config(options: argparse.Namespace) -> StandinConfig:
         observer=options.observer,
         rates=not options.no_rates,
         seed=options.seed,
-        templates=tuple(Template(name, serials=_serials(options.serial)) for name in options.template),
+        templates=tuple(
+            Template(name, serials=_serials(options.serial), blueprint=shipped_blueprint(name))
+            for name in options.template
+        ),
         certificate_days=options.certificate_days,
         alpn_demanded=options.alpn,
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.standin.policy import shipped
-from edge_agent.standin.provisioning import TOKEN_LIFETIME, Template
+from edge_agent.standin.provisioning import TOKEN_LIFETIME
+from edge_agent.standin.templates import Template
 
 CONTROL_SOCKET = "control.sock"
 LEDGER = "ledger.jsonl"

@@ -6,9 +6,8 @@ the token, once and within the hour, and a template's parameters; it makes the t
 none, activates the certificate and attaches the policies of the template. A pending certificate
 whose token has died is deleted.
 
-A template has the pre-provisioning hook that every real one should have: an allow-list of serial
-numbers, each with the thing it becomes. Whoever asks with the certificate of a thing, which is
-how certificates are rotated, may ask for that thing alone.
+Whoever asks with the certificate of a thing, which is how certificates are rotated, may ask for
+that thing alone.
 
 Pure: time is an argument, in seconds that never go back.
 """
@@ -18,12 +17,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from edge_agent.errors import ConfigurationError, CredentialError
 from edge_agent.standin.answers import Refused
-from edge_agent.standin.registry import DEFAULT_POLICY, Certificate, Registry, Status
+from edge_agent.standin.registry import Certificate, Registry, Status
+from edge_agent.standin.templates import Template
 
 # AWS IoT: "expires after one hour".
 TOKEN_LIFETIME = 3600.0
@@ -31,8 +30,6 @@ TOKEN_LIFETIME = 3600.0
 PENDING_CERTIFICATES = 1_000
 # AWS IoT: what a thing may be called.
 THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
-# What every template of ours asks for; `Thing` may be given too.
-REQUIRED_PARAMETERS = ("SerialNumber", "Site")
 
 
 class Signed(Protocol):
@@ -56,24 +53,6 @@ class Signs(Protocol):
 
     def sign(self, request: str) -> Signed:
         """The certificate for a signing request in PEM. Raises CredentialError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A provisioning template and its hook.
-
-    `serials` is the allow-list: which serial numbers may register, and as which thing, "" for any;
-    None lets everybody. The thing is called as the list says, else as the parameter `Thing` says, or
-    else as its serial number. `site` likewise goes before the parameter `Site`. With `once` a serial
-    number enrols once, like with the hook in `certs/`.
-    """
-
-    name: str
-    serials: Mapping[str, str] | None = None
-    site: str = ""
-    once: bool = False
-    policies: tuple[str, ...] = (DEFAULT_POLICY,)
-    device_configuration: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Provisioning:
@@ -127,18 +106,23 @@ class Provisioning:
             raise Refused(404, "ResourceNotFound", f"There is no template {template_name}.")
         token = request.get("certificateOwnershipToken")
         certificate_id = self._certificate_of(token)
-        parameters = _parameters(request)
-        serial = parameters["SerialNumber"]
-        thing = self._ask_hook(template, serial, parameters.get("Thing") or serial, asker)
+        parameters = self._ask_hook(template, _parameters(request), asker)
+        blueprint = template.blueprint
+        if missing := [name for name in blueprint.required if not parameters.get(name)]:
+            raise Refused(400, "InvalidParameters", f"The template needs the parameter {missing[0]}.")
+        thing = parameters[blueprint.thing]
         if not THING_NAME.fullmatch(thing):
             raise Refused(400, "InvalidParameters", f"A thing cannot be called {thing!r}.")
-        attributes = {"site": template.site or parameters["Site"], "serial_number": serial}
+        attributes = {name: parameters[parameter] for name, parameter in blueprint.attributes.items()}
+        policies = template.policies or blueprint.policies
         try:
-            self._registry.register(certificate_id, thing, attributes, template.policies)
+            self._registry.register(
+                certificate_id, thing, attributes, policies, replace_attributes=blueprint.replaces
+            )
         except ConfigurationError as error:
             raise Refused(500, "InternalFailure", error.what) from error
         del self._tokens[str(token)]
-        self._enrolled.add((template.name, serial))
+        self._enrolled.add((template.name, parameters["SerialNumber"]))
         return {"deviceConfiguration": dict(template.device_configuration), "thingName": thing}
 
     def expire_tokens(self) -> int:
@@ -154,17 +138,23 @@ class Provisioning:
                 del self._tokens[token]
                 self._registry.forget(certificate_id)
 
-    def _ask_hook(self, template: Template, serial: str, thing: str, asker: Certificate) -> str:
-        """What the hook of a real template would be asked: may this become that? What it becomes."""
+    def _ask_hook(self, template: Template, given: dict[str, str], asker: Certificate) -> dict[str, str]:
+        """What the hook of a real template would be asked: may this become that? The parameters it leaves."""
+        serial = given.get("SerialNumber")
+        if not serial:
+            raise Refused(400, "InvalidParameters", "The hook needs the parameter SerialNumber.")
+        asked = {"Thing": given.get("Thing") or serial}
         if asker.thing is not None:
-            if asker.thing != thing:
+            if asker.thing != asked["Thing"]:
                 raise _denied("A thing may ask for a certificate of its own alone.")
-            return thing
+            return given | asked
         if template.serials is not None and serial not in template.serials:
             raise _denied("The provisioning hook does not know this serial number.")
         if template.once and (template.name, serial) in self._enrolled:
             raise _denied("The provisioning hook has enrolled this serial number already.")
-        return thing if template.serials is None else template.serials[serial] or thing
+        listed = {} if template.serials is None else {"Thing": template.serials[serial]}
+        known = {name: value for name, value in (listed | {"Site": template.site}).items() if value}
+        return given | asked | known
 
     def _certificate_of(self, token: object) -> str:
         if not isinstance(token, str) or not token:
@@ -181,8 +171,6 @@ def _parameters(request: Mapping[str, Any]) -> dict[str, str]:
     given = request.get("parameters", {})
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise Refused(400, "InvalidParameters", "The parameters are no object of strings.")
-    if missing := [name for name in REQUIRED_PARAMETERS if not given.get(name)]:
-        raise Refused(400, "InvalidParameters", f"The template needs the parameter {missing[0]}.")
     return given
 
 

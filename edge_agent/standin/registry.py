@@ -128,11 +128,18 @@ class Registry:
         self._put(replace(self._certificates[certificate_id], status=status, lasting=True))
 
     def register(
-        self, certificate_id: str, thing: str, attributes: Mapping[str, str], policies: tuple[str, ...]
+        self,
+        certificate_id: str,
+        thing: str,
+        attributes: Mapping[str, str],
+        policies: tuple[str, ...],
+        *,
+        replace_attributes: bool = False,
     ) -> None:
         """Activate a certificate for a thing, made if need be; one that exists keeps its attributes."""
         self._check_policies(policies)
-        self._things.setdefault(thing, dict(attributes))
+        if replace_attributes or thing not in self._things:
+            self._things[thing] = dict(attributes)
         certificate = self._certificates[certificate_id]
         self._put(replace(certificate, status=Status.ACTIVE, thing=thing, policies=policies))
 

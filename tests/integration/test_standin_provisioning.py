@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki, write_private
 from edge_agent.credentials.issuing import IssuingAuthority
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template
+from edge_agent.standin.templates import shipped_blueprint
 
 pytestmark = pytest.mark.integration
 
@@ -64,8 +65,12 @@ def config(tmp_path: Path, pki: PkiPaths, claim: Pair) -> StandinConfig:
         key=pki.server_key,
         things={},
         templates=(
-            Template("edge-agent-enrol", serials={"SN-8": "gw-08"}),
-            Template("edge-agent-rotate"),
+            Template(
+                "edge-agent-enrol",
+                serials={"SN-8": "gw-08"},
+                blueprint=shipped_blueprint("edge-agent-enrol"),
+            ),
+            Template("edge-agent-rotate", blueprint=shipped_blueprint("edge-agent-rotate")),
         ),
         claims=(claim.certificate,),
     )

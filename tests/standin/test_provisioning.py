@@ -11,10 +11,11 @@ import pytest
 from edge_agent.errors import ConfigurationError, CredentialError
 from edge_agent.standin.answers import Answer, Refused
 from edge_agent.standin.policy import Policy
-from edge_agent.standin.provisioning import PENDING_CERTIFICATES, Provisioning, Template
+from edge_agent.standin.provisioning import PENDING_CERTIFICATES, Provisioning
 from edge_agent.standin.registry import DEFAULT_POLICY, Certificate, Registry, Snapshot, Status
 from edge_agent.standin.services import QUESTIONS, Services
 from edge_agent.standin.shadows import Shadows
+from edge_agent.standin.templates import Template, shipped_blueprint
 
 CREATE = "$aws/certificates/create-from-csr/json"
 PROVISION = "$aws/provisioning-templates/edge-agent-enrol/provision/json"
@@ -281,6 +282,25 @@ def test_a_template_for_one_site_and_one_enrolment() -> None:
     assert [verdict for verdict, _ in verdicts] == ["/accepted", "/rejected"]
     assert verdicts[1][1]["statusCode"] == 403
     assert cloud.registry.things["gw-08"]["site"] == "harbour"
+
+
+def test_our_enrolment_may_move_a_thing_and_our_rotation_may_not() -> None:
+    cloud = Cloud()
+    templates = [
+        Template(name, policies=(DEFAULT_POLICY,), blueprint=shipped_blueprint(name))
+        for name in ("edge-agent-enrol", "edge-agent-rotate")
+    ]
+    cloud.services.provisioning = Provisioning(cloud.registry, templates, Signer())
+    tokens = [cloud.certificate()["certificateOwnershipToken"] for _ in range(2)]
+    moved = {"Thing": "gw-07", "Site": "harbour"}
+
+    rotated = cloud.register(tokens[0], ROTATE, GATEWAY, **moved)
+    at_rotation = cloud.registry.things["gw-07"]
+    enrolled = cloud.register(tokens[1], PROVISION, CLAIM, **moved)
+
+    assert (rotated[0], enrolled[0]) == ("/accepted", "/accepted")
+    assert at_rotation == {"site": "lab"}
+    assert cloud.registry.things["gw-07"] == {"site": "harbour", "serial_number": "SN-1"}
 
 
 def test_a_thing_cannot_get_a_certificate_of_another() -> None:
