@@ -9,9 +9,12 @@ nothing: no line may die of what it had to say.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO, cast
 
@@ -19,6 +22,9 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from edge_agent.settings import LogSettings
+
+# A quiet day, or the last minutes of a bad one: 40 KiB or so.
+RECENT_ENTRIES, LONGEST_ENTRY = 200, 1500
 
 
 def set_up_logs(settings: LogSettings) -> None:
@@ -35,6 +41,7 @@ def set_up_logs(settings: LogSettings) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             bytes_as_hex,
             structlog.processors.format_exc_info,
+            _recent() or RecentLog(),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -49,6 +56,35 @@ def speak_for_the_process() -> None:
     """Let what would else print to standard error, dying threads and other people's loggers, use our log."""
     threading.excepthook = _thread_died
     logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
+
+
+class RecentLog:
+    """The last entries of this process, without the wire, for a diagnosis. A processor of structlog's."""
+
+    def __init__(self) -> None:
+        self._entries: deque[str] = deque(maxlen=RECENT_ENTRIES)
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """Keep an entry, and pass it on as it is."""
+        if method != "debug":
+            self._entries.append(json.dumps(dict(event), default=str)[:LONGEST_ENTRY])
+        return event
+
+    def lines(self) -> Sequence[str]:
+        """The entries, the oldest first, a JSON object each unless it was cut."""
+        return tuple(self._entries)
+
+
+def recent_log() -> Sequence[str]:
+    """What this process logged last; nothing before `set_up_logs`."""
+    recent = _recent()
+    return recent.lines() if recent is not None else ()
+
+
+def _recent() -> RecentLog | None:
+    """The one that was set up, which outlives other settings."""
+    processors = structlog.get_config()["processors"]
+    return next((one for one in processors if isinstance(one, RecentLog)), None)
 
 
 class Unfailing:

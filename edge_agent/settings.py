@@ -270,6 +270,11 @@ class Settings(_Model):
         return f"cmd/{self.site}/{self.gateway}"
 
     @property
+    def answers_topic(self) -> str:
+        """Below it, answers to commands go, and nowhere else."""
+        return f"floor/{self.site}/{self.gateway}/answer"
+
+    @property
     def status_topic(self) -> str:
         """Where birth and last will go, retained."""
         return f"floor/{self.site}/{self.gateway}/status"

@@ -11,6 +11,7 @@ told that a reading is wanted, and asks for it by the polls it reads with anyway
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,8 +20,10 @@ from edge_agent.agent.captures import Captures
 from edge_agent.agent.journalist import Journalist
 from edge_agent.agent.readings import Readings
 from edge_agent.desk import Desk, answer_say, desk_path
+from edge_agent.desk.address import LONGEST_LINE_BYTES
 from edge_agent.errors import LocalProtocolError
 from edge_agent.line import Line
+from edge_agent.logs import recent_log
 from edge_agent.settings import Settings
 
 
@@ -42,9 +45,17 @@ def open_desk(
             allow=settings.commands.allow,
             longest_capture_seconds=settings.commands.longest_capture_seconds,
         )
-        answers = {"say": answer_say(journalist.say), "command": errands.answer}
+        answers = {"say": answer_say(journalist.say), "command": errands.answer, "log": answer_log}
         with Desk(desk_path(settings.state), answers):
             yield
+
+
+def answer_log(_request: object) -> Mapping[str, Any]:
+    """What the collector logged last, as much as a line of the desk holds, for a diagnosis."""
+    lines, room = [*recent_log()], LONGEST_LINE_BYTES - 1024
+    while lines and len(json.dumps(lines)) > room:
+        del lines[: max(1, len(lines) // 4)]
+    return {"lines": lines}
 
 
 class Errands:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from edge_agent.agent.folders import make_folders
 from edge_agent.agent.identity import diagnose_by, enrol_if_needed, key_of
 from edge_agent.agent.keeping import keep_identity, version_in_use
 from edge_agent.agent.sources import Source, read_again
+from edge_agent.agent.spokesman import Spokesman
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.credentials.in_use import check_in_use, identity_in_use
 from edge_agent.events import identify
@@ -69,7 +70,8 @@ async def _forward(
 ) -> Settings | None:
     """Forward with these settings; the next ones, or None when asked to stop."""
     version = version_in_use(settings)
-    uplink = _make_uplink(settings)
+    spokesman = Spokesman(settings, journal.id)
+    uplink = _make_uplink(settings, spokesman.birth)
     forwarder = Forwarder(
         journal,
         uplink,
@@ -84,7 +86,9 @@ async def _forward(
         settings.state / "status" / "forwarder.json",
         lambda: _status(forwarder, uplink, journal),
     )
+    spokesman.follow(lambda: _status(forwarder, uplink, journal))
     await uplink.start()
+    await spokesman.start(uplink)
     supervisor.ready(_summary(uplink))
     following = asyncio.create_task(
         _follow(settings, source, wishes, forwarder, supervisor), name="follow-settings"
@@ -98,6 +102,7 @@ async def _forward(
     finally:
         for task in (beating, following, keeping):
             task.cancel()
+        await spokesman.stop()
         await uplink.stop()
         status.rewrite()
     return following.result()  # it ended first: the forwarder runs until it does
@@ -143,7 +148,7 @@ async def _beat(status: StatusFile, uplink: Uplink, supervisor: Supervisor) -> N
         await asyncio.sleep(PERIOD_SECONDS)
 
 
-def _make_uplink(settings: Settings) -> Uplink:
+def _make_uplink(settings: Settings, birth: Callable[[], bytes]) -> Uplink:
     uplink = uplink_of(settings)
     if uplink.kind == "file":
         return FileUplink(given(uplink.path))
@@ -169,6 +174,7 @@ def _make_uplink(settings: Settings) -> Uplink:
         ),
         check=lambda: check_in_use(ca, identity),
         diagnose=diagnose_by(uplink, identity),
+        birth=birth,
     )
 
 
@@ -184,5 +190,6 @@ def _status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[s
         "connects": uplink.state.connects,
         "last_reason": forwarder.counters.last_reason or uplink.state.last_reason,
         "depth": journal.depth(CONSUMER),
+        "refused_filters": uplink.state.refused_filters,
         "oldest_seconds": journal.oldest_age(CONSUMER, time.time()),
     }

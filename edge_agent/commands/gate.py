@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from edge_agent.commands.request import Command, read_command
+from edge_agent.commands.request import Command, id_in, read_command
 from edge_agent.commands.used_ids import UsedIds
 from edge_agent.errors import AgentError
 from edge_agent.events import ClockQuality, ClockReading
@@ -152,7 +152,7 @@ def _asked(verb: str, received: Received, command: Command | None = None) -> Ask
     requested_by = properties.get("requested-by") or (command.requested_by if command else "")
     return Asked(
         verb=verb,
-        id=command.id if command else "",
+        id=command.id if command else id_in(received.payload),
         requested_by=requested_by[:LONGEST_NAME],
         response_topic=received.response_topic or (command.response_topic if command else ""),
         correlation_data=received.correlation_data,

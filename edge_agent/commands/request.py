@@ -10,6 +10,8 @@ body may say both instead, for whoever asks over a transport without them.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
@@ -22,7 +24,8 @@ from edge_agent.settings import Name
 # A command is a few words.
 LONGEST_REQUEST_BYTES = 4096
 # An integrator's own number, a UUID, a ULID.
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+Identifier = Annotated[str, Field(pattern=f"^{_IDENTIFIER.pattern}$")]
 
 
 class Command(BaseModel):
@@ -70,3 +73,13 @@ def read_command(verb: str, payload: bytes) -> Command:
         where = ".".join(str(part)[:40] for part in first["loc"])
         message = "not understood" if first["type"] == "extra_forbidden" else first["msg"]
         raise RemoteProtocolError(f"{where or 'the body'}: {message}") from invalid
+
+
+def id_in(payload: bytes) -> str:
+    """The id of a command that may be malformed otherwise, so that its refusal can name it; or empty."""
+    try:
+        said = json.loads(payload[:LONGEST_REQUEST_BYTES])
+    except (ValueError, RecursionError):
+        return ""
+    named = said.get("id") if isinstance(said, dict) else None
+    return named if isinstance(named, str) and _IDENTIFIER.fullmatch(named) else ""

@@ -74,7 +74,7 @@ def _read_line(client: socket.socket, until: float) -> bytes:
     while not answer.endswith(b"\n"):
         client.settimeout(max(0.001, until - time.monotonic()))
         data = client.recv(LONGEST_LINE_BYTES)
-        if not data or len(answer) > LONGEST_LINE_BYTES:
+        if not data or len(answer) > 2 * LONGEST_LINE_BYTES:
             raise ConnectionError(None, "it hung up")
         answer += data
     return answer

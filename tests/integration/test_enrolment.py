@@ -271,7 +271,7 @@ def by_hand(gateway: Gateway, generation: Generation, token: str) -> Settings:
 
 async def publish_with(settings: Settings) -> int:
     """Publish over the forwarder's own uplink, each time a new client in this process."""
-    uplink = _make_uplink(settings)
+    uplink = _make_uplink(settings, lambda: b"{}")
     await uplink.start()
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -1,0 +1,128 @@
+"""Plain words: a report as a technician at the gateway reads it, and what in it wants a look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from edge_agent.reporting import wants_a_look
+
+# An outage of this length is worth a word even while the journal has room.
+LONG_WAIT_SECONDS = 300
+# The first of the days on which the agent warns ahead.
+FEW_DAYS = 30
+# Below this the journal soon refuses; see `journal.minimum_free_mb`.
+LITTLE_FREE_MB = 256
+
+Report = Mapping[str, Any]
+
+
+def what_wants_a_look(report: Report, now: float | None = None) -> list[str]:
+    """Everything that is not well, a sentence each."""
+    return list(_wanting(report, time.time() if now is None else now))
+
+
+def in_plain_words(report: Report, wanting: list[str], now: float | None = None) -> Iterator[str]:
+    """The report, a line a line."""
+    moment = time.time() if now is None else now
+    clock = report["clock"] or "unknown"
+    yield f"collector    {report['collector']}, version {report['version']}, clock {clock}"
+    for name, line in report["lines"].items():
+        yield f"line         {_line(name, line, moment)}"
+    yield f"journal      {_journal(report['journal'])}"
+    yield f"uplink       {_uplink(report['uplink'])}"
+    days = report["certificate"]["days_left"]
+    if days is not None:
+        yield f"certificate  {_days(days)}"
+    yield ""
+    if not wanting:
+        yield "all is well"
+    for sentence in wanting:
+        yield f"look at      {sentence}"
+
+
+def _wanting(report: Report, now: float) -> Iterator[str]:
+    if report["collector"] != "running":
+        yield "the collector: it is not running; machines keep what they have to say"
+    for name, line in report["lines"].items():
+        if report["collector"] == "running" and wants_a_look(line, now):
+            yield f"line {_line(name, line, now)}"
+    yield from _wanting_beyond(report)
+
+
+def _wanting_beyond(report: Report) -> Iterator[str]:
+    journal, uplink = report["journal"], report["uplink"]
+    if uplink["kind"] is not None and not uplink["running"]:
+        yield "the forwarder: it is not running; what was journalled waits"
+    elif uplink["kind"] is not None and not uplink["connected"]:
+        yield f"the uplink: not connected: {uplink['last_reason'] or 'no answer yet'}"
+    if uplink["withheld"]:
+        yield f"the uplink: the cloud does not let us publish: {uplink['last_reason']}"
+    for topic_filter in uplink["refused_filters"]:
+        yield f"the uplink: the cloud does not let us subscribe to {topic_filter}"
+    if uplink["dead_letters"]:
+        yield f"{uplink['dead_letters']} records the cloud will never take, kept as dead letters"
+    if (journal["oldest_seconds"] or 0) > LONG_WAIT_SECONDS:
+        yield f"the journal: the oldest record has waited for {_duration(journal['oldest_seconds'])}"
+    if journal["free_mb"] is not None and journal["free_mb"] < LITTLE_FREE_MB:
+        yield f"the disk: {journal['free_mb']} MB are free"
+    days = report["certificate"]["days_left"]
+    if days is not None and days < FEW_DAYS:
+        yield f"the certificate: {_days(days)}"
+
+
+def _line(name: str, line: Mapping[str, Any], now: float) -> str:
+    words = [f"{name}: {line['state']}"]
+    if line.get("since"):
+        words.append(f"for {_duration(now - _seconds(line['since']))}")
+    if line.get("last_event"):
+        words.append(f"last event {_duration(now - _seconds(line['last_event']))} ago")
+    for count, what in (("faults", "faults of the agent"), ("protocol_errors", "protocol errors")):
+        if line.get(count):
+            words.append(f"{line[count]} {what}")
+    return ", ".join(words)
+
+
+def _journal(journal: Mapping[str, Any]) -> str:
+    if journal["head"] is None:
+        return "not known: the collector has not said"
+    waiting = journal["waiting"]
+    if waiting is None:
+        held = "the forwarder has not said how many wait"
+    elif waiting:
+        held = f"{waiting} records wait, the oldest for {_duration(journal['oldest_seconds'])}"
+    else:
+        held = "nothing waits"
+    return f"{journal['head']} records so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free"
+
+
+def _uplink(uplink: Mapping[str, Any]) -> str:
+    if uplink["kind"] is None:
+        return "none is set"
+    if not uplink["running"]:
+        return f"{uplink['kind']}: the forwarder is not running"
+    if uplink["connected"]:
+        return f"{uplink['kind']}: connected, {uplink['promise']} means {_promise(uplink['promise'])}"
+    return f"{uplink['kind']}: not connected: {uplink['last_reason'] or 'no answer yet'}"
+
+
+def _promise(promise: str) -> str:
+    return "that the cloud has it" if promise == "delivered" else "that the nucleus has it"
+
+
+def _days(days: int) -> str:
+    return f"expired {-days} days ago" if days < 0 else f"good for {days} days"
+
+
+def _duration(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if whole >= 2 * size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).astimezone(UTC).timestamp()

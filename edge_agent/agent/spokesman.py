@@ -1,0 +1,102 @@
+"""The spokesman: what the forwarder's process says and hears beside events.
+
+How the gateway is, retained and as a shadow; and commands, where any are allowed. Both run in the
+forwarder's loop and wait for it: an event is never late for one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from edge_agent.agent.bundle import make_bundle
+from edge_agent.agent.gateway_report import GatewayReport
+from edge_agent.agent.orders import doers
+from edge_agent.clock import Clock
+from edge_agent.commands import Channel, ChannelOptions, Gate, UsedIds
+from edge_agent.commands.answers import ROOM_BYTES
+from edge_agent.commands.trail import Trail
+from edge_agent.commands.used_ids import FILE_NAME
+from edge_agent.desk import desk_path, say_through
+from edge_agent.reporting import Reporter, ReporterOptions, Shadow, as_json
+from edge_agent.settings import Settings
+from edge_agent.uplink import Uplink
+
+# A bundle goes into an answer as base64, beside a few words.
+BUNDLE_BYTES = (ROOM_BYTES - 1024) // 4 * 3
+
+
+class Spokesman:
+    """Says and hears, for one uplink.
+
+    Args:
+        settings: of the gateway.
+        journal_id: names its records.
+    """
+
+    def __init__(self, settings: Settings, journal_id: str) -> None:
+        self._settings = settings
+        self._report = GatewayReport(settings)
+        self._reporter = Reporter(
+            self._report.make,
+            as_json,
+            ReporterOptions(settings.status_topic, settings.status.every_seconds),
+            shadow=Shadow(settings.gateway) if settings.status.shadow else None,
+            utc=time.time,
+        )
+        self._journal_id = journal_id
+        self._channel: Channel | None = None
+        self._reporting: asyncio.Task[None] | None = None
+        self.birth = self._reporter.birth
+        self.follow = self._report.follow
+
+    async def start(self, uplink: Uplink) -> None:
+        """Begin, on an uplink that was started. Into a file nothing is said but events."""
+        if self._settings.uplink is None or self._settings.uplink.kind == "file":
+            return
+        self._reporting = asyncio.create_task(self._reporter.run(uplink), name="reporter")
+        self._reporting.add_done_callback(_complain_of_a_fault)
+        self._channel = _make_channel(self._settings, uplink, self._journal_id)
+        await self._channel.open()
+
+    async def stop(self) -> None:
+        """End, before the uplink does."""
+        if self._reporting is not None:
+            self._reporting.cancel()
+            await asyncio.gather(self._reporting, return_exceptions=True)
+        if self._channel is not None:
+            await self._channel.close()
+
+
+def _make_channel(settings: Settings, uplink: Uplink, journal_id: str) -> Channel:
+    commands = settings.commands
+    path = settings.state / FILE_NAME
+    gate = Gate(
+        topic=settings.commands_topic,
+        answers_topic=settings.answers_topic,
+        allow=commands.allow,
+        longest_life=commands.longest_life_seconds,
+        used=UsedIds(path, time.time(), commands.longest_life_seconds),
+        clock=Clock().reading,
+        unsynchronised=commands.unsynchronised_clock == "accept",
+    )
+
+    def bundle() -> bytes:
+        return make_bundle(settings, most_bytes=BUNDLE_BYTES)
+
+    return Channel(
+        uplink,
+        gate,
+        Trail(say_through(desk_path(settings.state))),
+        ChannelOptions(settings.commands_topic, doers(settings, journal_id, bundle)),
+        utc=time.time,
+    )
+
+
+def _complain_of_a_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        structlog.get_logger().error(
+            "fault of the agent; nothing more is reported", mend="report this entry", exc_info=fault
+        )

@@ -1,0 +1,28 @@
+"""How a gateway is, as one small document, and who is told."""
+
+from edge_agent.reporting.report import (
+    Document,
+    Sources,
+    as_json,
+    is_running,
+    make_report,
+    scrub,
+    size_of,
+    wants_a_look,
+)
+from edge_agent.reporting.reporter import Reporter, ReporterOptions
+from edge_agent.reporting.shadow import Shadow
+
+__all__ = [
+    "Document",
+    "Reporter",
+    "ReporterOptions",
+    "Shadow",
+    "Sources",
+    "as_json",
+    "is_running",
+    "make_report",
+    "scrub",
+    "size_of",
+    "wants_a_look",
+]

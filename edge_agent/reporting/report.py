@@ -1,0 +1,175 @@
+"""The report: how a gateway is, in one small document that anybody at the operator's may read.
+
+Made of what the two processes say of themselves; pure, so that the cloud's retained status, its
+shadow, a bundle and a technician at the gateway are told the same. It holds states, counts and times: no
+meter, no card, no path, no setting. It always fits a shadow: where the lines are many, those that are well
+are counted and only those that want a look are named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+# A shadow document may be 8 KiB; the state around this takes a few dozen bytes.
+LIMIT_BYTES = 7_000
+# Each line that wants a look, and so many more as fit.
+LONGEST_REASON = 200
+
+# What a process says of itself is half a second old; beyond this it no longer says anything.
+STALE_SECONDS = 10.0
+
+# A line in one of these wants a look; what a device says of itself is its own business.
+TROUBLED = frozenset({"silent", "link lost", "fault of the agent", "stopped"})
+# A machine is met within seconds; a line that is still starting meets nobody.
+STARTING, LONGEST_START_SECONDS = "starting", 60.0
+
+_PATH = re.compile(r"(?<![\w:/])/[^\s:,;'\"]+")
+_DIGITS = re.compile(r"\d{6,}")
+MEBIBYTE = 2**20
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a report is made of; empty where nobody says anything."""
+
+    now: float  # seconds since 1970
+    monotonic: float  # seconds
+    collector: Mapping[str, Any]  # its status file
+    forwarder: Mapping[str, Any]  # likewise, or what it would say
+    uplink: Mapping[str, Any]  # kind and promise
+    certificate_days: int | None = None  # None: there is none, or it cannot be read
+    version: str = ""
+
+
+def make_report(sources: Sources, limit_bytes: int | None = LIMIT_BYTES) -> Document:
+    """How the gateway is. At most so many bytes as JSON; None for every line, however many there are."""
+    report = _without_lines(sources)
+    lines = _lines(sources)
+    report["lines"] = lines
+    wanting = {name: line for name, line in lines.items() if wants_a_look(line, sources.now)}
+    states = dict(sorted(Counter(line["state"] for line in lines.values()).items()))
+    report["floor"] = {"lines": len(lines), "wanting_a_look": len(wanting), "states": _bounded(states)}
+    if limit_bytes is not None and size_of(report) > limit_bytes:
+        report["lines"] = _fitting(report, wanting, limit_bytes)
+    return report
+
+
+def size_of(report: Mapping[str, Any]) -> int:
+    """The bytes of a report as it is published."""
+    return len(as_json(report))
+
+
+def as_json(report: Mapping[str, Any]) -> bytes:
+    """A report as it is published."""
+    return json.dumps(report, separators=(",", ":")).encode()
+
+
+def is_running(status: Mapping[str, Any], monotonic: float) -> bool:
+    """Whether the process that wrote this status still does."""
+    age = monotonic - float(status.get("monotonic", float("-inf")))
+    return -STALE_SECONDS < age < STALE_SECONDS
+
+
+def wants_a_look(line: Mapping[str, Any], now: float) -> bool:
+    """Whether somebody should look at a line of a report."""
+    if line["state"] in TROUBLED or line.get("faults"):
+        return True
+    since = datetime.fromisoformat(line["since"]).timestamp() if line.get("since") else now
+    return bool(line["state"] == STARTING and now - since > LONGEST_START_SECONDS)
+
+
+def scrub(text: str, longest: int = LONGEST_REASON) -> str:
+    """A reason without what is nobody's business: folders become file names, long numbers go.
+
+    >>> scrub("certificate /etc/edge-agent/device.pem cannot be read")
+    'certificate device.pem cannot be read'
+    """
+    without_folders = _PATH.sub(lambda path: PurePosixPath(path[0]).name, text)
+    return _DIGITS.sub("…", " ".join(without_folders.split()))[:longest]
+
+
+def _without_lines(sources: Sources) -> Document:
+    collector, forwarder = sources.collector, sources.forwarder
+    journal: Mapping[str, Any] = collector.get("journal", {})
+    return {
+        "version": sources.version,
+        "settings": collector.get("settings"),
+        "clock": collector.get("clock"),
+        "collector": "running" if is_running(collector, sources.monotonic) else "not running",
+        "journal": {
+            "id": journal.get("id"),
+            "head": journal.get("head"),
+            "waiting": forwarder.get("depth"),
+            "oldest_seconds": _whole(forwarder.get("oldest_seconds")),
+            "size_mb": _mebibytes(journal.get("bytes")),
+            "free_mb": _mebibytes(journal.get("free_bytes")),
+        },
+        "uplink": {
+            **sources.uplink,
+            "running": is_running(forwarder, sources.monotonic),
+            "connected": bool(forwarder.get("connected")),
+            "connects": forwarder.get("connects"),
+            "last_reason": scrub(str(forwarder.get("last_reason") or "")),
+            "withheld": bool(forwarder.get("withheld")),
+            "dead_letters": forwarder.get("dead_letters", 0),
+            "refused_filters": list(forwarder.get("refused_filters", ())),
+        },
+        "certificate": {"days_left": sources.certificate_days},
+    }
+
+
+def _lines(sources: Sources) -> dict[str, Document]:
+    entries: Mapping[str, Mapping[str, Any]] = sources.collector.get("lines", {})
+    running = is_running(sources.collector, sources.monotonic)
+    return {
+        str(line.get("device", name)): dict(_line(line, sources.now, running=running))
+        for name, line in entries.items()
+    }
+
+
+def _line(line: Mapping[str, Any], now: float, *, running: bool) -> Iterator[tuple[str, Any]]:
+    """What is said of a line; a count that is zero is not."""
+    yield "state", str(line.get("state", ""))[:40] if running else "stopped"
+    yield "since", line.get("since")
+    if line.get("last_event_seconds") is not None:
+        at = datetime.fromtimestamp(now - float(line["last_event_seconds"]), UTC)
+        yield "last_event", at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    for name in ("faults", "protocol_errors"):
+        if line.get(name):
+            yield name, line[name]
+
+
+def _fitting(report: Document, wanting: Mapping[str, Document], limit_bytes: int) -> dict[str, Document]:
+    """As many of the lines that want a look as fit, in their order."""
+    room = limit_bytes - size_of({**report, "lines": {}})
+    kept: dict[str, Document] = {}
+    for name, line in wanting.items():
+        room -= size_of({name: line})
+        if room < 0:
+            break
+        kept[name] = line
+    return kept
+
+
+def _bounded(states: Mapping[str, int]) -> dict[str, int]:
+    """Devices name their own states: beyond a dozen they are others."""
+    first = dict([*states.items()][:12])
+    others = sum(states.values()) - sum(first.values())
+    return first | ({"others": others} if others else {})
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
+
+
+def _mebibytes(size: int | None) -> int | None:
+    return None if size is None else -(-size // MEBIBYTE)
