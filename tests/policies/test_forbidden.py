@@ -22,7 +22,8 @@ MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal", "jsonpickle", "xml"
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 CALLS = {
     "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "yaml.load",
-    "yaml.load_all", "yaml.unsafe_load", "yaml.full_load", "ssl._create_unverified_context", "tempfile.mktemp",
+    "yaml.load_all", "yaml.unsafe_load", "yaml.full_load", "ssl._create_unverified_context",
+    "tempfile.mktemp",
 }  # fmt: skip
 # A peer whose name or certificate nobody looks at.
 UNVERIFIED = {("check_hostname", False), ("verify_peer", False), ("verify", False)}
