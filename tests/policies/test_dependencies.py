@@ -53,11 +53,11 @@ def locked(lock: Path) -> dict[str, list[str]]:
 
 def licences(name: str) -> set[str]:
     """Any one of these applies."""
-    about = metadata.metadata(name)
-    said = about.get("License-Expression") or (about.get("License") or "").split("\n")[0]
+    about = metadata.metadata(name).json
+    said = str(about.get("license_expression") or about.get("license") or "").split("\n")[0]
     classified = [
         line.rpartition(" :: ")[2]
-        for line in about.get_all("Classifier") or []
+        for line in about.get("classifier", ())
         if line.startswith("License :: OSI Approved")
     ]
     return {OLDER_NAMES.get(one, one) for one in [*said.split(" OR "), *classified] if one}

@@ -76,9 +76,9 @@ def switched(node: ast.AST) -> Iterator[str]:
         case ast.Constant(value=str(text)) if text in EVERYWHERE:
             yield "every address"
         case ast.keyword(arg=str(name), value=ast.Constant(value=value)):
-            yield from [f"{name}={value}"] if (name, value) in UNVERIFIED else []
+            yield from [f"{name}={value!r}"] if (name, value) in UNVERIFIED else []
         case ast.Assign(targets=[ast.Attribute(attr=name)], value=ast.Constant(value=value)):
-            yield from [f"{name}={value}"] if (name, value) in UNVERIFIED else []
+            yield from [f"{name}={value!r}"] if (name, value) in UNVERIFIED else []
 
 
 def test_none_of_it_is_written_but_where_it_is_right() -> None:
