@@ -79,7 +79,7 @@ def read(report: Mapping[str, Any]) -> Audit:
     packages = {package["name"]: package for package in report["dependencies"]}
     unanswered = sorted(name for name, package in packages.items() if "skip_reason" in package)
     vulnerable = [
-        f"{name} {package['version']}: {found['id']}, mended in {' or '.join(found['fix_versions']) or 'none'}"
+        f"{name} {package['version']}: {found['id']}, mended in {' or '.join(found['fix_versions']) or '-'}"
         for name, package in sorted(packages.items())
         for found in package.get("vulns", ())
     ]
