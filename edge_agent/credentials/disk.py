@@ -31,7 +31,7 @@ class Disk:
             os.fchmod(descriptor, FILE_MODE)
             file.write(data)
             file.flush()
-            os.fsync(descriptor)
+            self.sync(descriptor)
 
     def link(self, path: Path, target: str) -> None:
         """Make a symbolic link."""
@@ -46,7 +46,7 @@ class Disk:
         with path.open("r+b") as file:
             file.write(bytes(os.fstat(file.fileno()).st_size))
             file.flush()
-            os.fsync(file.fileno())
+            self.sync(file.fileno())
 
     def remove(self, path: Path) -> None:
         """Take a file's name away."""
@@ -60,9 +60,13 @@ class Disk:
         """Make the names in a folder durable."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(descriptor)
+            self.sync(descriptor)
         finally:
             os.close(descriptor)
+
+    def sync(self, descriptor: int) -> None:
+        """Wait until the disk has it: a part of the steps above, not one of its own."""
+        os.fsync(descriptor)
 
 
 def put(disk: Disk, path: Path, data: bytes) -> None:

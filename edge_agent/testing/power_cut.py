@@ -21,7 +21,14 @@ class PowerCut(BaseException):
     """The end of the process: no handler of ordinary errors sees it."""
 
 
-class PowerCutDisk(Disk):
+class QuickDisk(Disk):
+    """A disk that is not waited for. What would be durable is for the test to say."""
+
+    def sync(self, descriptor: int) -> None:
+        """Not at all."""
+
+
+class PowerCutDisk(QuickDisk):
     """Counts steps, and ends the world before one of them.
 
     Args:

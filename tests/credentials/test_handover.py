@@ -14,7 +14,7 @@ from edge_agent.errors import JournalError
 from edge_agent.events import EventBody
 from edge_agent.events.agent import CertificateRotated
 from edge_agent.testing.clock import VirtualClock
-from edge_agent.testing.power_cut import PowerCut, PowerCutDisk
+from edge_agent.testing.power_cut import PowerCut, PowerCutDisk, QuickDisk
 
 
 class Bench:
@@ -23,7 +23,7 @@ class Bench:
     def __init__(self, folder: Path, *, generations: int = 2) -> None:
         self.folder = folder
         self.ca: CertificateAuthority = make_ca()
-        self.store = IdentityStore(folder)
+        self.store = IdentityStore(folder, QuickDisk())
         self.clock = VirtualClock()
         self.heard: list[EventBody] = []
         self.made = [self.make() for _each in range(generations)]

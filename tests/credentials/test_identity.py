@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.credentials.identity import Generation, IdentityStore, Issued, Phase
 from edge_agent.errors import CredentialError, InUseError
-from edge_agent.testing.power_cut import PowerCut, PowerCutDisk
+from edge_agent.testing.power_cut import PowerCut, PowerCutDisk, QuickDisk
 
 KEY = b"the key"
 ISSUED = Issued("1f" * 32, "the certificate", "the token")
@@ -17,7 +17,7 @@ ISSUED = Issued("1f" * 32, "the certificate", "the token")
 
 @pytest.fixture
 def store(tmp_path: Path) -> IdentityStore:
-    return IdentityStore(tmp_path / "identity")
+    return IdentityStore(tmp_path / "identity", QuickDisk())
 
 
 def make(store: IdentityStore) -> Generation:
@@ -202,7 +202,7 @@ def rotate_and_retire(store: IdentityStore) -> None:
 
 
 def steps_of_a_rotation(folder: Path) -> int:
-    make(IdentityStore(folder))
+    make(IdentityStore(folder, QuickDisk()))
     disk = PowerCutDisk(at=-1)
     rotate_and_retire(IdentityStore(folder, disk))
     return disk.steps
@@ -215,11 +215,11 @@ def test_a_power_cut_at_any_step_leaves_an_identity_and_a_second_run_ends(tmp_pa
 
     for at in range(steps):
         folder = tmp_path / f"{at}"
-        make(IdentityStore(folder))
+        make(IdentityStore(folder, QuickDisk()))
         with pytest.raises(PowerCut):
             rotate_and_retire(IdentityStore(folder, PowerCutDisk(at, lose=lose)))
 
-        after = IdentityStore(folder)
+        after = IdentityStore(folder, QuickDisk())
         left = after.current()
         assert left is not None, at
         assert left.key.read_bytes() == KEY, at

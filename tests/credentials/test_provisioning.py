@@ -26,7 +26,7 @@ from edge_agent.credentials.keys import FileKeys
 from edge_agent.credentials.provisioning import BAD_TOKEN, CREATE, PROVISION, Gateway, Provisioning
 from edge_agent.errors import CredentialError, InUseError, NotConnected, Refused, UplinkError
 from edge_agent.testing.memory_cloud import MemoryCloud
-from edge_agent.testing.power_cut import PowerCut, PowerCutDisk
+from edge_agent.testing.power_cut import PowerCut, PowerCutDisk, QuickDisk
 
 GATEWAY = Gateway(
     thing="gw-07",
@@ -56,7 +56,7 @@ class Bench:
         self.now = 0.0
 
     def store(self, disk: Disk | None = None) -> IdentityStore:
-        return IdentityStore(self.identity, disk)
+        return IdentityStore(self.identity, disk or QuickDisk())
 
     def provisioning(self, disk: Disk | None = None, gateway: Gateway = GATEWAY) -> Provisioning:
         return Provisioning(self.store(disk), FileKeys(), self.cloud.connect, gateway, pause=no_pause)

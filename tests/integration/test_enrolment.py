@@ -28,6 +28,7 @@ from edge_agent.events import read_batch
 from edge_agent.journal import open_journal
 from edge_agent.settings import Settings, load_settings
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template, read_ledger
+from edge_agent.testing.proxy import ConnectProxy
 from edge_agent.testing.softhsm import softhsm, softhsm_library
 from edge_agent.uplink.base import Message
 
@@ -188,6 +189,14 @@ def test_a_claim_that_was_withdrawn_is_told(gateway: Gateway, capsys: pytest.Cap
     assert gateway.certs("enrol") == 7
 
     assert "check that its certificate is active" in capsys.readouterr().err
+
+
+def test_a_gateway_enrols_through_a_proxy(gateway: Gateway) -> None:
+    port = gateway.standin.port
+    with ConnectProxy({("localhost", port): port}) as proxy:
+        assert gateway.certs("enrol", "--set", f"uplink.proxy={proxy.url}") == 0
+
+        assert set(proxy.requests) == {f"CONNECT localhost:{port} HTTP/1.1"}
 
 
 def test_an_expired_claim_is_told_before_anything_is_asked(
