@@ -23,7 +23,7 @@ from edge_agent.testing.nucleus.connection import Connection
 from edge_agent.testing.nucleus.flavours import JAVA, Flavour
 
 COMPONENT, THING = "casino.edge.Test", "gw-07"
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0  # a process starts within one, on a machine that has nothing else to do
 
 T = TypeVar("T")
 
