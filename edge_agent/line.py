@@ -69,6 +69,7 @@ class Line:
     ) -> None:
         self.name = name
         self.faults = 0
+        self.held_back = False  # whether the journal refuses, so that the machine is not polled
         self.station = station(notebook.note)
         self._make_station = station
         self._link = link
@@ -167,6 +168,7 @@ class Line:
                 self._make_durable()
                 data = self.station.data_to_send(self._monotonic())
                 self._notebook.keep(self.station.note())
+                self.held_back = False
             except JournalError as refused:
                 self._hold_back(refused)
                 continue
@@ -212,6 +214,7 @@ class Line:
 
     def _hold_back(self, refused: JournalError) -> None:
         """Tell the machine nothing until the journal takes what it said."""
+        self.held_back = True
         self._log.error(
             "journal refuses; the machine is not acknowledged", reason=refused.what, mend=refused.mend
         )

@@ -307,6 +307,9 @@ def test_a_line_whose_journal_refuses_is_not_stuck(bench: Bench) -> None:
     bench.wait_until(lambda: bench.story.count("refused") > 2)
 
     assert not bench.line.stuck(time.monotonic(), patience=1.0)
+    assert bench.line.held_back
+    bench.refusing.clear()
+    bench.wait_until(lambda: not bench.line.held_back)
 
 
 def test_a_line_that_rests_after_a_fault_is_not_stuck(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

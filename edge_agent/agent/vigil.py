@@ -62,7 +62,10 @@ class Vigil:
 
     def summary(self) -> str:
         """How the lines are, in a few words."""
-        states = Counter(line.station.counters.state for line in self._lines)
+        states = Counter(
+            "held back by the journal" if line.held_back else line.station.counters.state
+            for line in self._lines
+        )
         count = states.total()
         return f"{count} line{'s' * (count != 1)}" + "".join(
             f"{',' if place else ':'} {number} {state}"

@@ -24,7 +24,8 @@ from artifact.archive import source_date
 from artifact.build import ROOTS, requirements
 from artifact.errors import BuildError
 from artifact.locked import GLIBC, PYTHONS
-from artifact.project import Project
+from artifact.project import Component, Project
+from artifact.sbom import bill_of_materials
 from artifact.wheel import build_wheel
 from artifact.wheelhouse import gathered
 
@@ -49,8 +50,9 @@ PLACES = {
     "gateway/versions.sh": (f"{LIBRARY}/versions.sh", FILE),
     "gateway/edge-agent-rollback": ("usr/sbin/edge-agent-rollback", PROGRAM),
 }
+AUTHOR = "Casino Edge"
 # dpkg wants an address; whoever builds for a casino puts their own.
-MAINTAINER = "Casino Edge <root@localhost>"
+MAINTAINER = f"{AUTHOR} <root@localhost>"
 SCRIPTS = ("postinst", "prerm", "postrm")
 
 CONTROL = """\
@@ -82,6 +84,7 @@ def build_deb(project: Project, architecture: str, folder: Path) -> Path:
         tree = Path(scratch) / "tree"
         ours = build_wheel(project, Path(scratch), source_date())
         _lay_out(project, tree, [*wheels, ours])
+        _put(tree / DOCUMENTS / "sbom.cdx.json", _bill(project, architecture, [*wheels, ours]))
         _describe(project, tree, DEBIAN[architecture], version)
         _pack(tree, file)
     return file
@@ -107,6 +110,12 @@ def _lay_out(project: Project, tree: Path, wheels: Sequence[Path]) -> None:
     command = tree / "usr" / "bin" / "edge-agent"
     command.parent.mkdir(parents=True, exist_ok=True)
     command.symlink_to("/opt/edge-agent/current/bin/edge-agent")
+
+
+def _bill(project: Project, architecture: str, wheels: Sequence[Path]) -> bytes:
+    described = Component(project.root, project.name, project.version, AUTHOR)
+    dated = source_date() if "SOURCE_DATE_EPOCH" in os.environ else None
+    return bill_of_materials(described, architecture, wheels, dated)
 
 
 def _put(target: Path, content: bytes, mode: int = FILE) -> None:

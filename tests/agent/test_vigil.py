@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from edge_agent.agent.lines import Lines
 from edge_agent.agent.vigil import Vigil
 from edge_agent.drivers.tdl1 import Tdl1Driver
+from edge_agent.errors import JournalFull
 from edge_agent.health import Heartbeat
 from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
@@ -57,6 +59,7 @@ class Floor:
 
     def __init__(self, folder: Path, manager: ServiceManager) -> None:
         self.now = 0.0
+        self.full = False
         self.manager = manager
         self.hanging, self.hung, self.let_go = threading.Event(), threading.Event(), threading.Event()
         self.folder = folder
@@ -77,10 +80,14 @@ class Floor:
             link=HangingLink(self) if settings.name == "one" else MemoryLink.pair()[0],
             station=lambda note: Tdl1Driver().station(DeviceIdentity(settings.name, "USD"), {}, note),
             seal=lambda observation: observation.body.model_dump_json().encode(),
-            append=lambda _payloads: None,
+            append=self.append,
             notebook=held.enter_context(Notebook(self.folder / settings.name)),
             monotonic=self.monotonic,
         )
+
+    def append(self, _payloads: Sequence[bytes]) -> None:
+        if self.full:
+            raise JournalFull("the disk is full", "free some space")
 
     def close(self) -> None:
         self.let_go.set()
@@ -189,6 +196,25 @@ def test_a_heartbeat_that_hangs_is_a_reason_too(tmp_path: Path) -> None:
             heartbeat.stop()
 
     assert (in_time, late) == ({"WATCHDOG": "1", "STATUS": "0 lines"}, None)
+
+
+def test_lines_that_the_journal_refuses_are_alive_and_said_to_be_held_back(floor: Floor) -> None:
+    floor.full = True
+    floor.let_go.set()  # reading no longer waits
+    floor.lines.become([])
+    floor.lines.become([ONE, TWO])
+    deadline = time.monotonic() + 5
+    while "held back" not in floor.vigil.summary():
+        floor.now += 0.5  # until a silent device is said to be down, which the journal refuses
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+    floor.heartbeat._turned_at = floor.now
+    floor.vigil.look()
+
+    words = floor.manager.listen(1)
+    assert words is not None
+    assert "held back by the journal" in words["STATUS"]
 
 
 def test_one_line_is_no_lines(floor: Floor) -> None:

@@ -176,7 +176,8 @@ def _make_checkout(root: Path, make_wheel: Callable[[Pin, Path], Path]) -> Check
 
 def _empty_wheel(pin: Pin, folder: Path) -> Path:
     file = folder / f"{pin.name.replace('-', '_')}-{pin.version}-py3-none-any.whl"
-    write_archive(file, {"empty": b""}, OLDEST)
+    metadata = f"Metadata-Version: 2.1\nName: {pin.name}\nVersion: {pin.version}\nLicense: MIT\n"
+    write_archive(file, {f"{pin.name}-{pin.version}.dist-info/METADATA": metadata.encode()}, OLDEST)
     return file
 
 

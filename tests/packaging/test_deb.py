@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -63,6 +64,20 @@ def test_everything_is_roots_and_in_its_place(checkout: Checkout) -> None:
         name.startswith(("./etc", "./var", "./opt")) for name in names
     )  # made there, never replaced
     assert any(name.endswith("casino_edge_agent-0.1.0-py3-none-any.whl") for name in names)
+
+
+@needs_dpkg
+@pytest.mark.integration
+def test_the_bill_of_materials_names_every_wheel(checkout: Checkout) -> None:
+    package = checkout.package()
+    wheels = {line.rpartition("/wheels/")[2] for line in _contents(package) if line.endswith(".whl")}
+    tree = checkout.root / "unpacked"
+    subprocess.run(["dpkg-deb", "--extract", package, tree], check=True)
+
+    bill = json.loads((tree / "usr/share/doc/casino-edge-agent/sbom.cdx.json").read_text())
+
+    assert {part["bom-ref"].rpartition("file_name=")[2] for part in bill["components"]} == wheels
+    assert len(wheels) > 10
 
 
 @needs_dpkg

@@ -187,6 +187,29 @@ def test_a_rollback_to_a_version_that_refuses_the_settings_changes_nothing(
     assert version(gateway) == "0.2.0"
 
 
+def test_what_was_removed_and_is_installed_again_is_enabled_again(
+    gateway: Gateway, packages: dict[str, Path]
+) -> None:
+    wanted = gateway.root / "etc/systemd/system/multi-user.target.wants/edge-agent.target"
+    install(gateway, packages["0.1.0"])
+    assert gateway.dpkg("--remove", "casino-edge-agent").returncode == 0
+    removed = wanted.is_symlink()
+
+    install(gateway, packages["0.1.0"])
+
+    assert (removed, wanted.is_symlink()) == (False, True)
+
+
+def test_what_somebody_disabled_stays_so_over_an_upgrade(gateway: Gateway, packages: dict[str, Path]) -> None:
+    wanted = gateway.root / "etc/systemd/system/multi-user.target.wants/edge-agent.target"
+    install(gateway, packages["0.1.0"])
+    wanted.unlink()
+
+    install(gateway, packages["0.2.0"])
+
+    assert not wanted.is_symlink()
+
+
 def test_a_purge_keeps_the_journal_and_the_keys(gateway: Gateway, packages: dict[str, Path]) -> None:
     install(gateway, packages["0.1.0"])
     (gateway.state / "journal").mkdir()
