@@ -72,7 +72,7 @@ def _collect(nucleus: Nucleus, wishes: Wishes) -> None:
 
 
 def _forward(nucleus: Nucleus, wishes: Wishes) -> None:
-    forward_until(NucleusSource(nucleus), wishes)
+    forward_until(NucleusSource(nucleus), wishes, nucleus)
 
 
 def _simulate(nucleus: Nucleus, wishes: Wishes) -> None:

@@ -3,13 +3,13 @@
 Invariants
 - A record is acknowledged only when it and every one before it has a receipt that means
   success, or lies with the dead letters.
+- A receipt that only means accepted is a success where that is enough; where the cloud confirms, it is none.
 - What failed is sent again, as it was, before anything newer.
 - After trouble one publish goes alone; once it is delivered the window opens again.
 - What is held in memory is bounded by the window, whatever the journal holds.
 
-Batches are cut from what the journal has after the last sequence read, and kept in order. Each
-is waiting, in flight or settled; the settled ones at the front are acknowledged. One task
-sends; each publish is a task of its own, and wakes it when it is answered.
+Batches are cut from what the journal has after the last sequence read, and kept in an outbox. One
+task sends; each publish is a task of its own, and wakes it when it is answered.
 
 Reading 200 records takes 0.2 ms, an acknowledgement 8 µs, asking for news 5 µs, and none waits for
 the disk: they are done in the loop, since handing one to a thread takes 80 µs. Setting aside is
@@ -21,19 +21,18 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from bisect import insort
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 import structlog
 
 from edge_agent.errors import AgentError, JournalError
 from edge_agent.journal import Journal, Record
+from edge_agent.outbox import Batch, Outbox
 from edge_agent.uplink.backoff import Backoff
-from edge_agent.uplink.base import Message, Receipt, Uplink
+from edge_agent.uplink.base import Promise, Receipt, Uplink
 from edge_agent.uplink.batch import fitting, make_message
+from edge_agent.uplink.confirmation import Confirmations
 from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES, check_topic
 from edge_agent.uplink.reason_codes import PACKET_TOO_LARGE, Reaction, describe, reaction_to
 
@@ -50,6 +49,7 @@ PROBE_SECONDS = 30.0
 DRAIN_SECONDS = 2.0
 # How far we read on behind a receipt that does not come. After a crash all of it would be sent again.
 SPAN_WINDOWS = 10
+UNCONFIRMED = "the cloud has not confirmed it in time"
 
 
 @dataclass(slots=True)
@@ -63,25 +63,10 @@ class ForwarderCounters:
     dead_letters: int = 0  # records
     in_flight: int = 0  # publishes
     retries: int = 0  # publishes that failed and are sent again
+    unconfirmed: int = 0  # publishes accepted by a nucleus and not confirmed by the cloud
     refused: dict[str, int] = field(default_factory=dict)  # publishes by code, as 0x87
     withheld: bool = False  # an alarm: the cloud does not let us publish to our topic
     last_reason: str = ""  # why a publish failed last; empty once all is well again
-
-
-@dataclass(slots=True, eq=False)
-class _Batch:
-    """Consecutive records on their way, and what is published for them."""
-
-    first: int
-    last: int
-    records: Sequence[Record]
-    message: Message
-    sent_at: float = 0.0
-    settled: bool = False
-
-    def settle(self) -> None:
-        """Delivered or set aside: only its place is still of interest."""
-        self.settled, self.records, self.message = True, (), Message("", b"")
 
 
 class Forwarder:
@@ -99,6 +84,7 @@ class Forwarder:
         linger: seconds a batch waits to fill once there is something in it.
         probe: seconds between attempts at a topic we may not publish to.
         compress: whether batches are gzipped where that makes them smaller.
+        confirmations: of the cloud, without which nothing counts as delivered that was only accepted.
         jitter: gives numbers from 0 up to 1.
     """
 
@@ -116,6 +102,7 @@ class Forwarder:
         linger: float = 0.0,
         probe: float = PROBE_SECONDS,
         compress: bool = True,
+        confirmations: Confirmations | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         check_topic(topic)
@@ -131,14 +118,15 @@ class Forwarder:
         self._linger = linger
         self._probe = probe
         self._compress = compress
+        self._confirmations = confirmations
         self._log = structlog.get_logger().bind(topic=topic)
         self._acknowledged = journal.position(consumer)
         self._read_through = self._acknowledged
+        self._sent_through = self._acknowledged
         self._read_at = 0.0  # when to read on; never, until there is news
         self._cut_at = -math.inf  # when the last batch was cut
-        self._batches: deque[_Batch] = deque()  # read and not acknowledged, in order
-        self._waiting: list[_Batch] = []  # those of them that are to be sent, in order
-        self._publishing: dict[asyncio.Task[None], _Batch] = {}
+        self._outbox = Outbox()  # read and not acknowledged
+        self._publishing: dict[asyncio.Task[None], Batch] = {}
         self._backoff = Backoff(jitter)
         self._wake = asyncio.Event()
         self._stopping = False
@@ -147,7 +135,7 @@ class Forwarder:
     def __repr__(self) -> str:
         return (
             f"<Forwarder {self._topic} acknowledged {self._acknowledged} read {self._read_through}"
-            f" waiting {len(self._waiting)} in flight {len(self._publishing)}>"
+            f" waiting {self._outbox.waiting} in flight {len(self._publishing)}>"
         )
 
     async def run(self) -> None:
@@ -155,13 +143,17 @@ class Forwarder:
 
         Raises UplinkError when the uplink gives up, and JournalError when the journal cannot be read.
         """
+        if self._confirmations:
+            await self._confirmations.listen(
+                self._uplink, self._journal.id, self._sent_and_written, self._wake.set
+            )
         try:
             while not self._stopping:
                 self._take_stock()
                 if not self._uplink.state.connected:
                     await self._until_connected()
                 elif not self._may_send():
-                    await self._nap(self._backoff.left(_now()))
+                    await self._nap(self._until_something_is_due())
                 elif batch := self._next():
                     self._send(batch)
                     await asyncio.sleep(0)  # it leaves before the next one is cut
@@ -184,13 +176,13 @@ class Forwarder:
         if self._backoff.failures:  # one goes alone; what was sent before the trouble does not count
             return not any(batch.sent_at >= self._backoff.until for batch in self._publishing.values())
         window = min(self._window, self._uplink.state.receive_maximum or self._window)
-        near = bool(self._waiting) or len(self._batches) < SPAN_WINDOWS * self._window
+        near = bool(self._outbox.waiting) or len(self._outbox) < SPAN_WINDOWS * self._window
         return near and len(self._publishing) < window
 
-    def _next(self) -> _Batch | None:
+    def _next(self) -> Batch | None:
         """What failed comes before what is new."""
-        if self._waiting:
-            return self._waiting.pop(0)
+        if self._outbox.waiting:
+            return self._outbox.take()
         return self._read() if self._has_news() else None
 
     def _has_news(self) -> bool:
@@ -198,37 +190,47 @@ class Forwarder:
             self._read_at = min(self._read_at, max(_now() + self._linger, self._cut_at + SPACING_SECONDS))
         return _now() >= self._read_at
 
-    def _read(self) -> _Batch | None:
+    def _read(self) -> Batch | None:
         """Cut a batch from the next records."""
         self._read_at = math.inf
+        limit_bytes = min(self._batch_bytes, self._payload_bytes)
         records = self._journal.read(
-            self._consumer, self._batch_records, self._batch_bytes, after=self._read_through
+            self._consumer, self._batch_records, limit_bytes, after=self._read_through
         )
         if not records:
             return None
-        events = [self._compose(self._journal.id, record) for record in records]
-        count = fitting((len(event) for event in events), self._batch_bytes)
+        events = self._composed(records)
+        count = fitting((len(event) for event in events), limit_bytes)
         batch = self._batch(records[:count], events[:count])
-        self._batches.append(batch)
+        self._outbox.add(batch)
         self._read_through, self._cut_at = batch.last, _now()
         if batch.last < self._journal.head:  # then go on at once: what comes later will be news
             self._read_at = self._cut_at
         return batch
 
-    def _batch(self, records: Sequence[Record], events: Sequence[bytes]) -> _Batch:
+    def _batch(self, records: Sequence[Record], events: Sequence[bytes]) -> Batch:
         message = make_message(self._topic, events, compress=self._compress)
-        return _Batch(records[0].sequence, records[-1].sequence, records, message)
+        return Batch(records[0].sequence, records[-1].sequence, records, message)
 
-    def _send(self, batch: _Batch) -> None:
+    def _composed(self, records: Sequence[Record]) -> list[bytes]:
+        return [self._compose(self._journal.id, record) for record in records]
+
+    def _send(self, batch: Batch) -> None:
         batch.sent_at = _now()
+        self._sent_through = max(self._sent_through, batch.last)
         task = asyncio.create_task(self._publish(batch), name=f"publish[{batch.first}..{batch.last}]")
         self._publishing[task] = batch
         self.counters.in_flight = len(self._publishing)
         task.add_done_callback(self._on_published)
 
-    async def _publish(self, batch: _Batch) -> None:
-        if len(batch.message.payload) > MAX_PAYLOAD_BYTES:  # then it is one record: `fitting` saw to that
-            await self._refuse(batch, Receipt(PACKET_TOO_LARGE, f"over {MAX_PAYLOAD_BYTES} bytes"))
+    @property
+    def _payload_bytes(self) -> int:
+        """What a payload may be at most."""
+        return self._uplink.state.payload_maximum or MAX_PAYLOAD_BYTES
+
+    async def _publish(self, batch: Batch) -> None:
+        if len(batch.message.payload) > self._payload_bytes:  # then it is one record: `fitting` saw to that
+            await self._refuse(batch, Receipt(PACKET_TOO_LARGE, f"over {self._payload_bytes} bytes"))
             return
         self.counters.published += 1
         try:
@@ -236,10 +238,12 @@ class Forwarder:
         except AgentError as error:
             self._send_again(batch, str(error))
             return
-        if reaction_to(receipt.reason_code) is Reaction.DELIVERED:
-            self._deliver(batch)
-        else:
+        if reaction_to(receipt.reason_code) is not Reaction.DELIVERED:
             await self._refuse(batch, receipt)
+        elif self._confirmations and receipt.promise is Promise.ACCEPTED:
+            self._hold(batch, self._confirmations.seconds)
+        else:
+            self._deliver(batch)
 
     def _on_published(self, task: asyncio.Task[None]) -> None:
         del self._publishing[task]
@@ -250,16 +254,27 @@ class Forwarder:
 
     # What comes back.
 
-    def _deliver(self, batch: _Batch) -> None:
+    def _deliver(self, batch: Batch) -> None:
+        if batch.settled:  # the cloud had confirmed it before we knew that it had left
+            return
         self.counters.delivered += 1
         self.counters.delivered_bytes += len(batch.message.payload)
         batch.settle()
+        self._go_on(batch)
+
+    def _hold(self, batch: Batch, seconds: float) -> None:
+        """Accepted, which is no delivery: keep it until the cloud confirms it."""
+        if not batch.settled:  # as above
+            batch.overdue_at = _now() + seconds
+        self._go_on(batch)
+
+    def _go_on(self, batch: Batch) -> None:
         if self._backoff.succeed(batch.sent_at):
             self._log.info("delivering again")
             self.counters.withheld = False
             self.counters.last_reason = ""
 
-    async def _refuse(self, batch: _Batch, receipt: Receipt) -> None:
+    async def _refuse(self, batch: Batch, receipt: Receipt) -> None:
         code = f"0x{receipt.reason_code:02X}"
         self.counters.refused[code] = self.counters.refused.get(code, 0) + 1
         reason = describe(receipt.reason_code, receipt.reason)
@@ -273,12 +288,13 @@ class Forwarder:
             case _:
                 self._send_again(batch, reason)
 
-    def _send_again(self, batch: _Batch, reason: str) -> None:
+    def _send_again(self, batch: Batch, reason: str) -> None:
         """Keep it, and pause."""
-        self._backoff.fail(_now())
-        self._keep(batch, reason)
+        if not batch.settled:  # by the cloud's confirmation
+            self._backoff.fail(_now())
+            self._keep(batch, reason)
 
-    def _withhold(self, batch: _Batch, reason: str) -> None:
+    def _withhold(self, batch: Batch, reason: str) -> None:
         """Keep it, raise an alarm, and try again slowly: a person has to mend this."""
         reason = (
             f"we may not publish to {self._topic}: {reason} — check the IoT policy, the site and the gateway"
@@ -289,24 +305,20 @@ class Forwarder:
         self._backoff.hold(_now(), self._probe)
         self._keep(batch, reason)
 
-    def _keep(self, batch: _Batch, reason: str) -> None:
+    def _keep(self, batch: Batch, reason: str) -> None:
         if reason != self.counters.last_reason and not self.counters.withheld:
             self._log.warning("kept, to be sent again", first=batch.first, last=batch.last, reason=reason)
         self.counters.last_reason = reason
         self.counters.retries += 1
-        insort(self._waiting, batch, key=attrgetter("first"))
+        self._outbox.keep(batch)
 
-    def _split(self, batch: _Batch) -> None:
+    def _split(self, batch: Batch) -> None:
         """One record may spoil a batch for the others: send each half by itself."""
-        place = self._batches.index(batch)
-        del self._batches[place]
         middle = len(batch.records) // 2
-        for records in (batch.records[middle:], batch.records[:middle]):
-            half = self._batch(records, [self._compose(self._journal.id, record) for record in records])
-            self._batches.insert(place, half)
-            insort(self._waiting, half, key=attrgetter("first"))
+        halves = batch.records[:middle], batch.records[middle:]
+        self._outbox.split(batch, [self._batch(records, self._composed(records)) for records in halves])
 
-    async def _set_aside(self, batch: _Batch, reason: str) -> None:
+    async def _set_aside(self, batch: Batch, reason: str) -> None:
         """Nothing will ever take these: keep them where someone looks, and go on."""
         sequences = [record.sequence for record in batch.records]
         try:
@@ -325,16 +337,30 @@ class Forwarder:
     def _take_stock(self) -> None:
         if self._broken:
             raise self._broken
+        if self._confirmations:
+            self._heed(self._confirmations.through)
         self._acknowledge()
+
+    def _heed(self, confirmed_through: int) -> None:
+        """Settle what the cloud confirms, and send again what it should have confirmed by now."""
+        for batch in self._outbox.confirmed(confirmed_through):
+            self._deliver(batch)
+            if self.counters.last_reason == UNCONFIRMED:
+                self.counters.last_reason = ""
+        self._acknowledge()
+        if not self._outbox.until_overdue(_now()):
+            self._keep(self._outbox.take_overdue(), UNCONFIRMED)
+        self.counters.unconfirmed = self._outbox.held
 
     def _acknowledge(self) -> None:
         """Acknowledge what is settled, as far as nothing before it is not."""
-        while self._batches and self._batches[0].settled:
-            through = self._batches[0].last
+        for through in self._outbox.pop_settled():
             self._journal.acknowledge(self._consumer, through)
-            self._batches.popleft()
             self.counters.acknowledged += through - self._acknowledged
             self._acknowledged = through
+
+    def _sent_and_written(self) -> tuple[int, int]:
+        return self._sent_through, self._journal.head
 
     async def _drain(self) -> None:
         """Take the receipts that come in time. The rest is sent again after the next start."""
@@ -346,6 +372,10 @@ class Forwarder:
         self._acknowledge()
 
     # What is waited for.
+
+    def _until_something_is_due(self) -> float | None:
+        pauses = [self._backoff.left(_now()), self._outbox.until_overdue(_now())]
+        return min((pause for pause in pauses if pause is not None and pause < math.inf), default=None)
 
     async def _until_connected(self) -> None:
         connected = asyncio.create_task(self._uplink.wait_connected(), name="forwarder-until-connected")

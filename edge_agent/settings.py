@@ -275,6 +275,11 @@ class Settings(_Model):
         return f"floor/{self.site}/{self.gateway}/answer"
 
     @property
+    def confirmations_topic(self) -> str:
+        """Where the cloud says what it has, for `uplink.receipt: cloud`."""
+        return f"{self.commands_topic}/received"
+
+    @property
     def status_topic(self) -> str:
         """Where birth and last will go, retained."""
         return f"floor/{self.site}/{self.gateway}/status"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
-from edge_agent.agent.checks import check_uplink, given, proxy_of, uplink_of
+from edge_agent.agent.checks import check_uplink
 from edge_agent.agent.folders import make_folders
-from edge_agent.agent.identity import diagnose_by, enrol_if_needed, key_of
+from edge_agent.agent.identity import enrol_if_needed
 from edge_agent.agent.keeping import keep_identity, version_in_use
 from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.spokesman import Spokesman
+from edge_agent.agent.uplinks import confirmations_of, make_uplink
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
-from edge_agent.credentials.in_use import check_in_use, identity_in_use
 from edge_agent.events import identify
 from edge_agent.forwarder import Forwarder
 from edge_agent.health import PERIOD_SECONDS, StatusFile
@@ -25,7 +25,7 @@ from edge_agent.logs import set_up_logs
 from edge_agent.settings import Settings
 from edge_agent.supervision import Supervisor
 from edge_agent.uplink import Uplink
-from edge_agent.uplink.file import FileUplink
+from edge_agent.uplink.base import CloudBehindNucleus
 
 # The two are often started together; the collector makes the journal within a second.
 JOURNAL_SECONDS = 30.0
@@ -39,8 +39,8 @@ def forward(source: Source) -> None:
         forward_until(source, wishes)
 
 
-def forward_until(source: Source, wishes: Wishes) -> None:
-    """Publish the journal, until asked to stop."""
+def forward_until(source: Source, wishes: Wishes, nucleus: CloudBehindNucleus | None = None) -> None:
+    """Publish the journal, until asked to stop; over the `nucleus` where the settings say so."""
     supervisor = Supervisor()
     settings: Settings | None = source.load()
     while settings is not None:
@@ -53,7 +53,7 @@ def forward_until(source: Source, wishes: Wishes) -> None:
         if journal is None:
             return
         with journal:
-            settings = asyncio.run(_forward(settings, journal, source, wishes, supervisor))
+            settings = asyncio.run(_forward(settings, journal, source, wishes, supervisor, nucleus=nucleus))
 
 
 def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:
@@ -66,12 +66,18 @@ def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:
 
 
 async def _forward(
-    settings: Settings, journal: Journal, source: Source, wishes: Wishes, supervisor: Supervisor
+    settings: Settings,
+    journal: Journal,
+    source: Source,
+    wishes: Wishes,
+    supervisor: Supervisor,
+    *,
+    nucleus: CloudBehindNucleus | None,
 ) -> Settings | None:
     """Forward with these settings; the next ones, or None when asked to stop."""
     version = version_in_use(settings)
     spokesman = Spokesman(settings, journal.id)
-    uplink = _make_uplink(settings, spokesman.birth)
+    uplink = make_uplink(settings, spokesman.birth, nucleus)
     forwarder = Forwarder(
         journal,
         uplink,
@@ -81,6 +87,8 @@ async def _forward(
         batch_records=settings.forwarder.batch_records,
         batch_bytes=settings.forwarder.batch_bytes,
         linger=settings.forwarder.linger_ms / 1000,
+        compress=uplink.state.carries_properties,
+        confirmations=confirmations_of(settings),
     )
     status = StatusFile(
         settings.state / "status" / "forwarder.json",
@@ -148,45 +156,16 @@ async def _beat(status: StatusFile, uplink: Uplink, supervisor: Supervisor) -> N
         await asyncio.sleep(PERIOD_SECONDS)
 
 
-def _make_uplink(settings: Settings, birth: Callable[[], bytes]) -> Uplink:
-    uplink = uplink_of(settings)
-    if uplink.kind == "file":
-        return FileUplink(given(uplink.path))
-    ca, identity = given(uplink.ca), identity_in_use(uplink)
-    # awscrt takes a tenth of a second to import, which the collector and the commands do without.
-    from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink  # noqa: PLC0415
-
-    return IotCoreUplink(
-        IotCoreOptions(
-            endpoint=uplink.endpoint,
-            port=uplink.port,
-            proxy=proxy_of(uplink),
-            ca=ca,
-            certificate=identity.certificate,
-            key=key_of(identity),
-            client_id=uplink.client_id or f"{settings.gateway}-events",
-            status_topic=settings.status_topic,
-            keep_alive_seconds=uplink.keep_alive_seconds,
-            ack_timeout_seconds=uplink.ack_timeout_seconds,
-            min_reconnect_ms=uplink.min_reconnect_ms,
-            max_reconnect_ms=uplink.max_reconnect_ms,
-            cloud_limits=uplink.cloud_limits,
-        ),
-        check=lambda: check_in_use(ca, identity),
-        diagnose=diagnose_by(uplink, identity),
-        birth=birth,
-    )
-
-
 def _summary(uplink: Uplink) -> str:
     state = uplink.state
-    return "connected" if state.connected else f"not connected: {state.last_reason or 'no answer yet'}"
+    return "connected" if state.reachable else f"not connected: {state.last_reason or 'no answer yet'}"
 
 
 def _status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[str, Any]:
     return {
         **asdict(forwarder.counters),
-        "connected": uplink.state.connected,
+        "connected": uplink.state.reachable,
+        "promise": uplink.state.promise.value,
         "connects": uplink.state.connects,
         "last_reason": forwarder.counters.last_reason or uplink.state.last_reason,
         "depth": journal.depth(CONSUMER),

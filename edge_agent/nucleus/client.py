@@ -43,11 +43,17 @@ Event = Callable[[Any], None]
 
 
 class Nucleus:
-    """A connection with the nucleus that started this process. Any thread may use it."""
+    """A connection with the nucleus that started this process. Any thread may use it.
+
+    Attributes:
+        asks_first: it has agreed to ask before it applies a configuration: it is the Java nucleus.
+        lost: there is no connection any more.
+    """
 
     def __init__(self, socket: str, token: str) -> None:
         self._log = structlog.get_logger()
         self._on_lost: Callable[[], object] = lambda: None
+        self.asks_first = False
         self.lost = False
         self._closing = False
         self._changes: Changes | None = None
@@ -167,6 +173,7 @@ class Nucleus:
                 ),
                 judge,
             )
+            self.asks_first = True
 
     def _report_validity(self, deployment: str, reason: str | None) -> None:
         status = model.ConfigurationValidityStatus
@@ -253,13 +260,16 @@ class Nucleus:
             answer.add_done_callback(pass_on)
         return accepted
 
-    def subscribe(self, topic_filter: str, received: Callable[[str, bytes], object]) -> None:
-        """Call with topic and payload of whatever the cloud publishes there. Raises NucleusError."""
+    def subscribe(self, topic_filter: str, received: Callable[[str, bytes], object]) -> Callable[[], object]:
+        """Call with topic and payload of whatever the cloud publishes there; what ends that.
+
+        Raises NucleusError.
+        """
 
         def hand_over(event: Any) -> None:  # noqa: ANN401  the SDK has no types
             received(event.message.topic_name, bytes(event.message.payload or b""))
 
-        self._subscribe(
+        return self._subscribe(
             f"subscribe to {topic_filter}",
             lambda client, told: client.subscribe_to_iot_core_async(
                 topic_name=topic_filter, qos=model.QOS.AT_LEAST_ONCE, on_stream_event=told
@@ -283,8 +293,11 @@ class Nucleus:
 
     def _subscribe(
         self, what: str, subscribe: Callable[[Any, Event], tuple[Future[Any], Any]], told: Event
-    ) -> None:
-        """Have `told` called with every event. A fault in it is logged, and the next event still comes."""
+    ) -> Callable[[], object]:
+        """Have `told` called with every event; what ends that.
+
+        A fault in it is logged, and the next event still comes.
+        """
 
         def tell(event: Any) -> None:  # noqa: ANN401  the SDK has no types
             try:
@@ -292,7 +305,16 @@ class Nucleus:
             except Exception as fault:  # noqa: BLE001  ours, whatever it is: the SDK would print it and go on
                 self._log.error("fault of the agent; an event of the nucleus is lost", exc_info=fault)
 
-        self._ask(what, lambda client: subscribe(client, tell)[0])
+        streams: list[Any] = []
+
+        def begin(client: Any) -> Future[Any]:  # noqa: ANN401  the SDK has no types
+            answer, stream = subscribe(client, tell)
+            streams.append(stream)
+            return answer
+
+        self._ask(what, begin)
+        end: Callable[[], object] = streams[0].close
+        return end
 
     @contextmanager
     def _doing_without(self) -> Iterator[None]:

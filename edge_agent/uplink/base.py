@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,35 @@ class UplinkState:
     receive_maximum: int = 0
     changed_at: float = field(default=0.0)
     refused_filters: tuple[str, ...] = ()  # what the far side does not let us subscribe to
+    promise: Promise = Promise.DELIVERED  # what its successful receipts are worth
+    payload_maximum: int = 0  # bytes of a payload; 0 when only the service itself limits them
+    carries_properties: bool = True  # user properties arrive: a payload need not say how it is encoded
+    cut_off: bool = False  # connected with a nucleus that has no way on, or no room
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a way to the cloud, as far as this side can tell."""
+        return self.connected and not self.cut_off
+
+
+class CloudBehindNucleus(Protocol):
+    """What of `Nucleus` an uplink needs. Any thread may call."""
+
+    asks_first: bool
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        content_type: str = "",
+        user_properties: Sequence[tuple[str, str]] = (),
+    ) -> Future[Any]:
+        """See Nucleus."""
+
+    def subscribe(self, topic_filter: str, received: Callable[[str, bytes], object]) -> Callable[[], object]:
+        """See Nucleus."""
 
 
 class Uplink(Protocol):

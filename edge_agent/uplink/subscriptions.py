@@ -1,8 +1,8 @@
 """Subscriptions: what is to be heard, over every session, and who hears it.
 
 A session begins clean, so every filter is asked for again after every connect. What the far side
-refuses is remembered by name: a policy is mended by a person. A publish goes to the first filter
-that matches it, and to nobody if none does.
+refuses is remembered by name: a policy is mended by a person. A publish goes to the filter
+that is its very topic, else to the first that matches it, and to nobody if none does.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ class Subscriptions:
 
     def hand_on(self, received: Received) -> bool:
         """Give a publish to whoever wants it; whether anybody does."""
+        if (named := self._hearers.get(received.topic)) is not None:
+            named(received)
+            return True
         for topic_filter, on_received in self._hearers.items():
             if matches(topic_filter, received.topic):
                 on_received(received)

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from edge_agent.agent.forwarding import _make_uplink, forward_until
+from edge_agent.agent.forwarding import forward_until
 from edge_agent.agent.sources import FileSource
+from edge_agent.agent.uplinks import make_uplink
 from edge_agent.agent.wishes import Wishes
 from edge_agent.cli import main
 from edge_agent.credentials.certificate import read_certificates
@@ -280,7 +281,7 @@ def by_hand(gateway: Gateway, generation: Generation, token: str) -> Settings:
 
 async def publish_with(settings: Settings) -> int:
     """Publish over the forwarder's own uplink, each time a new client in this process."""
-    uplink = _make_uplink(settings, lambda: b"{}")
+    uplink = make_uplink(settings, lambda: b"{}", None)
     await uplink.start()
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -77,6 +77,18 @@ def test_a_refused_filter_is_named_until_it_is_granted() -> None:
     assert not subscriptions.refused
 
 
+def test_a_filter_that_is_the_very_topic_comes_before_one_that_matches_it() -> None:
+    subscriptions = Subscriptions()
+    heard: list[str] = []
+    subscriptions.add("cmd/+", lambda _received: heard.append("any"))
+    subscriptions.add("cmd/received", lambda _received: heard.append("very"))
+
+    subscriptions.hand_on(Received("cmd/received", b""))
+    subscriptions.hand_on(Received("cmd/meters", b""))
+
+    assert heard == ["very", "any"]
+
+
 def test_a_memory_uplink_brings_what_was_subscribed_to() -> None:
     async def story() -> None:
         uplink = MemoryUplink()

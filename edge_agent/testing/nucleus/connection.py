@@ -74,13 +74,19 @@ class Connection(asyncio.Protocol):
         self._data += data
         try:
             while len(self._data) >= wire.PRELUDE_BYTES:
-                size = wire.length(bytes(self._data[: wire.PRELUDE_BYTES]))
+                size = self._next_size()
                 if len(self._data) < size:
                     return
                 message, self._data = wire.decode(bytes(self._data[:size])), self._data[size:]
                 self._receive(message)
         except (wire.BadMessage, HangUp):
             self.close()
+
+    def _next_size(self) -> int:
+        size = wire.length(bytes(self._data[: wire.PRELUDE_BYTES]))
+        if size > self._nucleus.flavour.longest_packet_bytes:
+            raise HangUp
+        return size
 
     def close(self) -> None:
         """Cut the connection."""
@@ -91,6 +97,10 @@ class Connection(asyncio.Protocol):
         for stream, (subscribed, _) in self._streams.items():
             if subscribed == operation:
                 self._say(stream, SUBSCRIPTIONS[operation], event)
+
+    def subscribed(self, operation: str) -> bool:
+        """Whether the component hears the events of an operation now."""
+        return any(subscribed == operation for subscribed, _ in self._streams.values())
 
     def deliver(self, topic: str, payload: bytes) -> None:
         """Hand a message of the cloud to whoever subscribed to its topic."""
@@ -140,6 +150,7 @@ class Connection(asyncio.Protocol):
 
     def _carry_out(self, operation: str, request: Mapping[str, Any]) -> Answer:
         nucleus = self._nucleus
+        nucleus.requested.append((operation, request))
         if nucleus.failing:
             raise Refusal(nucleus.failing.pop(0))
         missing = operation in DEPLOYMENT_OPERATIONS and not nucleus.flavour.asks_before_deployments

@@ -52,6 +52,7 @@ class NucleusDouble:
         self.verdicts: list[tuple[str, str, str]] = []  # deployment, ACCEPTED or REJECTED, why
         self.token = secrets.token_hex(8)
         self.puback_seconds = puback_seconds
+        self.requested: list[tuple[str, Mapping[str, Any]]] = []  # operation, request; all there were
         self.failing: list[str] = []  # names of errors that the next calls are answered with
         self.delay_seconds = 0.0
         self.connections: set[Connection] = set()
@@ -156,6 +157,14 @@ class NucleusDouble:
     def arrived(self) -> list[Published]:
         """What has reached the cloud."""
         return [*self.cloud.arrived]
+
+    def requests(self, operation: str) -> list[Mapping[str, Any]]:
+        """What was asked for by an operation, refused ones included."""
+        return [request for asked, request in [*self.requested] if asked == operation]
+
+    def subscribed(self, operation: str) -> bool:
+        """Whether somebody hears the events of an operation now."""
+        return any(connection.subscribed(operation) for connection in [*self.connections])
 
     # Between the threads.
 

@@ -25,7 +25,8 @@ class Flavour:
     spool_bytes: int  # what it keeps of publishes while there is no connection; 0 refuses them
     most_unacknowledged: int  # publishes on their way to the cloud
     most_unacknowledged_bytes: int
-    longest_payload_bytes: int  # beyond it the connection itself is closed
+    longest_payload_bytes: int
+    longest_packet_bytes: int  # beyond it the connection itself is closed
     most_entries: int  # of one configuration answer, each entry of a group counting two; 0 for any number
     forgets_properties: bool  # all but topic and payload are dropped
     error_text: str  # the name of the field that says why
@@ -53,6 +54,7 @@ JAVA = Flavour(
     most_unacknowledged=1 << 30,
     most_unacknowledged_bytes=1 << 30,
     longest_payload_bytes=128 * 1024,
+    longest_packet_bytes=1 << 20,
     most_entries=0,
     forgets_properties=False,
     error_text="message",
@@ -64,7 +66,8 @@ LITE = Flavour(
     spool_bytes=0,
     most_unacknowledged=10,
     most_unacknowledged_bytes=15_000,
-    longest_payload_bytes=7_300,
+    longest_payload_bytes=128 * 1024,
+    longest_packet_bytes=10_000,  # some 7,300 of payload, which travels in base64
     most_entries=250,
     forgets_properties=True,
     error_text="_message",
