@@ -32,6 +32,9 @@ EXTRAS = ("credentials", "hsm")
 ROOTS = ("AmazonRootCA1.pem", "AmazonRootCA3.pem")
 # Greengrass takes a recipe of 16 KB; gdk counts 16,000 bytes.
 LARGEST_RECIPE_BYTES = 16_000
+# While it is installed an artifact takes this many times its size: unpacked, and installed (84 of 36 MB).
+ROOM = 4
+JOURNAL_BYTES = 64 << 20  # what the journal keeps free, unless it is set otherwise
 
 
 def build_component(folder: Path, project: Project) -> Sequence[Path]:
@@ -72,6 +75,7 @@ def _write_artifact(
     about = {
         "component": component.name,
         "version": component.version,
+        "room_bytes": ROOM * sum(map(len, members.values())) + JOURNAL_BYTES,
         "contents": hashlib.sha256(json.dumps(contents).encode()).hexdigest(),
     }
     members["about.json"] = json.dumps(about, indent=1).encode() + b"\n"

@@ -46,6 +46,8 @@ def install(folder: Path) -> None:
                 f"installing {about['component']} {about['version']} for Python {sys.version.split()[0]}",
                 flush=True,
             )
+            _discard(environment)
+            _check_room(folder, about["room_bytes"])
             with tempfile.TemporaryDirectory(prefix="install-", dir=folder) as scratch:
                 _make(environment, archive, Path(scratch))
             _write(environment / "complete.json", json.dumps(made_of).encode())
@@ -64,10 +66,22 @@ def _is_complete(environment: Path, made_of: Mapping[str, str]) -> bool:
         return False
 
 
-def _make(environment: Path, archive: zipfile.ZipFile, scratch: Path) -> None:
+def _discard(environment: Path) -> None:
+    """Take away what is half made or made of something else; first of all what says that it is complete."""
     if environment.exists():
         (environment / "complete.json").unlink(missing_ok=True)
         shutil.rmtree(environment)
+
+
+def _check_room(folder: Path, needed_bytes: int) -> None:
+    """What is installed must not take the room that the journal needs."""
+    if shutil.disk_usage(folder).free < needed_bytes:
+        sys.exit(
+            f"{ARTIFACT.name}: {folder} has too little room — make {needed_bytes >> 20} MiB free on its disk"
+        )
+
+
+def _make(environment: Path, archive: zipfile.ZipFile, scratch: Path) -> None:
     venv.create(environment, with_pip=True, symlinks=True)
     carried = [name for name in archive.namelist() if name.startswith("wheels/")]
     archive.extractall(scratch, [*carried, "requirements.txt"])
