@@ -145,11 +145,21 @@ class Registry:
 
     def forget(self, certificate_id: str) -> None:
         """Delete a certificate: nobody gets in with it any more."""
+        certificate = self._certificates.get(certificate_id)
+        if certificate is None:
+            return
         self.generation += 1
-        certificate = self._certificates.pop(certificate_id, None)
-        if certificate is not None and certificate.status is not Status.PENDING:
-            self._forgotten.add(certificate_id)
+        del self._certificates[certificate_id]
+        if certificate.status is Status.PENDING:
+            return
+        self._forgotten.add(certificate_id)
+        try:
             self._keep(self.snapshot())
+        except AgentError:
+            self._forgotten.discard(certificate_id)
+            self._certificates[certificate_id] = certificate
+            self.generation += 1
+            raise
 
     def identity(self, certificate: Certificate, client_id: str) -> Identity:
         """What policies may ask about a connection with this certificate."""

@@ -333,8 +333,9 @@ def test_what_cannot_be_kept_is_said_and_not_done(config: StandinConfig, pki: Pk
         wire.connect()
         (known,) = control.certificates()
         (config.state / "registry.json").mkdir()
-        with pytest.raises(ConfigurationError, match=r"registry\.json cannot be written"):
-            control.deactivate(known["id"])
+        for change in (control.deactivate, control.forget):
+            with pytest.raises(ConfigurationError, match=r"registry\.json cannot be written"):
+                change(known["id"])
         (still,) = control.certificates()
 
     assert still["status"] == "ACTIVE"
