@@ -203,6 +203,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.fixture(scope="session")
+def package(checkout: Checkout) -> Path:
+    """What those sources give."""
+    return checkout.package()
+
+
+@pytest.fixture(scope="session")
 def whole_checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The same with wheels that hold what they should."""
     return _make_checkout(tmp_path_factory.mktemp("packaging") / "checkout", _wheel_again)

@@ -28,8 +28,10 @@ def test_what_comes_before_a_release_sorts_before_it(python: str, debian: str) -
 
 @needs_dpkg
 @pytest.mark.integration
-def test_two_builds_are_the_same_bytes_whenever_and_wherever(checkout: Checkout, tmp_path: Path) -> None:
-    first = hashlib.sha256(checkout.package().read_bytes()).hexdigest()
+def test_two_builds_are_the_same_bytes_whenever_and_wherever(
+    checkout: Checkout, package: Path, tmp_path: Path
+) -> None:
+    first = hashlib.sha256(package.read_bytes()).hexdigest()
     elsewhere = checkout.next_version(tmp_path / "elsewhere", "0.1.0")
     (elsewhere.root / "packaging" / "systemd" / "edge-agent.target").touch()
 
@@ -50,8 +52,8 @@ def test_the_package_is_dated_as_it_is_told(checkout: Checkout) -> None:
 
 @needs_dpkg
 @pytest.mark.integration
-def test_everything_is_roots_and_in_its_place(checkout: Checkout) -> None:
-    listing = _contents(checkout.package())
+def test_everything_is_roots_and_in_its_place(package: Path) -> None:
+    listing = _contents(package)
 
     names = {line.split()[5]: line.split()[0] for line in listing}
     assert all(line.split()[1] == "root/root" for line in listing)
@@ -68,13 +70,11 @@ def test_everything_is_roots_and_in_its_place(checkout: Checkout) -> None:
 
 @needs_dpkg
 @pytest.mark.integration
-def test_the_bill_of_materials_names_every_wheel(checkout: Checkout) -> None:
-    package = checkout.package()
+def test_the_bill_of_materials_names_every_wheel(package: Path, tmp_path: Path) -> None:
     wheels = {line.rpartition("/wheels/")[2] for line in _contents(package) if line.endswith(".whl")}
-    tree = checkout.root / "unpacked"
-    subprocess.run(["dpkg-deb", "--extract", package, tree], check=True)
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
 
-    bill = json.loads((tree / "usr/share/doc/casino-edge-agent/sbom.cdx.json").read_text())
+    bill = json.loads((tmp_path / "usr/share/doc/casino-edge-agent/sbom.cdx.json").read_text())
 
     assert {part["bom-ref"].rpartition("file_name=")[2] for part in bill["components"]} == wheels
     assert len(wheels) > 10

@@ -22,7 +22,9 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
 COMMANDS = sorted(
     {
         command.split("#")[0].strip()
-        for command in re.findall(r"^ {4}(?:sudo )?(?:-u \S+ )?edge-agent (.*)$", TEXT, flags=re.MULTILINE)
+        for command in re.findall(
+            r"(?:^ {4}|`)(?:sudo )?(?:-u \S+ )?edge-agent ([^\n`]*)", TEXT, flags=re.MULTILINE
+        )
     }
 )
 DROP_INS = [re.findall(r"`([A-Z]\w+=[^`]*)`", line) for line in TEXT.splitlines() if line.startswith("| ")]

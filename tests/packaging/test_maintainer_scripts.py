@@ -17,11 +17,11 @@ STUB = Path(__file__).parent / "stub_python.sh"
 
 
 @pytest.fixture(scope="session")
-def packages(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def packages(checkout: Checkout, package: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Three versions."""
     folder = tmp_path_factory.mktemp("versions")
     later = {version: checkout.next_version(folder / version, version) for version in ("0.2.0", "0.3.0")}
-    return {version: each.package() for version, each in {"0.1.0": checkout, **later}.items()}
+    return {"0.1.0": package, **{version: each.package() for version, each in later.items()}}
 
 
 @pytest.fixture
