@@ -1,0 +1,199 @@
+"""The report says how a gateway is, fits a shadow, and says nothing it should not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.reporting import Sources, as_json, make_report, scrub, size_of, wants_a_look
+from edge_agent.reporting.report import LIMIT_BYTES, STALE_SECONDS
+
+NOW = 1_749_630_663.0
+SINCE = "2025-06-11T08:00:00Z"
+
+
+def line(device: str, state: str = "polling", **said: Any) -> dict[str, Any]:
+    counters = {"polls": 5, "protocol_errors": 0, "faults": 0, "last_event": "slot_door_opened"}
+    return {**counters, "device": device, "state": state, "since": SINCE, "last_event_seconds": 3.0, **said}
+
+
+def sources(lines: dict[str, Any] | None = None, **said: Any) -> Sources:
+    collector = {
+        "monotonic": 100.0,
+        "settings": "0123456789abcdef",
+        "clock": "synchronised",
+        "lines": lines or {},
+        "journal": {"id": "01JXF3E4B5", "head": 421, "bytes": 3 * 2**20 + 1, "free_bytes": 2**30},
+    }
+    forwarder = {
+        "monotonic": 100.0,
+        "connected": True,
+        "connects": 2,
+        "last_reason": "",
+        "depth": 7,
+        "oldest_seconds": 12.4,
+        "dead_letters": 1,
+        "withheld": False,
+    }
+    return Sources(
+        now=NOW,
+        monotonic=100.5,
+        collector={**collector, **said.get("collector", {})},
+        forwarder={**forwarder, **said.get("forwarder", {})},
+        uplink={"kind": "iot_core", "promise": "delivered"},
+        certificate_days=89,
+        version="0.1.0",
+    )
+
+
+def test_everything_a_fleet_wants_to_know_is_in_it() -> None:
+    report = make_report(
+        sources({"uart-1": line("slot-1001"), "uart-2": line("slot-1002", "silent", faults=2)})
+    )
+
+    assert report == {
+        "version": "0.1.0",
+        "settings": "0123456789abcdef",
+        "clock": "synchronised",
+        "collector": "running",
+        "journal": {
+            "id": "01JXF3E4B5",
+            "head": 421,
+            "waiting": 7,
+            "oldest_seconds": 12,
+            "size_mb": 4,
+            "free_mb": 1024,
+        },
+        "uplink": {
+            "kind": "iot_core",
+            "promise": "delivered",
+            "running": True,
+            "connected": True,
+            "connects": 2,
+            "last_reason": "",
+            "withheld": False,
+            "dead_letters": 1,
+            "refused_filters": [],
+        },
+        "certificate": {"days_left": 89},
+        "lines": {
+            "slot-1001": {"state": "polling", "since": SINCE, "last_event": "2025-06-11T08:31:00Z"},
+            "slot-1002": {
+                "state": "silent",
+                "since": SINCE,
+                "last_event": "2025-06-11T08:31:00Z",
+                "faults": 2,
+            },
+        },
+        "floor": {"lines": 2, "wanting_a_look": 1, "states": {"polling": 1, "silent": 1}},
+    }
+
+
+def test_a_collector_that_says_nothing_any_more_is_not_running_and_its_lines_are_stopped() -> None:
+    quiet = {"monotonic": 100.5 - STALE_SECONDS}
+
+    report = make_report(sources({"uart-1": line("slot-1001")}, collector=quiet))
+
+    assert report["collector"] == "not running"
+    assert report["lines"]["slot-1001"]["state"] == "stopped"
+
+
+def test_a_gateway_of_which_nobody_has_said_anything_has_a_report() -> None:
+    nothing = Sources(NOW, 5.0, {}, {}, {"kind": None, "promise": None})
+
+    report = make_report(nothing)
+
+    assert report["collector"] == "not running"
+    assert report["journal"]["head"] is None
+
+
+def test_sixty_four_lines_are_told_one_by_one() -> None:
+    floor = {f"uart-{n}": line(f"slot-{n:04d}") for n in range(64)}
+
+    assert len(make_report(sources(floor))["lines"]) == 64
+
+
+def test_more_lines_are_counted_and_those_that_want_a_look_are_named() -> None:
+    lines = 500
+    floor = {f"uart-{n}": line(f"slot-{n:04d}", "silent" if n % 50 == 0 else "polling") for n in range(lines)}
+
+    report = make_report(sources(floor))
+
+    assert size_of(report) <= LIMIT_BYTES
+    assert set(report["lines"]) == {f"slot-{n:04d}" for n in range(0, lines, 50)}
+    assert report["floor"]["states"] == {
+        "polling": lines - len(report["lines"]),
+        "silent": len(report["lines"]),
+    }
+
+
+def test_a_floor_on_which_all_is_wrong_fits_as_well() -> None:
+    floor = {f"uart-{n}": line("x" * 60 + f"{n:04d}", "silent", faults=10**9) for n in range(500)}
+
+    report = make_report(sources(floor))
+
+    assert size_of(report) <= LIMIT_BYTES
+    assert report["floor"]["wanting_a_look"] == 500
+    assert 0 < len(report["lines"]) < 500
+
+
+def test_a_technician_may_have_every_line() -> None:
+    floor = {f"uart-{n}": line(f"slot-{n:04d}") for n in range(100)}
+
+    assert len(make_report(sources(floor), limit_bytes=None)["lines"]) == 100
+
+
+def test_states_that_devices_make_up_are_bounded() -> None:
+    floor = {f"uart-{n}": line(f"d-{n}", f"state {n} " + "y" * 100) for n in range(60)}
+
+    states = make_report(sources(floor))["floor"]["states"]
+
+    assert len(states) == 13
+    assert sum(states.values()) == 60
+
+
+@given(st.lists(st.tuples(st.text(max_size=64), st.text(max_size=64)), max_size=200), st.text(max_size=2000))
+def test_no_gateway_has_a_report_that_does_not_fit(lines: list[tuple[str, str]], reason: str) -> None:
+    floor = {f"uart-{n}": line(device, state) for n, (device, state) in enumerate(lines)}
+
+    report = make_report(sources(floor, forwarder={"last_reason": reason}))
+
+    assert len(json.dumps({"state": {"reported": report}, "clientToken": "edge-agent-12345"})) < 2 * 8192
+    assert size_of(report) == len(as_json(report))
+
+
+@pytest.mark.parametrize(
+    ("state", "since", "faults", "wanted"),
+    [
+        ("polling", SINCE, 0, False),
+        ("polling", SINCE, 1, True),
+        ("silent", SINCE, 0, True),
+        ("link lost", SINCE, 0, True),
+        ("starting", SINCE, 0, True),
+        ("starting", "2025-06-11T08:31:00Z", 0, False),
+        ("a state of its own", SINCE, 0, False),
+    ],
+)
+def test_what_wants_a_look(state: str, since: str, faults: int, *, wanted: bool) -> None:
+    assert wants_a_look({"state": state, "since": since, "faults": faults}, NOW) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("key /etc/edge-agent/private/device.key cannot be read", "key device.key cannot be read"),
+        ("card 4111111111111111 heard", "card … heard"),
+        (
+            "a1b2-ats.iot.eu-west-1.amazonaws.com:8883: no answer",
+            "a1b2-ats.iot.eu-west-1.amazonaws.com:8883: no answer",
+        ),
+        ("two\nlines", "two lines"),
+        ("x" * 500, "x" * 200),
+    ],
+)
+def test_a_reason_says_nothing_it_should_not(text: str, scrubbed: str) -> None:
+    assert scrub(text) == scrubbed
