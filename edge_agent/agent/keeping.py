@@ -24,7 +24,7 @@ from edge_agent.uplink.base import UplinkState
 LOOK_SECONDS = 1.0
 # Certificates are looked at once a day; what could not be said is tried again sooner.
 WATCH_EVERY = timedelta(days=1)
-WATCH_AGAIN = timedelta(minutes=1)
+WATCH_AGAIN = timedelta(seconds=10)
 # The desk's own patience is longer than we may take to stop.
 SAY_SECONDS = 2.0
 

@@ -96,6 +96,10 @@ class Gateway:
             for event in read_batch(gzip.decompress(entry.payload) if entry.encoding else entry.payload)
         ]
 
+    def types(self) -> list[str]:
+        """Their types."""
+        return [str(event["type"]) for event in self.events()]
+
 
 ROTATION_ONLY = {
     "Version": "2012-10-17",
@@ -117,7 +121,13 @@ def rotated_policy() -> str:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, rotated_policy: str) -> Iterator[Gateway]:
+def once() -> bool:
+    """Whether the allow-list lets a serial number pass once, as the shipped hook does."""
+    return False
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, rotated_policy: str, *, once: bool) -> Iterator[Gateway]:
     pki = make_pki(tmp_path / "pki", thing="server-only")
     claim = IssuingAuthority.load_or_make(tmp_path / "standin" / "issuing").issue_claim("claim")
     folder = tmp_path / "gateway"
@@ -130,7 +140,7 @@ def gateway(tmp_path: Path, rotated_policy: str) -> Iterator[Gateway]:
         key=pki.server_key,
         things={},
         templates=(
-            Template("edge-agent-enrol", serials={"SN-7": "gw-07"}, policies=("forwarder",)),
+            Template("edge-agent-enrol", serials={"SN-7": "gw-07"}, once=once, policies=("forwarder",)),
             Template("edge-agent-rotate", policies=(rotated_policy,)),
         ),
         policies={"rotation-only": tmp_path / "rotation-only.json"},
@@ -212,6 +222,7 @@ def test_an_expired_claim_is_told_before_anything_is_asked(
     assert not gateway.store.generations()
 
 
+@pytest.mark.parametrize("once", [True])
 def test_no_answer_is_told_and_a_second_run_goes_on(
     gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,7 +348,7 @@ def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(
     """From unpacking to a renewed identity, with both processes running throughout."""
     processes.start("collect")
     processes.start("forward")
-    wait_until(lambda: [e for e in gateway.events() if e["type"] == "floor.agent.started"], "first event")
+    wait_until(lambda: "floor.agent.started" in gateway.types(), "the first event arrives")
     first = gateway.current_id()
     assert not gateway.claim_key.exists()
 
@@ -353,6 +364,7 @@ def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(
     assert told["data"]["new_certificate_id"] == gateway.current_id()
     wait_until(lambda: [one.name for one in gateway.store.generations()] == ["000002"], "the old key is gone")
     assert gateway.control.status()["clients"] == ["gw-07-events"]
+    wait_until(lambda: "floor.agent.certificate_expiring" in gateway.types(), "the root will end in 30 days")
     code, log = processes.stop("forward")
     assert code == 0
     assert "Traceback" not in log
