@@ -237,9 +237,23 @@ def test_a_recipe_that_is_too_long_is_refused() -> None:
         read_recipe("#" * 16_001, "recipe.yaml")
 
 
-def test_what_is_not_yaml_is_refused() -> None:
+@pytest.mark.parametrize("text", ["a: b: c", "[1, 2", "\tx"])
+def test_what_is_not_yaml_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"recipe\.yaml is not YAML"):
-        read_recipe("a: b: c", "recipe.yaml")
+        read_recipe(text, "recipe.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "recipe"])
+def test_what_is_no_recipe_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="mend the recipe"):
+        read_recipe(text, "recipe.yaml")
+
+
+def test_a_policy_whose_id_is_used_again_is_refused(forwarder_text: str) -> None:
+    text = forwarder_text.replace("casino.edge.Forwarder:mqttproxy:2", FIRST)
+
+    with pytest.raises(ConfigurationError, match=f"'{FIRST}' is there twice"):
+        read_recipe(text, "recipe.yaml")
 
 
 def test_a_person_can_have_a_recipe_checked(

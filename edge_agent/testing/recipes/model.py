@@ -215,7 +215,7 @@ def read_recipe(text: str, origin: str) -> Recipe:
     if len(text.encode()) > LARGEST_BYTES:
         raise ConfigurationError(f"{origin} is longer than {LARGEST_BYTES} bytes", "shorten it")
     try:
-        return Recipe.model_validate(yaml.safe_load(text))
+        return Recipe.model_validate(yaml.load(text, _EachKeyOnce))  # noqa: S506  a safe loader, and stricter
     except yaml.YAMLError as error:
         raise ConfigurationError(
             f"{origin} is not YAML: {' '.join(str(error).split())}", "mend it"
@@ -223,6 +223,19 @@ def read_recipe(text: str, origin: str) -> Recipe:
     except ValidationError as invalid:
         problems = "; ".join(f"{origin}: {problem}" for problem in describe(invalid))
         raise ConfigurationError(problems, "mend the recipe") from invalid
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML in which no key is said twice. Others keep the last: a policy whose id is used again is gone."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  as inherited
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for at, key in enumerate(keys):
+            if key in keys[:at]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key!r} is there twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
 
 
 def _leaves(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401  any JSON
