@@ -65,6 +65,16 @@ def test_gdk_finds_what_it_publishes(sources: Sources, name: str) -> None:
     assert all(uri.startswith("s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/") for uri in uris)
 
 
+@pytest.mark.parametrize("role", ["publish-components", "token-exchange-role"])
+def test_who_publishes_and_who_installs_may_use_the_bucket(role: str) -> None:
+    """Region and account are added to the name by gdk."""
+    policy = (ROOT / "certs" / "policies" / "iam" / f"{role}.json").read_text()
+
+    for name in COMPONENTS:
+        _, table = config(name)
+        assert f'"arn:aws:s3:::{table["publish"]["bucket"]}-REGION-ACCOUNT/casino.edge.*"' in policy
+
+
 def test_a_local_deployment_finds_the_recipe_by_name_and_version(built: Sources) -> None:
     recipes = built.component() / "greengrass-build" / "recipes"
     _, table = config(FORWARDER)

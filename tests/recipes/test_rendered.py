@@ -26,6 +26,7 @@ from edge_agent.trial.gateway_floor import read_floor_settings
 from tests.recipes.conftest import ROOT, recipe_of
 
 THING, SITE = "gw-07", "harbour"
+FORWARDER = "casino.edge.Forwarder"
 PUBLISH, SUBSCRIBE = "aws.greengrass#PublishToIoTCore", "aws.greengrass#SubscribeToIoTCore"
 EXAMPLES = sorted((ROOT / "recipes" / "deployments").glob("*.json"))
 # What whoever deploys an example puts into it.
@@ -229,6 +230,18 @@ def test_the_deployments_we_show_fit_their_components(
     assert settings.site == SITE
     if component.endswith("Collector"):
         assert settings.lines
+
+
+def test_the_policies_let_a_gateway_enrol_and_rotate_as_the_deployment_says(forwarder: Recipe) -> None:
+    change = next(change for file, name, change in examples() if (file, name) == ("floor", FORWARDER))
+    uplink = settings_of(forwarder, Nucleus.JAVA, change).uplink
+    assert uplink is not None
+    assert uplink.enrolment is not None
+    gateway = Identity(THING, f"{THING}-rotation", {"site": SITE})
+
+    for policy, template in (("claim", uplink.enrolment.template), ("forwarder", uplink.rotation_template)):
+        topic = f"$aws/provisioning-templates/{template}/provision/json"
+        assert load_policy(shipped(policy)).allows(Request(Action.PUBLISH, topic, gateway)), topic
 
 
 def test_a_trial_reads_the_ports_the_simulator_serves() -> None:

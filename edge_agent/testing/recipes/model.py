@@ -215,7 +215,7 @@ def read_recipe(text: str, origin: str) -> Recipe:
     if len(text.encode()) > LARGEST_BYTES:
         raise ConfigurationError(f"{origin} is longer than {LARGEST_BYTES} bytes", "shorten it")
     try:
-        return Recipe.model_validate(yaml.load(text, _EachKeyOnce))  # noqa: S506  a safe loader, and stricter
+        return Recipe.model_validate(_EachKeyOnce(text).get_single_data())
     except yaml.YAMLError as error:
         raise ConfigurationError(
             f"{origin} is not YAML: {' '.join(str(error).split())}", "mend it"
