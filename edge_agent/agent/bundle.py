@@ -43,12 +43,17 @@ _TYPE = re.compile(rb'"type":"([a-z0-9_.]{1,100})"')
 
 
 def make_bundle(
-    settings: Settings, *, forwarder: Mapping[str, Any] | None = None, most_bytes: int = MOST_BYTES
+    settings: Settings,
+    *,
+    configured: bool = True,
+    forwarder: Mapping[str, Any] | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> bytes:
     """A bundle of this gateway, as a zip. Never raises for what cannot be read: that is said in it.
 
     Args:
         settings: of the gateway.
+        configured: whether these are its settings, rather than what its state folder says of them.
         forwarder: what the forwarder says of itself now; by default what its status file says.
         most_bytes: the size at most.
     """
@@ -58,13 +63,18 @@ def make_bundle(
         "site": settings.site,
         "version": __version__,
     }
-    return pack(_parts(settings, forwarder), about, most_bytes)
+    shown: dict[str, Any] = {"not_known": "made from the state folder alone"}
+    if configured:
+        shown = redacted(settings.model_dump(mode="json"))
+    return pack(_parts(settings, shown, forwarder), about, most_bytes)
 
 
-def _parts(settings: Settings, forwarder: Mapping[str, Any] | None) -> Iterator[Part]:
+def _parts(
+    settings: Settings, configuration: Mapping[str, Any], forwarder: Mapping[str, Any] | None
+) -> Iterator[Part]:
     said = read_status(status_file(settings, "forwarder")) if forwarder is None else dict(forwarder)
     yield Part("report.json", GatewayReport(settings, lambda: said).make())
-    yield Part("configuration.json", redacted(settings.model_dump(mode="json")))
+    yield Part("configuration.json", configuration)
     yield Part("versions.json", _versions())
     yield Part("certificates.json", _certificates(settings))
     yield Part("journal.json", _journal_map(settings))

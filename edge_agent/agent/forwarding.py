@@ -92,7 +92,7 @@ async def _forward(
     )
     status = StatusFile(
         settings.state / "status" / "forwarder.json",
-        lambda: _status(forwarder, uplink, journal),
+        lambda: {**_status(forwarder, uplink, journal), "about": spokesman.about()},
     )
     spokesman.follow(lambda: _status(forwarder, uplink, journal))
     await uplink.start()

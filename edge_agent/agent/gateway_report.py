@@ -13,7 +13,7 @@ from edge_agent.credentials.certificate import read_certificates
 from edge_agent.credentials.in_use import identity_in_use
 from edge_agent.errors import AgentError
 from edge_agent.health import read_status
-from edge_agent.reporting import Document, Sources, make_report
+from edge_agent.reporting import LIMIT_BYTES, Document, Sources, make_report
 from edge_agent.settings import Settings, UplinkSettings
 
 # Days change once a day; a rotated certificate is seen within this.
@@ -34,6 +34,7 @@ class GatewayReport:
     """
 
     def __init__(self, settings: Settings, forwarder: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        self.limit_bytes = LIMIT_BYTES
         self._forwarder = forwarder or (lambda: read_status(status_file(settings, "forwarder")))
         self._settings = settings
         self._days: int | None = None
@@ -45,20 +46,31 @@ class GatewayReport:
 
     def sources(self) -> Sources:
         """What the report is made of, as it is now."""
-        uplink = self._settings.uplink
+        forwarder = self._forwarder()
+        about = self.about() if self._settings.uplink is not None else forwarder.get("about") or self.about()
         return Sources(
             now=time.time(),
             monotonic=time.monotonic(),
             collector=read_status(status_file(self._settings, "collector")),
-            forwarder=self._forwarder(),
-            uplink={"kind": None, "promise": None} if uplink is None else promise_of(uplink),
-            certificate_days=self._certificate_days(),
+            forwarder=forwarder,
+            uplink=about["uplink"],
+            certificate_days=about["certificate_days"],
             version=__version__,
         )
 
+    def about(self) -> dict[str, Any]:
+        """What only the settings say, for whoever reads the status file without them."""
+        uplink = self._settings.uplink
+        return {
+            "site": self._settings.site,
+            "gateway": self._settings.gateway,
+            "uplink": {"kind": None, "promise": None} if uplink is None else promise_of(uplink),
+            "certificate_days": self._certificate_days(),
+        }
+
     def make(self) -> Document:
         """The report, as it is now."""
-        return make_report(self.sources())
+        return make_report(self.sources(), self.limit_bytes)
 
     def make_whole(self) -> Document:
         """The same with every line, however many there are."""

@@ -18,6 +18,8 @@ from edge_agent.errors import JournalError
 from edge_agent.settings import Settings
 
 LOOK_AGAIN_SECONDS = 0.25
+# The desk answers at once; a process that is asked to stop must not wait longer than this for it.
+ASK_SECONDS = 3.0
 # A reading waits half a minute for a game to end, and is tried again twice if a bill cuts it short.
 METERS_SECONDS = 45.0
 # The last piece of a capture is journalled within a second of its end.
@@ -107,7 +109,7 @@ class Orders:
         return f"{self._journal_id}/{sequence}"
 
     async def _ask(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
-        return await asyncio.to_thread(ask, self._desk, {"command": command})
+        return await asyncio.to_thread(ask, self._desk, {"command": command}, ASK_SECONDS)
 
     async def _look(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask for what has become of it; a collector that is restarting has nothing to say yet."""

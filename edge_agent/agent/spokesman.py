@@ -16,16 +16,20 @@ from edge_agent.agent.gateway_report import GatewayReport
 from edge_agent.agent.orders import doers
 from edge_agent.clock import Clock
 from edge_agent.commands import Channel, ChannelOptions, Gate, UsedIds
-from edge_agent.commands.answers import ROOM_BYTES
+from edge_agent.commands.answers import room_of
 from edge_agent.commands.trail import Trail
 from edge_agent.commands.used_ids import FILE_NAME
 from edge_agent.desk import desk_path, say_through
-from edge_agent.reporting import Reporter, ReporterOptions, Shadow, as_json
+from edge_agent.reporting import LIMIT_BYTES, Reporter, ReporterOptions, Shadow, as_json
 from edge_agent.settings import Settings
 from edge_agent.uplink import Uplink
 
-# A bundle goes into an answer as base64, beside a few words.
-BUNDLE_BYTES = (ROOM_BYTES - 1024) // 4 * 3
+# What stands around a report, in the status and in the shadow.
+AROUND_BYTES = 200
+# What stands around a bundle in an answer, where it goes as base64.
+BESIDE_BYTES = 1024
+# A record of a command that is not journalled in time is journalled twice rather than never.
+SAY_SECONDS = 3.0
 
 
 class Spokesman:
@@ -51,11 +55,14 @@ class Spokesman:
         self._reporting: asyncio.Task[None] | None = None
         self.birth = self._reporter.birth
         self.follow = self._report.follow
+        self.about = self._report.about
 
     async def start(self, uplink: Uplink) -> None:
         """Begin, on an uplink that was started. Into a file nothing is said but events."""
         if self._settings.uplink is None or self._settings.uplink.kind == "file":
             return
+        if uplink.state.payload_maximum:
+            self._report.limit_bytes = min(LIMIT_BYTES, uplink.state.payload_maximum - AROUND_BYTES)
         self._reporting = asyncio.create_task(self._reporter.run(uplink), name="reporter")
         self._reporting.add_done_callback(_complain_of_a_fault)
         self._channel = _make_channel(self._settings, uplink, self._journal_id)
@@ -84,12 +91,12 @@ def _make_channel(settings: Settings, uplink: Uplink, journal_id: str) -> Channe
     )
 
     def bundle() -> bytes:
-        return make_bundle(settings, most_bytes=BUNDLE_BYTES)
+        return make_bundle(settings, most_bytes=(room_of(uplink) - BESIDE_BYTES) // 4 * 3)
 
     return Channel(
         uplink,
         gate,
-        Trail(say_through(desk_path(settings.state))),
+        Trail(say_through(desk_path(settings.state), SAY_SECONDS)),
         ChannelOptions(settings.commands_topic, doers(settings, journal_id, bundle)),
         utc=time.time,
     )

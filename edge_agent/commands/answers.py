@@ -7,17 +7,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_agent.commands.gate import Asked
-from edge_agent.uplink.base import Message
+from edge_agent.uplink.base import Message, Uplink
 from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES
 
-# An answer that is wanted longer than this was wanted sooner.
-ROOM_BYTES = MAX_PAYLOAD_BYTES - 1024  # the topic, the properties and the statement that it was cut
+# The statement that an answer was cut, and what a transport puts around it.
+BESIDE_BYTES = 512
+
+
+def room_of(uplink: Uplink) -> int:
+    """The bytes an answer may have, over this uplink."""
+    return (uplink.state.payload_maximum or MAX_PAYLOAD_BYTES) - BESIDE_BYTES
 
 
 def answer_message(
-    asked: Asked, outcome: str, *, at: str, reason: str = "", result: Mapping[str, Any] | None = None
+    asked: Asked,
+    outcome: str,
+    *,
+    at: str,
+    room_bytes: int,
+    reason: str = "",
+    result: Mapping[str, Any] | None = None,
 ) -> Message:
-    """The answer to a command that said where its answer goes."""
+    """The answer to a command that said where its answer goes, in so many bytes at most."""
     body: dict[str, Any] = {"id": asked.id, "command": asked.verb, "outcome": outcome, "at": at}
     if asked.correlation_text:
         body["correlation_data"] = asked.correlation_text
@@ -27,16 +38,16 @@ def answer_message(
         body["result"] = dict(result)
     return Message(
         topic=asked.response_topic,
-        payload=_fitting(body),
+        payload=_fitting(body, room_bytes),
         content_type="application/json",
         correlation_data=asked.correlation_data,
     )
 
 
-def _fitting(body: dict[str, Any]) -> bytes:
+def _fitting(body: dict[str, Any], room_bytes: int) -> bytes:
     """The body as JSON; the last entries of its largest group are left out until it fits."""
     payload = _json(body)
-    if len(payload) <= ROOM_BYTES:
+    if len(payload) <= room_bytes:
         return payload
     result: dict[str, Any] = body.get("result", {})
     name = max(result, key=lambda one: len(_json(result[one])), default="")
@@ -44,7 +55,7 @@ def _fitting(body: dict[str, Any]) -> bytes:
     entries = result.get(name)
     if isinstance(entries, Mapping):
         kept = dict(entries)
-        room = ROOM_BYTES - (len(payload) - len(_json(entries)))
+        room = room_bytes - (len(payload) - len(_json(entries)))
         while kept and len(_json(kept)) > room:
             kept.popitem()
             left_out += 1
@@ -52,7 +63,7 @@ def _fitting(body: dict[str, Any]) -> bytes:
     elif name:
         body["result"] = {**result, name: None}
         left_out = 1
-    body["cut"] = f"{left_out} of `{name}` left out: an answer holds {MAX_PAYLOAD_BYTES} bytes"
+    body["cut"] = f"{left_out} of `{name}` left out: an answer here holds {room_bytes} bytes"
     return _json(body)
 
 

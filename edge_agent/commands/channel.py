@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from edge_agent.commands.answers import answer_message
+from edge_agent.commands.answers import answer_message, room_of
 from edge_agent.commands.gate import Accepted, Asked, Gate, Refused
 from edge_agent.commands.request import Command
 from edge_agent.commands.trail import Outcome, Trail
@@ -147,7 +147,8 @@ class Channel:
         if not asked.response_topic:
             return
         at = datetime.fromtimestamp(self._utc(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        message = answer_message(asked, outcome, at=at, reason=reason, result=result)
+        room = room_of(self._uplink)
+        message = answer_message(asked, outcome, at=at, room_bytes=room, reason=reason, result=result)
         trouble = "no session in time"
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

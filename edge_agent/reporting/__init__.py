@@ -1,6 +1,7 @@
 """How a gateway is, as one small document, and who is told."""
 
 from edge_agent.reporting.report import (
+    LIMIT_BYTES,
     Document,
     Sources,
     as_json,
@@ -14,6 +15,7 @@ from edge_agent.reporting.reporter import Reporter, ReporterOptions
 from edge_agent.reporting.shadow import Shadow
 
 __all__ = [
+    "LIMIT_BYTES",
     "Document",
     "Reporter",
     "ReporterOptions",

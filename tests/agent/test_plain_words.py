@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,30 @@ def test_the_command_says_with_its_status_that_something_wants_a_look(
     said = json.loads(capsys.readouterr().out)
     assert said["collector"] == "not running"
     assert said["wants_a_look"] == ["the collector: it is not running; machines keep what they have to say"]
+
+
+def test_a_gateway_whose_settings_a_nucleus_has_is_told_of_by_its_state(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = config.parent / "state"
+    config.unlink()
+    about = {
+        "site": "lab",
+        "gateway": "gw-07",
+        "uplink": {"kind": "greengrass", "promise": "accepted"},
+        "certificate_days": None,
+    }
+    write_status(state / "status" / "forwarder.json", {"connected": True, "depth": 0, "about": about})
+
+    assert main(["status", "--state", str(state)]) == 0
+    assert "greengrass: connected, accepted means that the nucleus has it" in capsys.readouterr().out
+    assert main(["diagnose", "--state", str(state), "--output", str(config.parent / "b.zip")]) == 0
+    with zipfile.ZipFile(config.parent / "b.zip") as bundle:
+        assert json.loads(bundle.read("configuration.json")) == {
+            "not_known": "made from the state folder alone"
+        }
+        assert json.loads(bundle.read("manifest.json"))["gateway"] == "gw-07"
+    assert main(["status", "--state", str(state / "nowhere")]) == 2
 
 
 def test_settings_that_cannot_be_read_are_one_line(

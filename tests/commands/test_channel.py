@@ -293,7 +293,20 @@ def test_an_answer_too_large_for_one_publish_is_cut_and_says_so(bench: CommandBe
     assert len(cloud.uplink.delivered[0].payload) <= 128 * 1024
     kept = len(answer["result"]["subjects"])
     assert 50 < kept < 66
-    assert answer["cut"] == f"{100 - kept} of `subjects` left out: an answer holds 131072 bytes"
+    assert answer["cut"] == f"{100 - kept} of `subjects` left out: an answer here holds 130560 bytes"
+
+
+def test_an_answer_over_a_nucleus_that_takes_little_is_cut_to_that(bench: CommandBench) -> None:
+    async def story(cloud: Cloud) -> None:
+        cloud.uplink.state.payload_maximum = 7_000
+        cloud.result = {"subjects": {f"slot-{number}": "x" * 2000 for number in range(10)}}
+        cloud.ask()
+        await asyncio.sleep(1)
+
+    cloud = tell(bench, story)
+
+    assert len(cloud.uplink.delivered[0].payload) <= 7_000
+    assert len(cloud.answers()[0]["result"]["subjects"]) == 3
 
 
 def test_one_thing_too_large_is_left_out_whole(bench: CommandBench) -> None:
