@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -54,22 +56,30 @@ class Gateway:
     def venv(self) -> Path:
         return self.place.work / f"venv-{self.recipe.component_version}"
 
+    def variables(self, path: str | None = None) -> dict[str, str]:
+        return {"PATH": path or os.environ["PATH"], "HOME": "/nonexistent", **OFFLINE, **self.environment}
+
     def step(self, text: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run one step as a nucleus does: by sh, in the work folder."""
-        variables = {
-            "PATH": path or os.environ["PATH"],
-            "HOME": "/nonexistent",
-            **OFFLINE,
-            **self.environment,
-        }
         return subprocess.run(
             ["/bin/sh"],
             check=False,
             input=script(text, self.recipe, self.place),
             cwd=self.place.work,
-            env=variables,
+            env=self.variables(path),
             capture_output=True,
             text=True,
+        )
+
+    def start_installing(self) -> subprocess.Popen[bytes]:
+        """Begin the step, in a process group of its own."""
+        text = script(self.manifest.lifecycle.install.script, self.recipe, self.place)
+        return subprocess.Popen(
+            ["/bin/sh", "-c", text],
+            cwd=self.place.work,
+            env=self.variables(),
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
     def install(self, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -103,25 +113,35 @@ def gateway(empty: Gateway) -> Gateway:
     return empty
 
 
-def test_a_failed_installation_says_so_and_the_next_makes_it_anew(empty: Gateway) -> None:
-    good = empty.artifact.read_bytes()
-    spoil(empty.artifact)
-
-    failed = empty.install()
+def test_an_installation_that_was_killed_is_made_anew(empty: Gateway) -> None:
+    killed = empty.start_installing()
+    wait_until((empty.venv / "bin").is_dir)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait(PATIENCE_SECONDS)
     (empty.venv / "left from before").touch()
-    (empty.place.work / "install-cut").mkdir()  # by a lost supply
-    empty.artifact.write_bytes(good)
+    left = {file.name.partition("-")[0] for file in empty.place.work.iterdir()}
+
     mended = empty.install()
     started = empty.run()
 
-    assert failed.returncode == 1
-    assert "Traceback" not in failed.stderr
-    assert failed.stderr.splitlines()[-1].endswith("/bin/python failed with status 1 — see above")
+    assert left == {"venv", "install"}
     assert mended.returncode == 0, mended.stderr
     assert mended.stdout.startswith(f"installing {FORWARDER} ")
     assert {file.name for file in empty.place.work.iterdir()} == {empty.venv.name, "amazon-roots.pem"}
     assert not (empty.venv / "left from before").exists()
     assert (started.returncode, started.stdout) == (0, "forwarder\n")
+
+
+def test_an_installation_that_pip_refuses_is_not_complete_and_says_so(empty: Gateway) -> None:
+    spoil(empty.artifact)
+
+    failed = empty.install()
+
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert failed.stderr.splitlines()[-1].endswith("/bin/python failed with status 1 — see above")
+    assert not (empty.venv / "complete.json").exists()
+    assert not (empty.venv / "main.py").exists()
 
 
 def test_an_installation_over_a_complete_one_touches_nothing(gateway: Gateway) -> None:
@@ -331,6 +351,13 @@ def test_the_real_wheels_are_all_a_gateway_of_another_kind_needs(
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def spoil(artifact: Path) -> None:
