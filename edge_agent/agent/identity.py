@@ -97,6 +97,10 @@ async def _enrol_until_it_works(settings: Settings, wishes: Wishes, supervisor: 
         try:
             work = enrol(settings, keep_claim=True)
             return await _unless_stopped(work, wishes, supervisor, why) is not None
+        except CredentialError:
+            if store_of(uplink_of(settings)).current() is None:
+                raise
+            return True  # somebody else has enrolled it meanwhile
         except (UplinkError, InUseError) as error:
             why = f"not enrolled yet: {error.what}"
             log.warning("not enrolled yet", reason=error.what, mend=error.mend)

@@ -143,3 +143,41 @@ def test_an_uplink_to_a_file_needs_no_identity(tmp_path: Path) -> None:
     }
 
     assert [finding.good for finding in check_up(Settings.model_validate(document))] == [True]
+
+
+def test_the_identity_of_before_is_told_until_it_goes(tmp_path: Path, pki: PkiPaths) -> None:
+    store = enrolled(tmp_path / "identity", pki)
+    enrolled(store.folder, pki)
+
+    findings = check_up(settings(tmp_path, pki.ca, identity=store.folder))
+
+    assert bad(findings) == []
+    assert any("generation 000001 is the one before" in finding.text for finding in findings)
+    assert any("000002 is current, not yet used by the forwarder" in finding.text for finding in findings)
+
+
+def test_a_claim_key_that_others_can_read_is_bad_before_enrolling(tmp_path: Path, pki: PkiPaths) -> None:
+    enrolment = {"template": "edge-agent-enrol", "claim_certificate": pki.ca, "claim_key": pki.server_key}
+    before = settings(tmp_path, pki.ca, identity=tmp_path / "identity", enrolment=enrolment)
+    assert any(finding.text.endswith("is here, for enrolling") for finding in check_up(before))
+
+    pki.server_key.chmod(0o640)
+
+    assert any(f"claim key {pki.server_key} can be read" in text for text in bad(check_up(before)))
+
+
+def test_the_chain_in_a_certificates_file_is_looked_at(tmp_path: Path, pki: PkiPaths) -> None:
+    pki.device_certificate.write_bytes(pki.device_certificate.read_bytes() + pki.ca.read_bytes())
+
+    findings = check_up(by_hand(tmp_path, pki))
+
+    assert any(finding.text.startswith("its chain's Trial floor CA counts until") for finding in findings)
+
+
+def test_roots_that_cannot_be_read_are_bad(tmp_path: Path, pki: PkiPaths) -> None:
+    pki.ca.write_bytes(b"rubbish")
+
+    assert any(
+        "CA" in text and "is not a certificate in PEM" in text
+        for text in bad(check_up(by_hand(tmp_path, pki)))
+    )

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -371,6 +372,27 @@ def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(
     assert processes.stop("collect")[0] == 0
 
 
+@contextmanager
+def forwarding(gateway: Gateway) -> Iterator[None]:
+    """The forwarder in a thread of this process, with a journal that holds nothing."""
+    with open_journal(gateway.folder / "state" / "journal" / "journal.db", role="collect"):
+        pass
+    wishes = Wishes()
+    source = FileSource(Path(gateway.config))
+    forwarder = threading.Thread(target=forward_until, args=(source, wishes), name="forwarder")
+    forwarder.start()
+    try:
+        yield
+    finally:
+        wishes.stop()
+        forwarder.join(PATIENCE_SECONDS)
+    assert not forwarder.is_alive()
+
+
+def forwards(gateway: Gateway) -> bool:
+    return bool(gateway.control.status()["clients"] == ["gw-07-events"])
+
+
 @pytest.mark.parametrize("rotated_policy", ["rotation-only"])
 def test_an_identity_that_cannot_forward_is_taken_back(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
@@ -378,25 +400,26 @@ def test_an_identity_that_cannot_forward_is_taken_back(
     """The rotation's own sessions are allowed, the forwarder's is not: only it can find that out."""
     monkeypatch.setattr("edge_agent.credentials.handover.TRIAL_SECONDS", 2.0)
     gateway.certs("enrol")
-    first, wishes = gateway.current_id(), Wishes()
-    with open_journal(gateway.folder / "state" / "journal" / "journal.db", role="collect"):
-        pass
-    source = FileSource(Path(gateway.config))
-    forwarder = threading.Thread(target=forward_until, args=(source, wishes), name="forwarder")
-    forwarder.start()
-    try:
-        wait_until(lambda: gateway.control.status()["clients"] == ["gw-07-events"], "it forwards")
+    first = gateway.current_id()
+    with forwarding(gateway):
+        wait_until(lambda: forwards(gateway), "it forwards")
         assert gateway.certs("rotate") == 0
         assert gateway.store.version() == "000002"
 
         wait_until(lambda: gateway.store.version() == "000001", "the old identity is current again")
-        wait_until(lambda: gateway.control.status()["clients"] == ["gw-07-events"], "it forwards again")
-    finally:
-        wishes.stop()
-        forwarder.join(PATIENCE_SECONDS)
+        wait_until(lambda: forwards(gateway), "it forwards again")
 
-    assert not forwarder.is_alive()
     assert gateway.current_id() == first
+
+
+def test_a_forwarder_enrols_as_soon_as_the_cloud_lets_it(gateway: Gateway) -> None:
+    gateway.control.reject_requests("provision", 403, "AccessDenied", "not on the list", following=1)
+
+    with forwarding(gateway):
+        wait_until(lambda: forwards(gateway), "it forwards")
+
+    assert gateway.known() == {gateway.current_id(): "ACTIVE"}
+    assert not gateway.claim_key.exists()
 
 
 def test_a_forwarder_that_cannot_enrol_goes_on_trying_and_stops_when_asked(
