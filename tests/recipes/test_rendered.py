@@ -166,16 +166,17 @@ def test_only_what_forwards_may_do_anything_over_ipc(
 
 
 def asked_of(settings: Settings) -> list[tuple[str, Action, str]]:
-    """What the forwarder asks of IoT Core, through the nucleus or not."""
-    shadow = f"$aws/things/{settings.gateway}/shadow/name/edge-agent"
+    """What the forwarder asks of IoT Core, through the nucleus or not; test_permitted watches it ask."""
+    update = f"$aws/things/{settings.gateway}/shadow/name/edge-agent/update"
     return [
         (PUBLISH, Action.PUBLISH, settings.events_topic),
         (PUBLISH, Action.PUBLISH, settings.status_topic),
-        (PUBLISH, Action.PUBLISH, f"floor/{settings.site}/{settings.gateway}/answer/meters"),
-        (PUBLISH, Action.PUBLISH, f"{shadow}/update"),
-        (SUBSCRIBE, Action.SUBSCRIBE, f"{settings.commands_topic}/#"),
+        (PUBLISH, Action.PUBLISH, f"{settings.answers_topic}/meters"),
+        (PUBLISH, Action.PUBLISH, update),
         (SUBSCRIBE, Action.SUBSCRIBE, f"{settings.commands_topic}/+"),
-        (SUBSCRIBE, Action.SUBSCRIBE, f"{settings.commands_topic}/receipt"),
+        (SUBSCRIBE, Action.SUBSCRIBE, settings.confirmations_topic),
+        (SUBSCRIBE, Action.SUBSCRIBE, f"{update}/accepted"),
+        (SUBSCRIBE, Action.SUBSCRIBE, f"{update}/rejected"),
     ]
 
 
@@ -250,7 +251,7 @@ def test_a_trial_reads_the_ports_the_simulator_serves() -> None:
     state = Path(variables_of(recipe_of("casino.edge.Simulator"), Nucleus.LITE)["EDGE_AGENT_STATE"])
 
     lines = merges["casino.edge.FloorCollector"]["lines"]
-    assert {name: Path(line["port"]) for name, line in lines.items()} == {
+    assert {name: Path(line.partition("?")[0]) for name, line in lines.items()} == {
         name: state / "ports" / name for name in ("slot-001", "slot-002", "shuffler-01")
     }
 
