@@ -10,8 +10,8 @@ from typing import Any
 
 from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
 from edge_agent.agent.checks import check_uplink
+from edge_agent.agent.enrolling import enrol_if_needed
 from edge_agent.agent.folders import make_folders
-from edge_agent.agent.identity import enrol_if_needed
 from edge_agent.agent.keeping import keep_identity, version_in_use
 from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.spokesman import Spokesman

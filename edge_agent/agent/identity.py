@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
 from edge_agent.agent.checks import given, proxy_of, uplink_of
-from edge_agent.agent.wishes import Wishes
 from edge_agent.credentials.device import check_identity
 from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.credentials.disk import Disk, wipe
@@ -22,16 +17,9 @@ from edge_agent.credentials.in_use import Identity, check_in_use
 from edge_agent.credentials.keys import FileKeys, Keys, missing_extra
 from edge_agent.credentials.provisioning import Connect, Gateway, Provisioning
 from edge_agent.credentials.token import TokenKeys
-from edge_agent.errors import AgentError, ConfigurationError, CredentialError, InUseError, UplinkError
+from edge_agent.errors import ConfigurationError, CredentialError
 from edge_agent.settings import EnrolmentSettings, Settings, UplinkSettings
-from edge_agent.supervision import Supervisor
-from edge_agent.uplink.backoff import Backoff
 from edge_agent.uplink.base import TokenKey
-
-T = TypeVar("T")
-
-# How long a wish to stop may go unheard while we wait for the cloud.
-LOOK_SECONDS = 0.25
 
 
 def store_of(uplink: UplinkSettings) -> IdentityStore:
@@ -51,7 +39,7 @@ async def enrol(settings: Settings, *, force: bool = False, keep_claim: bool = F
     store, claim = store_of(uplink), Identity(enrolment.claim_certificate, enrolment.claim_key)
     current = store.current() if not force else None
     if current is not None and enrolment.claim_key.exists():
-        _wipe(enrolment.claim_key)  # a power cut came between the last two steps
+        wipe_claim(enrolment.claim_key)  # a power cut came between the last two steps
         return current
     if current is None:
         check_identity(given(uplink.ca), enrolment.claim_certificate, enrolment.claim_key)
@@ -59,7 +47,7 @@ async def enrol(settings: Settings, *, force: bool = False, keep_claim: bool = F
     provisioning = _provisioning(settings, store, enrolment.template, serial_number)
     generation = await provisioning.enrol(claim, force=force)
     if not keep_claim:
-        _wipe(enrolment.claim_key)
+        wipe_claim(enrolment.claim_key)
     return generation
 
 
@@ -71,56 +59,6 @@ async def rotate(settings: Settings, *, force: bool = False) -> Generation:
         settings, store_of(uplink), uplink.rotation_template, serial_number or settings.gateway
     )
     return await provisioning.rotate(force=force)
-
-
-def enrol_if_needed(settings: Settings, wishes: Wishes, supervisor: Supervisor) -> bool:
-    """Enrol a gateway that has no identity yet, however long it takes; False if asked to stop first.
-
-    A cloud that is away, or does not yet know us, is asked again, ever more slowly. Raises
-    CredentialError and ConfigurationError for what a person has to mend here.
-    """
-    uplink = settings.uplink
-    if uplink is None or uplink.identity is None or uplink.enrolment is None:
-        return True
-    store = store_of(uplink)
-    if store.current() is None and not asyncio.run(_enrol_until_it_works(settings, wishes, supervisor)):
-        return False
-    with contextlib.suppress(CredentialError):  # it is logged, and no reason not to forward
-        _wipe(uplink.enrolment.claim_key)
-    return True
-
-
-async def _enrol_until_it_works(settings: Settings, wishes: Wishes, supervisor: Supervisor) -> bool:
-    log, loop, backoff = structlog.get_logger(), asyncio.get_running_loop(), Backoff(random.random)
-    why = "enrolling"
-    while not wishes.stopping:
-        try:
-            work = enrol(settings, keep_claim=True)
-            return await _unless_stopped(work, wishes, supervisor, why) is not None
-        except CredentialError:
-            if store_of(uplink_of(settings)).current() is None:
-                raise
-            return True  # somebody else has enrolled it meanwhile
-        except (UplinkError, InUseError) as error:
-            why = f"not enrolled yet: {error.what}"
-            log.warning("not enrolled yet", reason=error.what, mend=error.mend)
-        backoff.fail(loop.time())
-        await _unless_stopped(asyncio.sleep(backoff.left(loop.time()) or 0.0), wishes, supervisor, why)
-    return False
-
-
-async def _unless_stopped(work: Awaitable[T], wishes: Wishes, supervisor: Supervisor, why: str) -> T | None:
-    """What the work returns; None if a wish to stop came first, which ends the work."""
-    task = asyncio.ensure_future(work)
-    while not task.done() and not wishes.stopping:
-        supervisor.waiting(why)
-        await asyncio.wait({task}, timeout=LOOK_SECONDS)
-    if task.done():
-        return task.result()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, AgentError):
-        await task
-    return None
 
 
 def connect_by(settings: Settings) -> Connect:
@@ -198,7 +136,7 @@ def _enrolment(uplink: UplinkSettings) -> EnrolmentSettings:
     return uplink.enrolment
 
 
-def _wipe(claim_key: Path) -> None:
+def wipe_claim(claim_key: Path) -> None:
     """The claim is good for every gateway: its key has no business on one that is enrolled.
 
     Raises CredentialError, and logs an alarm, if it cannot be wiped.

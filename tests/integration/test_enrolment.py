@@ -27,6 +27,7 @@ from edge_agent.credentials.dev_pki import Validity, issue, make_ca, make_pki
 from edge_agent.credentials.identity import Generation, IdentityStore
 from edge_agent.credentials.issuing import IssuingAuthority
 from edge_agent.events import read_batch
+from edge_agent.health import read_status
 from edge_agent.journal import open_journal
 from edge_agent.settings import Settings, load_settings
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template, read_ledger
@@ -427,8 +428,8 @@ def test_a_forwarder_that_cannot_enrol_goes_on_trying_and_stops_when_asked(
 ) -> None:
     gateway.control.reject_requests("provision", 403, "AccessDenied", "not on the list", following=1000)
     processes.start("forward")
-    wait_until(lambda: len(list((gateway.folder / "identity").glob("*"))) == 1, "it tries")
-    time.sleep(1.0)
+    status = gateway.folder / "state" / "status" / "forwarder.json"
+    wait_until(lambda: "not on the list" in read_status(status).get("last_reason", ""), "it says why not")
 
     began = time.monotonic()
     code, log = processes.stop("forward")
