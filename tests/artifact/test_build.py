@@ -164,6 +164,8 @@ def test_the_bill_of_materials_names_every_file_with_hash_and_licence(built: Sou
     understood = cast("Any", Bom).from_json(bill)  # made by decoration
 
     assert understood.validate()
+    assert {str(one.purl) for one in understood.components} == {one["purl"] for one in bill["components"]}
+    assert all(one.hashes and one.licenses for one in understood.components)
     named = {component["purl"]: component for component in bill["components"]}
     for name, content in carried.items():
         if name.startswith("wheels/"):
