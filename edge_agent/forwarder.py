@@ -255,8 +255,6 @@ class Forwarder:
     # What comes back.
 
     def _deliver(self, batch: Batch) -> None:
-        if batch.settled:  # the cloud had confirmed it before we knew that it had left
-            return
         self.counters.delivered += 1
         self.counters.delivered_bytes += len(batch.message.payload)
         batch.settle()
@@ -264,7 +262,7 @@ class Forwarder:
 
     def _hold(self, batch: Batch, seconds: float) -> None:
         """Accepted, which is no delivery: keep it until the cloud confirms it."""
-        if not batch.settled:  # as above
+        if not batch.settled:  # a confirmation may overtake the receipt
             batch.overdue_at = _now() + seconds
         self._go_on(batch)
 

@@ -72,11 +72,11 @@ class MemoryUplink:
         if not code and self._refusing is not None:
             code = self._refusing
         if code == LOST or reaction_to(code) is Reaction.DELIVERED:
-            self.delivered.append(message)
+            self._carry(message)
         await self._pass(self.ack_timeout if code == LOST else self.delay)
         if code == LOST:
             raise NotConnected(f"no receipt within {self.ack_timeout:g} s")
-        return Receipt(code)
+        return Receipt(code, promise=self.state.promise)
 
     async def subscribe(self, topic_filter: str, on_received: OnReceived) -> None:
         """Hear what `arrive` brings."""
@@ -148,6 +148,10 @@ class MemoryUplink:
     def events(self) -> list[dict[str, Any]]:
         """Every event the cloud has, in order of arrival, repeats included."""
         return [event for message in self.delivered for event in json.loads(plain(message))]
+
+    def _carry(self, message: Message) -> None:
+        """What was accepted goes to the cloud."""
+        self.delivered.append(message)
 
     async def _pass(self, seconds: float) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

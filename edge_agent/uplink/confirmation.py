@@ -39,9 +39,11 @@ class Confirmation:
 
 def read_confirmation(payload: bytes) -> Confirmation:
     """A confirmation from its JSON. Raises RemoteProtocolError."""
+    if len(payload) > MOST_BYTES:
+        raise RemoteProtocolError(f"a confirmation has {len(payload)} bytes, over {MOST_BYTES}")
     try:
-        content = json.loads(payload[: MOST_BYTES + 1])
-    except ValueError as error:
+        content = json.loads(payload)
+    except (ValueError, RecursionError) as error:
         raise RemoteProtocolError("a confirmation is no JSON") from error
     match content:
         case {"journal": str(journal), "through": int(through)} if type(through) is int and (
