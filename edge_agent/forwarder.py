@@ -21,22 +21,20 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from edge_agent.errors import AgentError, JournalError
-from edge_agent.journal import Journal, Record
-from edge_agent.outbox import Batch, Outbox
+from edge_agent.journal import Journal
+from edge_agent.outbox import Absence, Batch, Compose, Outbox, Packing
 from edge_agent.uplink.backoff import Backoff
 from edge_agent.uplink.base import Promise, Receipt, Uplink
-from edge_agent.uplink.batch import fitting, make_message
+from edge_agent.uplink.batch import fitting
 from edge_agent.uplink.confirmation import Confirmations
 from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES, check_topic
 from edge_agent.uplink.reason_codes import PACKET_TOO_LARGE, Reaction, describe, reaction_to
-
-Compose = Callable[[str, Record], bytes]
 
 # A new record is noticed within this. Waking up to ask a hundred times a second is 0.7 % of a core.
 POLL_SECONDS = 0.010
@@ -83,6 +81,7 @@ class Forwarder:
         batch_bytes: bytes of a publish before compression at most, unless one event is more.
         linger: seconds a batch waits to fill once there is something in it.
         probe: seconds between attempts at a topic we may not publish to.
+        absence: what goes in the place of a record that is set aside, so that the cloud finds no hole.
         compress: whether batches are gzipped where that makes them smaller.
         confirmations: of the cloud, without which nothing counts as delivered that was only accepted.
         jitter: gives numbers from 0 up to 1.
@@ -101,6 +100,7 @@ class Forwarder:
         batch_bytes: int = 100_000,
         linger: float = 0.0,
         probe: float = PROBE_SECONDS,
+        absence: Absence | None = None,
         compress: bool = True,
         confirmations: Confirmations | None = None,
         jitter: Callable[[], float] = random.random,
@@ -109,7 +109,7 @@ class Forwarder:
         self.counters = ForwarderCounters()
         self._journal = journal
         self._uplink = uplink
-        self._compose = compose
+        self._packing = Packing(journal.id, topic, compose, absence, compress)
         self._topic = topic
         self._consumer = consumer
         self._window = window
@@ -117,7 +117,6 @@ class Forwarder:
         self._batch_bytes = batch_bytes
         self._linger = linger
         self._probe = probe
-        self._compress = compress
         self._confirmations = confirmations
         self._log = structlog.get_logger().bind(topic=topic)
         self._acknowledged = journal.position(consumer)
@@ -199,21 +198,14 @@ class Forwarder:
         )
         if not records:
             return None
-        events = self._composed(records)
+        events = self._packing.events(records)
         count = fitting((len(event) for event in events), limit_bytes)
-        batch = self._batch(records[:count], events[:count])
+        batch = self._packing.batch(records[:count], events[:count])
         self._outbox.add(batch)
         self._read_through, self._cut_at = batch.last, _now()
         if batch.last < self._journal.head:  # then go on at once: what comes later will be news
             self._read_at = self._cut_at
         return batch
-
-    def _batch(self, records: Sequence[Record], events: Sequence[bytes]) -> Batch:
-        message = make_message(self._topic, events, compress=self._compress)
-        return Batch(records[0].sequence, records[-1].sequence, records, message)
-
-    def _composed(self, records: Sequence[Record]) -> list[bytes]:
-        return [self._compose(self._journal.id, record) for record in records]
 
     def _send(self, batch: Batch) -> None:
         batch.sent_at = _now()
@@ -279,6 +271,8 @@ class Forwarder:
         match reaction_to(receipt.reason_code):
             case Reaction.WITHHOLD:
                 self._withhold(batch, reason)
+            case Reaction.SPLIT | Reaction.SET_ASIDE if batch.stands_in:
+                batch.settle()
             case Reaction.SPLIT if len(batch.records) > 1:
                 self._split(batch)
             case Reaction.SPLIT | Reaction.SET_ASIDE:
@@ -312,9 +306,7 @@ class Forwarder:
 
     def _split(self, batch: Batch) -> None:
         """One record may spoil a batch for the others: send each half by itself."""
-        middle = len(batch.records) // 2
-        halves = batch.records[:middle], batch.records[middle:]
-        self._outbox.split(batch, [self._batch(records, self._composed(records)) for records in halves])
+        self._outbox.split(batch, self._packing.halves(batch))
 
     async def _set_aside(self, batch: Batch, reason: str) -> None:
         """Nothing will ever take these: keep them where someone looks, and go on."""
@@ -328,7 +320,10 @@ class Forwarder:
             "set aside as dead letters", alarm=True, first=batch.first, last=batch.last, reason=reason
         )
         self.counters.dead_letters += len(sequences)
-        batch.settle()
+        if self._packing.stand_in(batch, reason):
+            self._outbox.keep(batch)
+        else:
+            batch.settle()
 
     # What may be forgotten.
 

@@ -12,12 +12,16 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from edge_agent.journal import Record
 from edge_agent.uplink.base import Message
+from edge_agent.uplink.batch import make_message
+
+Compose = Callable[[str, Record], bytes]  # one event, of a journal's id and a record
+Absence = Callable[[Record, str], bytes]  # a payload for the place of a record, and why it is not there
 
 
 @dataclass(slots=True, eq=False)
@@ -31,10 +35,46 @@ class Batch:
     sent_at: float = 0.0
     overdue_at: float = math.inf  # held until the cloud confirms it, or this time comes
     settled: bool = False
+    stands_in: bool = False  # its records only say what was set aside in their place
 
     def settle(self) -> None:
         """Delivered or set aside: only its place is still of interest."""
         self.settled, self.records, self.message, self.overdue_at = True, (), Message("", b""), math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How records become batches."""
+
+    journal_id: str
+    topic: str
+    compose: Compose
+    absence: Absence | None
+    compress: bool
+
+    def events(self, records: Sequence[Record]) -> list[bytes]:
+        """One event of each."""
+        return [self.compose(self.journal_id, record) for record in records]
+
+    def batch(self, records: Sequence[Record], events: Sequence[bytes]) -> Batch:
+        """One publish of consecutive records and their events."""
+        message = make_message(self.topic, events, compress=self.compress)
+        return Batch(records[0].sequence, records[-1].sequence, records, message)
+
+    def halves(self, batch: Batch) -> list[Batch]:
+        """Two publishes of a batch of more than one record."""
+        middle = len(batch.records) // 2
+        halves = batch.records[:middle], batch.records[middle:]
+        return [self.batch(records, self.events(records)) for records in halves]
+
+    def stand_in(self, batch: Batch, reason: str) -> bool:
+        """Have a batch say what was set aside in its place; whether it does."""
+        if self.absence is None:
+            return False
+        records = [replace(record, payload=self.absence(record, reason)) for record in batch.records]
+        batch.records, batch.stands_in = records, True
+        batch.message = make_message(self.topic, self.events(records), compress=self.compress)
+        return True
 
 
 class Outbox:

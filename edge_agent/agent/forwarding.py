@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from edge_agent.agent.absences import absence_of
 from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
 from edge_agent.agent.checks import check_uplink
 from edge_agent.agent.enrolling import enrol_if_needed
@@ -17,6 +18,7 @@ from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.spokesman import Spokesman
 from edge_agent.agent.uplinks import confirmations_of, make_uplink
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
+from edge_agent.clock import Clock
 from edge_agent.events import identify
 from edge_agent.forwarder import Forwarder
 from edge_agent.health import PERIOD_SECONDS, StatusFile
@@ -82,6 +84,7 @@ async def _forward(
         journal,
         uplink,
         compose=lambda journal_id, record: identify(record.payload, journal_id, record.sequence),
+        absence=absence_of(settings, Clock()),
         topic=settings.events_topic,
         window=settings.forwarder.window,
         batch_records=settings.forwarder.batch_records,

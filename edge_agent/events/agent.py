@@ -108,6 +108,21 @@ class ConfigurationRefused(EventBody):
         return "floor.agent.configuration_refused"
 
 
+class RecordSetAside(EventBody):
+    """In the place of a record that the cloud would not take: it is kept on the gateway, as a dead letter."""
+
+    schema_name: ClassVar[str] = "agent-record-set-aside"
+
+    set_aside: str = Field(description="the type of the event that was there; empty where none can be read")
+    size: Count = Field(description="in bytes, of what was there")
+    reason: str = Field(max_length=300)
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.record_set_aside`."""
+        return "floor.agent.record_set_aside"
+
+
 class CommandAudited(EventBody):
     """Somebody in the cloud asked for something: journalled before it is carried out, and when it is done."""
 

@@ -21,6 +21,9 @@ EXAMPLES: tuple[EventBody, ...] = (
         changed=("lines.slot-1001.port", "log.level"), began_again=False, digest="5f0c9e6d2a7b4c18"
     ),
     agent.ConfigurationRefused(reason="deployment: lines.0.port: Field required"),
+    agent.RecordSetAside(
+        set_aside="floor.line.captured", size=9_400, reason="0x95 packet too large (over 7000 bytes)"
+    ),
     agent.LineUp(line="slot-1001", silent_seconds=12.5),
     agent.LineDown(line="slot-1001", reason="silent for 2.6 s"),
     agent.ProtocolErrors(line="slot-1001", count=3, total=41, last="CRC is 1A2B, the payload's is 66B7"),

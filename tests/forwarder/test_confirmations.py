@@ -97,6 +97,10 @@ def always() -> bool:
     return True
 
 
+async def wait_a_minute(_floor: Floor) -> None:
+    await asyncio.sleep(2 * CONFIRM_SECONDS)
+
+
 def test_an_accepted_batch_is_kept_until_the_cloud_confirms_it() -> None:
     async def story(floor: Floor) -> None:
         await asyncio.sleep(0.9)
@@ -115,12 +119,8 @@ def test_an_accepted_batch_is_kept_until_the_cloud_confirms_it() -> None:
 
 def test_without_confirmations_what_a_nucleus_loses_is_lost() -> None:
     """This is what `uplink.receipt: nucleus` means, and why it is said in a warning."""
-
-    async def story(floor: Floor) -> None:
-        await asyncio.sleep(120)
-
     left = tell(
-        story, records=10, nucleus=MemoryNucleus(CONFIRMED_ON, loses=losing(3, 4)), confirmations=None
+        wait_a_minute, records=10, nucleus=MemoryNucleus(CONFIRMED_ON, loses=losing(3, 4)), confirmations=None
     )
 
     assert left.position == 10
@@ -147,10 +147,7 @@ def test_what_is_not_confirmed_in_time_is_sent_again() -> None:
 
 
 def test_one_lost_publish_has_one_sent_again_and_not_what_came_after_it() -> None:
-    async def story(floor: Floor) -> None:
-        await asyncio.sleep(2 * CONFIRM_SECONDS)
-
-    left = tell(story, records=20, nucleus=MemoryNucleus(CONFIRMED_ON, loses=losing(1)))
+    left = tell(wait_a_minute, records=20, nucleus=MemoryNucleus(CONFIRMED_ON, loses=losing(1)))
 
     assert left.position == 20
     assert left.lost == set()
@@ -248,7 +245,7 @@ def test_a_confirmed_batch_whose_receipt_is_lost_is_not_sent_again() -> None:
 
 
 def test_a_batch_that_waits_to_be_sent_again_may_be_confirmed_meanwhile() -> None:
-    """Its receipt was lost and the nucleus is away, but a confirmation that was on its way says it arrived."""
+    """Its receipt was lost and the nucleus is away, but a confirmation on its way says that it arrived."""
 
     async def story(floor: Floor) -> None:
         await asyncio.sleep(0.5)
@@ -281,12 +278,7 @@ def test_a_delivery_proper_needs_no_confirmation() -> None:
 
 
 def test_batches_keep_to_what_the_uplink_takes() -> None:
-    async def story(floor: Floor) -> None:
-        await asyncio.sleep(5)
-
-    nucleus = MemoryNucleus(CONFIRMED_ON)
-    nucleus.state.payload_maximum = 700
-    left = tell(story, records=50, nucleus=nucleus, batch_records=50, compress=False)
+    left = tell(wait_a_minute, records=50, nucleus=small_nucleus(), batch_records=50, compress=False)
 
     sizes = [len(message.payload) for message in left.nucleus.accepted]
     assert max(sizes) <= 700
@@ -294,22 +286,55 @@ def test_batches_keep_to_what_the_uplink_takes() -> None:
     assert left.position == 50
 
 
-def test_a_record_too_large_for_the_uplink_is_set_aside() -> None:
-    async def story(floor: Floor) -> None:
-        await asyncio.sleep(1)
+def large(number: int) -> Callable[[str, Record], bytes]:
+    """Composes one record, by its number, as an event that is too large; not what stands in for it."""
 
+    def compose_large(journal_id: str, record: Record) -> bytes:
+        event = compose(journal_id, record)
+        if record.sequence == number and record.payload == b"x":
+            return event[:-1] + b',"data":"%s"}' % (b"x" * 700)
+        return event[:-1] + b',"data":"%s"}' % record.payload
+
+    return compose_large
+
+
+def small_nucleus() -> MemoryNucleus:
     nucleus = MemoryNucleus(CONFIRMED_ON)
     nucleus.state.payload_maximum = 700
+    return nucleus
+
+
+def test_what_is_set_aside_leaves_word_in_its_place_and_so_holds_nothing_up() -> None:
+    """The cloud confirms as far as there is no hole: one that stays would hold up all that follows."""
     left = tell(
-        story,
-        records=1,
-        nucleus=nucleus,
+        wait_a_minute,
+        records=5,
+        nucleus=small_nucleus(),
         compress=False,
-        compose=lambda journal_id, record: compose(journal_id, record)[:-1] + b',"x":"%s"}' % (b"x" * 700),
+        compose=large(3),
+        absence=lambda record, reason: b"%d: %s" % (len(record.payload), reason.encode()),
     )
 
+    assert left.position == 5
     assert left.forwarder.counters.dead_letters == 1
-    assert left.nucleus.accepted == []
+    (word,) = [event["data"] for event in left.nucleus.events() if event["sequence"] == 3]
+    assert word == "1: 0x95 packet too large (over 700 bytes)"
+
+
+def test_a_word_that_is_not_taken_either_is_given_up() -> None:
+    left = tell(
+        wait_a_minute,
+        records=2,
+        nucleus=small_nucleus(),
+        compress=False,
+        confirmations=None,
+        compose=large(1),
+        absence=lambda _record, _reason: b"y" * 700,
+    )
+
+    assert left.position == 2
+    assert left.forwarder.counters.dead_letters == 1
+    assert [event["sequence"] for event in left.nucleus.events()] == [2]
 
 
 @settings(max_examples=25, deadline=None)
@@ -329,7 +354,7 @@ def test_whatever_a_nucleus_loses_nothing_is_lost_where_the_cloud_confirms(
             await asyncio.sleep(draws.random() * 5)
             assert floor.lost == set()
         async with asyncio.timeout(24 * 3600):
-            while floor.position < floor.collector.head:  # noqa: ASYNC110  a journal sets no events
+            while floor.position < floor.collector.head:
                 await asyncio.sleep(0.5)
                 assert floor.lost == set()
 
