@@ -1,7 +1,8 @@
 """Component: a role of the agent as the Greengrass nucleus runs it.
 
 Settings are the component's configuration. A deployment that changes them is heeded while the role
-runs; one that makes no sense is vetoed where the nucleus asks first, and refused where it does not.
+runs; one that makes no sense is vetoed where the nucleus asks first, and refused where it does not. If it
+is started with such settings, it begins with those it last accepted.
 
 A nucleus gives a component up that ends too often: three times in an hour. So whatever may pass, a
 setting that is missing, a certificate that has yet to be made, a journal another process holds, is
@@ -21,6 +22,7 @@ from typing import Any
 
 import structlog
 
+from edge_agent.agent.accepted import AcceptedSource
 from edge_agent.agent.checks import check_lines, uplink_of
 from edge_agent.agent.collector import collect_until
 from edge_agent.agent.deferral import Deferral
@@ -68,11 +70,19 @@ class Role:
 
 
 def _collect(nucleus: Nucleus, wishes: Wishes) -> None:
-    collect_until(NucleusSource(nucleus), wishes)
+    collect_until(_accepted("collector", check_lines, nucleus, wishes), wishes)
 
 
 def _forward(nucleus: Nucleus, wishes: Wishes) -> None:
-    forward_until(NucleusSource(nucleus), wishes, nucleus)
+    forward_until(_accepted("forwarder", uplink_of, nucleus, wishes), wishes, nucleus)
+
+
+def _accepted(
+    role: str, check: Callable[[Settings], object], nucleus: Nucleus, wishes: Wishes
+) -> AcceptedSource:
+    """What is deployed; and if it makes no sense when the role begins, what last did."""
+    file = Path(os.environ.get(STATE_VARIABLE, "state")) / f"accepted-{role}.json"
+    return AcceptedSource(NucleusSource(nucleus), check, file, wishes.read_again)
 
 
 def _simulate(nucleus: Nucleus, wishes: Wishes) -> None:

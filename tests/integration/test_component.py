@@ -153,6 +153,27 @@ def test_a_deployment_that_makes_no_sense_is_refused_with_the_reason(component: 
     assert component.lines().keys() == {"a"}
 
 
+def test_a_collector_started_with_what_makes_no_sense_begins_with_what_last_did(component: Component) -> None:
+    """Nucleus lite applies it, and starts the component again: the floor must not fall silent."""
+    nucleus = component.nucleus
+    _, port = component.port()
+    nucleus.merge({"lines": {"a": f"{port}?driver=tdl1"}})
+    before = component.start("collector")
+    nucleus.wait_until(lambda: component.says("line opened"))
+    assert stop(before) == 0
+    nucleus.merge({"lines": {"b": "/dev/x?driver=telepathy"}})
+
+    again = component.start("collector")
+
+    nucleus.wait_until(lambda: component.journalled("floor.agent.configuration_refused"))
+    (refused,) = component.says("settings refused; the agent begins with those it last accepted")
+    assert "driver 'telepathy' is not installed" in refused["reason"]
+    assert [entry["line"] for entry in component.says("line opened")] == ["a", "a"]
+    nucleus.merge({"lines": {"b": None}})
+    nucleus.wait_until(lambda: component.says("settings read again: nothing has changed"))
+    assert stop(again) == 0
+
+
 def test_the_java_nucleus_is_kept_from_applying_what_makes_no_sense(tmp_path: Path) -> None:
     with NucleusDouble({"site": "harbour"}) as nucleus:
         component = Component(tmp_path, nucleus)
