@@ -66,6 +66,19 @@ def test_the_first_filter_that_matches_hears_it_alone() -> None:
     assert heard == ["first", "second"]
 
 
+def test_a_filter_that_names_the_topic_hears_it_before_one_with_wildcards() -> None:
+    """Confirmations come on a topic among those of the commands."""
+    heard: list[str] = []
+    subscriptions = Subscriptions()
+    subscriptions.add("cmd/lab/gw/+", lambda _received: heard.append("command"))
+    subscriptions.add("cmd/lab/gw/received", lambda _received: heard.append("confirmation"))
+
+    assert subscriptions.hand_on(Received("cmd/lab/gw/received", b""))
+    assert subscriptions.hand_on(Received("cmd/lab/gw/meters", b""))
+
+    assert heard == ["confirmation", "command"]
+
+
 def test_a_refused_filter_is_named_until_it_is_granted() -> None:
     subscriptions = Subscriptions()
 
