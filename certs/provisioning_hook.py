@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 TABLE = "edge-agent-gateways"
+# On the list, and not used; or used by this very certificate, when the service asks a second time.
+EXPECTED = "attribute_exists(thing) AND (attribute_not_exists(enrolled) OR enrolled = :certificate)"
 NO: dict[str, Any] = {"allowProvisioning": False}
 
 
@@ -35,7 +37,7 @@ def enrolment(event: dict[str, Any], table: Any) -> dict[str, Any]:  # noqa: ANN
         row = table.update_item(
             Key={"serial": event["parameters"]["SerialNumber"]},
             UpdateExpression="SET enrolled = :certificate",
-            ConditionExpression="attribute_exists(thing) AND attribute_not_exists(enrolled)",
+            ConditionExpression=EXPECTED,
             ExpressionAttributeValues={":certificate": event["certificateId"]},
             ReturnValues="ALL_NEW",
         )["Attributes"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -39,11 +40,14 @@ class AllowList:
         self.meta = SimpleNamespace(client=SimpleNamespace(exceptions=exceptions))
 
     def update_item(self, **request: Any) -> dict[str, Any]:
-        assert request["ConditionExpression"] == "attribute_exists(thing) AND attribute_not_exists(enrolled)"
+        assert request["ConditionExpression"] == (
+            "attribute_exists(thing) AND (attribute_not_exists(enrolled) OR enrolled = :certificate)"
+        )
         row = self.rows.get(request["Key"]["serial"], {})
-        if "thing" not in row or "enrolled" in row:
+        certificate = request["ExpressionAttributeValues"][":certificate"]
+        if "thing" not in row or row.get("enrolled", certificate) != certificate:
             raise ConditionalCheckFailedException
-        row["enrolled"] = request["ExpressionAttributeValues"][":certificate"]
+        row["enrolled"] = certificate
         return {"Attributes": row}
 
 
@@ -71,10 +75,21 @@ def test_an_expected_gateway_gets_the_name_and_the_site_of_the_list(hook: Module
 
 def test_a_serial_number_enrols_once(hook: ModuleType) -> None:
     table = AllowList({"A1B2": {"thing": "gw-07", "site": "harbour"}})
+    first = asked(ENROL, SerialNumber="A1B2")
+    another = {**first, "certificateId": "1" * 64}
+
+    answers = [hook.enrolment(event, table) for event in (first, another)]
+
+    assert [answer["allowProvisioning"] for answer in answers] == [True, False]
+
+
+def test_the_same_certificate_may_be_asked_about_again(hook: ModuleType) -> None:
+    """The service tries a hook again that took too long, and a gateway a registration it heard nothing of."""
+    table = AllowList({"A1B2": {"thing": "gw-07", "site": "harbour"}})
 
     answers = [hook.enrolment(asked(ENROL, SerialNumber="A1B2"), table) for _ in range(2)]
 
-    assert [answer["allowProvisioning"] for answer in answers] == [True, False]
+    assert [answer["allowProvisioning"] for answer in answers] == [True, True]
 
 
 def test_an_unexpected_serial_number_enrols_never(hook: ModuleType) -> None:
@@ -100,6 +115,28 @@ def test_a_gateway_rotates_for_itself_alone(
     answer = hook.rotation(asked(ROTATE, Thing=wanted, SerialNumber="A1B2"), things)
 
     assert answer == {"allowProvisioning": allowed}
+
+
+def test_the_template_decides_who_is_asked(hook: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, asked_about = AllowList({"A1B2": {"thing": "gw-07", "site": "harbour"}}), []
+
+    def things_of(*, principal: str) -> dict[str, list[str]]:
+        asked_about.append(principal)
+        return {"things": ["gw-07"]}
+
+    boto3 = SimpleNamespace(
+        client=lambda _service: SimpleNamespace(list_principal_things=things_of),
+        resource=lambda _service: SimpleNamespace(Table=lambda _name: table),
+    )
+    monkeypatch.setitem(sys.modules, "boto3", boto3)
+
+    enrolled = hook.handler(asked(ENROL, SerialNumber="A1B2"), None)
+    rotated = hook.handler(asked(ROTATE, Thing="gw-07"), None)
+    stolen = hook.handler(asked(ROTATE, Thing="gw-08"), None)
+
+    assert enrolled["parameterOverrides"] == {"Thing": "gw-07", "Site": "harbour"}
+    assert (rotated["allowProvisioning"], stolen["allowProvisioning"]) == (True, False)
+    assert set(asked_about) == {f"arn:aws:iot:eu-west-1:123456789012:cert/{'c' * 64}"}
 
 
 def template(name: str) -> dict[str, Any]:
