@@ -161,15 +161,15 @@ class Provisioning:
             generation = await self._resume(generation)
         if generation.phase >= Phase.REGISTERED:
             return generation
-        async with self._connect(asker, client_id) as session:
-            resumed = generation.phase is Phase.ISSUED
-            try:
-                await self._register(session, generation)
-            except Refused as refused:
-                if not resumed or refused.code != BAD_TOKEN:
-                    raise
-                generation = self._anew(generation)
-                await self._register(session, generation)
+        resumed = generation.phase is Phase.ISSUED
+        try:
+            await self._register(asker, client_id, generation)
+        except Refused as refused:
+            if not resumed or refused.code != BAD_TOKEN:
+                raise
+            generation = self._anew(generation)
+            await self._pause(CONNECT_PAUSE_SECONDS)
+            await self._register(asker, client_id, generation)
         return generation
 
     async def _resume(self, generation: Generation) -> Generation:
@@ -196,16 +196,17 @@ class Provisioning:
         self._store.discard(generation)
         return self._store.begin()
 
-    async def _register(self, session: Session, generation: Generation) -> None:
+    async def _register(self, asker: Identity, client_id: str, generation: Generation) -> None:
         """Take the generation through every phase it has not reached."""
         if generation.phase is Phase.EMPTY:
             self._keys.make(self._store, generation)
         if generation.phase is Phase.KEYED:
             self._store.keep_request(generation, self._keys.request(generation, self._gateway.thing))
-        if generation.phase is Phase.REQUESTED:
-            self._store.keep_issued(generation, await self._ask_for_certificate(session, generation))
-        if generation.phase is Phase.ISSUED:
-            self._store.keep_registration(generation, await self._ask_to_register(session, generation))
+        async with self._connect(asker, client_id) as session:
+            if generation.phase is Phase.REQUESTED:
+                self._store.keep_issued(generation, await self._ask_for_certificate(session, generation))
+            if generation.phase is Phase.ISSUED:
+                self._store.keep_registration(generation, await self._ask_to_register(session, generation))
 
     async def _ask_for_certificate(self, session: Session, generation: Generation) -> Issued:
         request = generation.request.read_text(encoding="ascii")

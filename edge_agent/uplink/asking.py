@@ -2,8 +2,8 @@
 
 For what a gateway asks of IoT Core's own services: it publishes a request to a topic and is answered
 on `<topic>/accepted` or `<topic>/rejected`. Both are subscribed to before the question leaves. The
-service answers only who asked, and one question is open at a time, so the topic says which
-question an answer is for.
+service answers only who asked, and a session asks each topic once, so the topic says which question
+an answer is for, and an answer that comes twice answers nothing else.
 
 Unlike the uplink it does not persist: the first failure to connect ends it, with the reason.
 """
@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 from awscrt import mqtt5
 from awscrt.exceptions import AwsCrtError
 
-from edge_agent.errors import NotConnected, Refused, UplinkError
+from edge_agent.errors import LocalProtocolError, NotConnected, Refused, UplinkError
 from edge_agent.proxy import Proxy
 from edge_agent.uplink.base import Message, TokenKey
 from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
@@ -102,8 +102,10 @@ class AskingSession:
     async def ask(self, topic: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """The accepted answer. Raises Refused for a rejected one, and UplinkError without any."""
         accepted, rejected = f"{topic}/accepted", f"{topic}/rejected"
+        if accepted in self._answers:
+            raise LocalProtocolError(f"{topic} was asked in this session before", "open another")
         answer: asyncio.Future[tuple[str, bytes]] = self._loop.create_future()
-        self._answers = dict.fromkeys((accepted, rejected), answer)
+        self._answers |= {accepted: answer, rejected: answer}
         await self._subscribe(accepted, rejected)
         await self.publish(topic, json.dumps(payload).encode())
         seconds = self._options.answer_seconds

@@ -237,6 +237,15 @@ def test_no_answer_is_told_and_a_second_run_goes_on(
     assert gateway.known() == {gateway.current_id(): "ACTIVE"}
 
 
+def test_a_token_that_died_meanwhile_begins_with_a_new_certificate(gateway: Gateway) -> None:
+    gateway.control.reject_requests("provision", 500, "InternalError", "later", following=1)
+    assert gateway.certs("enrol") == 7
+    gateway.control.expire_tokens()
+
+    assert gateway.certs("enrol") == 0
+    assert gateway.known() == {gateway.current_id(): "ACTIVE"}
+
+
 def test_a_claim_key_that_a_power_cut_left_is_wiped(gateway: Gateway) -> None:
     secret = gateway.claim_key.read_bytes()
     gateway.certs("enrol")
