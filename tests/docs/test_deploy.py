@@ -43,13 +43,6 @@ def test_a_shell_can_read_every_command(page: Path) -> None:
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-
-    assert [link for link in links if not (page.parent / link).exists()] == []
-
-
 def test_every_file_of_the_account_is_there() -> None:
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     roles, templates = (
