@@ -62,6 +62,7 @@ class ForwarderCounters:
     in_flight: int = 0  # publishes
     retries: int = 0  # publishes that failed and are sent again
     unconfirmed: int = 0  # publishes accepted by a nucleus and not confirmed by the cloud
+    no_confirmations: int = 0  # of another journal, or without sense
     refused: dict[str, int] = field(default_factory=dict)  # publishes by code, as 0x87
     withheld: bool = False  # an alarm: the cloud does not let us publish to our topic
     last_reason: str = ""  # why a publish failed last; empty once all is well again
@@ -331,12 +332,12 @@ class Forwarder:
         if self._broken:
             raise self._broken
         if self._confirmations:
-            self._heed(self._confirmations.through)
+            self._heed(self._confirmations)
         self._acknowledge()
 
-    def _heed(self, confirmed_through: int) -> None:
+    def _heed(self, confirmations: Confirmations) -> None:
         """Settle what the cloud confirms, and send again what it should have confirmed by now."""
-        for batch in self._outbox.confirmed(confirmed_through):
+        for batch in self._outbox.confirmed(confirmations.through):
             self._deliver(batch)
             if self.counters.last_reason == UNCONFIRMED:
                 self.counters.last_reason = ""
@@ -344,6 +345,7 @@ class Forwarder:
         if not self._outbox.until_overdue(_now()):
             self._keep(self._outbox.take_overdue(), UNCONFIRMED)
         self.counters.unconfirmed = self._outbox.held
+        self.counters.no_confirmations = confirmations.foreign + confirmations.refused
 
     def _acknowledge(self) -> None:
         """Acknowledge what is settled, as far as nothing before it is not."""

@@ -217,8 +217,10 @@ class GreengrassUplink:
         except NucleusError as error:
             self._tell(self._answered, topic_filter, error)
             return error.code == LOST  # nobody grants it any more
-        self._tell(self._answered, topic_filter, None)
         self._endings.append(end)
+        if not self.state.connected:  # stopped while the nucleus was answering
+            end()
+        self._tell(self._answered, topic_filter, None)
         return True
 
     def _answered(self, topic_filter: str, error: NucleusError | None) -> None:

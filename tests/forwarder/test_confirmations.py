@@ -187,6 +187,7 @@ def test_a_confirmation_of_another_journal_is_ignored_and_counted() -> None:
     left = tell(story, records=5, nucleus=MemoryNucleus(CONFIRMED_ON, loses=always))
 
     assert left.confirmations.foreign == 1
+    assert left.forwarder.counters.no_confirmations == 1
 
 
 def test_a_confirmation_of_what_was_never_written_is_refused_and_logged() -> None:

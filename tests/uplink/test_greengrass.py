@@ -301,3 +301,22 @@ def test_an_uplink_that_has_stopped_hears_nothing_and_leaves_the_nucleus_connect
 
         assert heard.empty()
         assert nucleus.publish(TOPIC, b"[]").result(SECONDS) is None
+
+
+def test_a_subscription_granted_to_an_uplink_that_has_stopped_ends_at_once(lite: NucleusDouble) -> None:
+    async def story(uplink: GreengrassUplink) -> None:
+        lite.delay_seconds = 0.3
+        await uplink.subscribe("cmd/harbour/gw-07/+", lambda _received: None)
+        await asyncio.sleep(0.1)
+
+    with Nucleus.connect(lite.environment) as nucleus:
+
+        async def run() -> None:
+            uplink = GreengrassUplink(nucleus)
+            await uplink.start()
+            await story(uplink)
+            await uplink.stop()
+
+        asyncio.run(run())
+        lite.wait_until(lambda: lite.requests("SubscribeToIoTCore"))
+        lite.wait_until(lambda: not lite.subscribed("SubscribeToIoTCore"))

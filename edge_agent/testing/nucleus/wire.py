@@ -81,7 +81,8 @@ def decode(data: bytes) -> Message:
 
 
 def _header(name: str, value: Header) -> bytes:
-    head = bytes([len(name)]) + name.encode()
+    encoded = name.encode()
+    head = bytes([len(encoded)]) + encoded
     if isinstance(value, int):
         return head + struct.pack(">Bi", _INT32, value)
     text = value.encode()
