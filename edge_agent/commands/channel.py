@@ -84,7 +84,7 @@ class Channel:
 
     def _on_received(self, received: Received) -> None:
         if len(self._tasks) >= MOST_TASKS:
-            self._trail.may_record_refusal()
+            self._trail.count_refusal()
             received.acknowledge()
             return
         task = asyncio.get_running_loop().create_task(self._take(received), name="command")

@@ -63,10 +63,14 @@ class Trail:
         if self._allowance >= 1:
             self._allowance -= 1
             return True
+        self.count_refusal()
+        return False
+
+    def count_refusal(self) -> None:
+        """One more that has no record of its own: it is told with the others."""
         self._untold += 1
         if self._flood is None or self._flood.done():
             self._flood = asyncio.get_running_loop().create_task(self._tell_flood(), name="command-flood")
-        return False
 
     async def close(self) -> None:
         """Tell what is untold, if the journal takes it now."""

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from edge_agent.commands import Channel, ChannelOptions, Command, DoneBadly
 from edge_agent.commands.channel import ANSWER_SECONDS, RECORD_SECONDS
 from edge_agent.commands.trail import BURST, FLOOD_SECONDS, Trail
-from edge_agent.errors import JournalError
+from edge_agent.errors import JournalError, LocalProtocolError
 from edge_agent.events import EventBody
 from edge_agent.events.agent import CommandAudited
 from edge_agent.testing.command_bench import ANSWERS, TOPIC, CommandBench
@@ -220,6 +220,39 @@ def test_a_flood_of_refusals_is_a_bounded_number_of_records(bench: CommandBench)
     assert cloud.records[-1].reason == "refused without a record each: they came too fast"
     assert len(cloud.uplink.acknowledged) == 500
     assert len(cloud.uplink.delivered) <= BURST + 2
+
+
+def test_more_than_can_be_judged_at_a_time_are_counted(
+    bench: CommandBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.commands.channel.MOST_TASKS", 2)
+
+    async def story(cloud: Cloud) -> None:
+        for _ in range(30):
+            cloud.ask("reboot")
+        await asyncio.sleep(2 * FLOOD_SECONDS)
+
+    with capture_logs():
+        cloud = tell(bench, story)
+
+    assert len(cloud.uplink.acknowledged) == 30
+    assert sum(one.count for one in cloud.records) == 30
+
+
+def test_a_record_the_journal_never_takes_is_in_the_log(bench: CommandBench) -> None:
+    async def story(cloud: Cloud) -> None:
+        def refuse(_body: EventBody) -> None:
+            raise LocalProtocolError("the collector is older than this forwarder", "upgrade both")
+
+        cloud.channel._trail._say = refuse
+        cloud.ask()
+        await asyncio.sleep(2 * RECORD_SECONDS)
+
+    with capture_logs() as logs:
+        cloud = tell(bench, story)
+
+    assert cloud.story == []
+    assert "command not journalled" in [entry["event"] for entry in logs]
 
 
 def test_an_answer_waits_for_the_session_and_not_for_ever(bench: CommandBench) -> None:

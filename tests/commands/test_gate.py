@@ -7,12 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_agent.commands import VERBS, Accepted, CaptureCommand, Refused
 from edge_agent.commands.gate import MOST_AT_ONCE
 from edge_agent.events import ClockQuality
 from edge_agent.settings import CommandSettings
 from edge_agent.testing.command_bench import ANSWERS, NOW, CommandBench, iso
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=80),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 def refusal(bench: CommandBench, verb: str = "meters", running: int = 0, **said: Any) -> str:
@@ -176,3 +184,28 @@ def test_a_command_may_want_no_answer(bench: CommandBench) -> None:
 
 def test_every_verb_of_the_settings_is_one_of_the_channel() -> None:
     assert CommandSettings.model_validate({"allow": tuple(VERBS)}).allow == tuple(VERBS)
+
+
+@given(verb=st.text(max_size=80), payload=st.binary(max_size=200))
+def test_any_bytes_whatever_have_a_verdict(
+    tmp_path_factory: pytest.TempPathFactory, verb: str, payload: bytes
+) -> None:
+    bench = CommandBench(tmp_path_factory.mktemp("bench"))
+
+    for allowed in (verb, "meters"):
+        verdict = bench.gate().judge(bench.command(allowed, body=payload), 0)
+
+        assert isinstance(verdict, Refused)
+        assert len(verdict.asked.verb) <= 64
+        assert len(verdict.reason) <= 300
+
+
+@given(said=st.dictionaries(st.sampled_from(["id", "expires", "subject", "seconds", "x"]), JSON))
+def test_any_json_whatever_has_a_verdict(
+    tmp_path_factory: pytest.TempPathFactory, said: dict[str, Any]
+) -> None:
+    bench = CommandBench(tmp_path_factory.mktemp("bench"))
+
+    verdict = bench.gate().judge(bench.command("capture", body=json.dumps(said).encode()), 0)
+
+    assert isinstance(verdict, Accepted | Refused)
