@@ -14,9 +14,17 @@ from edge_agent.proxy import Proxy
 from edge_agent.settings import Settings, UplinkSettings
 
 
-def check_uplink(settings: Settings) -> None:
-    """Raise CredentialError if we could not prove who we are: known before there is a journal to send."""
+def check_uplink(settings: Settings, *, has_nucleus: bool) -> None:
+    """Raise CredentialError if we could not prove who we are: known before there is a journal to send.
+
+    Raises ConfigurationError if the way is over a nucleus and none has started us.
+    """
     uplink = uplink_of(settings)
+    if uplink.kind == "greengrass" and not has_nucleus:
+        raise ConfigurationError(
+            "uplink.kind greengrass needs the nucleus that started us, and none has",
+            "deploy the forwarder as a component, or set uplink.kind to iot_core",
+        )
     if uplink.kind == "iot_core":
         if proxy := proxy_of(uplink):
             proxy.user_and_password()

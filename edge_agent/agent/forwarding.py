@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from edge_agent.agent.absences import absence_of
@@ -44,18 +45,21 @@ def forward(source: Source) -> None:
 def forward_until(source: Source, wishes: Wishes, nucleus: CloudBehindNucleus | None = None) -> None:
     """Publish the journal, until asked to stop; over the `nucleus` where the settings say so."""
     supervisor = Supervisor()
+    check = partial(check_uplink, has_nucleus=nucleus is not None)
     settings: Settings | None = source.load()
     while settings is not None:
         set_up_logs(settings.log)
         if not enrol_if_needed(settings, wishes, supervisor):
             return
-        check_uplink(settings)
+        check(settings)
         make_folders(settings)
         journal = _open_journal(settings, wishes)
         if journal is None:
             return
         with journal:
-            settings = asyncio.run(_forward(settings, journal, source, wishes, supervisor, nucleus=nucleus))
+            settings = asyncio.run(
+                _forward(settings, journal, source, wishes, supervisor, check=check, nucleus=nucleus)
+            )
 
 
 def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:
@@ -74,6 +78,7 @@ async def _forward(
     wishes: Wishes,
     supervisor: Supervisor,
     *,
+    check: Callable[[Settings], None],
     nucleus: CloudBehindNucleus | None,
 ) -> Settings | None:
     """Forward with these settings; the next ones, or None when asked to stop."""
@@ -102,7 +107,7 @@ async def _forward(
     await spokesman.start(uplink)
     supervisor.ready(_summary(uplink))
     following = asyncio.create_task(
-        _follow(settings, source, wishes, forwarder, supervisor), name="follow-settings"
+        _follow(settings, source, wishes, forwarder, supervisor, check=check), name="follow-settings"
     )
     beating = asyncio.create_task(_beat(status, uplink, supervisor), name="heartbeat")
     keeping = asyncio.create_task(
@@ -120,7 +125,13 @@ async def _forward(
 
 
 async def _follow(
-    settings: Settings, source: Source, wishes: Wishes, forwarder: Forwarder, supervisor: Supervisor
+    settings: Settings,
+    source: Source,
+    wishes: Wishes,
+    forwarder: Forwarder,
+    supervisor: Supervisor,
+    *,
+    check: Callable[[Settings], None],
 ) -> Settings | None:
     """Until asked to stop, or to begin again with the settings returned; then the forwarder is stopped."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
@@ -134,7 +145,7 @@ async def _follow(
             if wish is Wish.BEGIN_AGAIN:
                 return settings
             supervisor.reloading()
-            fresh = await asyncio.to_thread(read_again, source, settings, check_uplink)
+            fresh = await asyncio.to_thread(read_again, source, settings, check)
             if fresh is not None:
                 if concerns(changed(settings, fresh), FORWARDER_HOLDS):
                     return fresh

@@ -9,7 +9,6 @@ import structlog
 from edge_agent.agent.checks import given, proxy_of, uplink_of
 from edge_agent.agent.identity import diagnose_by, key_of
 from edge_agent.credentials.in_use import check_in_use, identity_in_use
-from edge_agent.errors import ConfigurationError
 from edge_agent.settings import Settings
 from edge_agent.uplink import Uplink
 from edge_agent.uplink.base import CloudBehindNucleus
@@ -43,11 +42,7 @@ def confirmations_of(settings: Settings) -> Confirmations | None:
 
 
 def _over_nucleus(settings: Settings, nucleus: CloudBehindNucleus | None) -> Uplink:
-    if nucleus is None:
-        raise ConfigurationError(
-            "uplink.kind greengrass needs the nucleus that started us, and none has",
-            "deploy the forwarder as a component, or set uplink.kind to iot_core",
-        )
+    assert nucleus is not None  # noqa: S101  see check_uplink
     log = structlog.get_logger()
     if uplink_of(settings).receipt == "nucleus":
         log.warning(

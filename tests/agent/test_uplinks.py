@@ -10,7 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge_agent.agent.absences import absence_of
+from edge_agent.agent.checks import check_uplink
+from edge_agent.agent.forwarding import forward_until
 from edge_agent.agent.uplinks import confirmations_of, make_uplink
+from edge_agent.agent.wishes import Wishes
 from edge_agent.clock import Clock
 from edge_agent.errors import ConfigurationError
 from edge_agent.events import identify
@@ -38,10 +41,24 @@ def test_over_the_nucleus_it_has_to_be_said_what_a_receipt_is(tmp_path: Path) ->
 
 
 def test_without_a_nucleus_there_is_no_way_over_it(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path, kind="greengrass", receipt="cloud")
+
     with pytest.raises(ConfigurationError, match="none has") as refused:
-        make_uplink(settings_with(tmp_path, kind="greengrass", receipt="cloud"), birth, None)
+        check_uplink(settings, has_nucleus=False)
 
     assert "uplink.kind to iot_core" in refused.value.mend
+    check_uplink(settings, has_nucleus=True)
+
+
+def test_a_forwarder_without_a_nucleus_says_so_before_it_waits_for_a_journal(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path, kind="greengrass", receipt="cloud")
+
+    class Fixed:
+        def load(self) -> Settings:
+            return settings
+
+    with pytest.raises(ConfigurationError, match="none has"):
+        forward_until(Fixed(), Wishes())
 
 
 @pytest.mark.integration

@@ -37,6 +37,7 @@ class Floor:
     nucleus: MemoryNucleus
     forwarder: Forwarder
     confirmations: Confirmations
+    kill: Callable[[], Awaitable[None]]  # the process; another one begins
     left_at: int | None = None  # the position, once the journal is closed
 
     @property
@@ -72,16 +73,26 @@ async def run(
     ):
         collector.append([b"x"] * records)
         await nucleus.start()
-        confirmations = Confirmations(CONFIRMED_ON)
+        seconds: float = options.pop("seconds", CONFIRM_SECONDS)
+        confirmations = Confirmations(CONFIRMED_ON, seconds)
         given_options: dict[str, Any] = {"confirmations": confirmations, "batch_records": 1, "window": 4}
         given_options |= {"compose": compose, "topic": TOPIC, "jitter": lambda: 0.5} | options
         forwarder = Forwarder(journal, nucleus, **given_options)
-        floor = Floor(collector, journal, nucleus, forwarder, confirmations)
         running = asyncio.create_task(forwarder.run())
+
+        async def kill() -> None:
+            nonlocal running
+            running.cancel()
+            await asyncio.wait([running])
+            given_options["confirmations"] = Confirmations(CONFIRMED_ON, seconds)
+            floor.forwarder = Forwarder(journal, nucleus, **given_options)
+            running = asyncio.create_task(floor.forwarder.run())
+
+        floor = Floor(collector, journal, nucleus, forwarder, confirmations, kill)
         try:
             await story(floor)
         finally:
-            forwarder.stop()
+            floor.forwarder.stop()
             await running
             floor.left_at = floor.position
         return floor
@@ -344,7 +355,7 @@ def test_a_word_that_is_not_taken_either_is_given_up() -> None:
     losses=st.floats(0.0, 0.6),
     seed=st.integers(0, 2**16),
 )
-def test_whatever_a_nucleus_loses_nothing_is_lost_where_the_cloud_confirms(
+def test_whatever_a_nucleus_loses_and_whenever_we_are_killed_nothing_is_lost_where_the_cloud_confirms(
     chunks: list[int], losses: float, seed: int
 ) -> None:
     draws = random.Random(seed)  # noqa: S311  losses, not secrets
@@ -354,12 +365,14 @@ def test_whatever_a_nucleus_loses_nothing_is_lost_where_the_cloud_confirms(
             floor.collector.append([b"x"] * records)
             await asyncio.sleep(draws.random() * 5)
             assert floor.lost == set()
+            if draws.random() < 0.3:
+                await floor.kill()
         async with asyncio.timeout(24 * 3600):
             while floor.position < floor.collector.head:
                 await asyncio.sleep(0.5)
                 assert floor.lost == set()
 
     nucleus = MemoryNucleus(CONFIRMED_ON, loses=lambda: draws.random() < losses)
-    left = tell(story, records=1, nucleus=nucleus, batch_records=3)
+    left = tell(story, records=1, nucleus=nucleus, batch_records=3, seconds=2.0)
 
     assert left.nucleus.cloud.records[left.journal.id] == set(range(1, sum(chunks) + 2))
