@@ -38,6 +38,8 @@ from edge_agent.trial.view import View, open_view
 # Where in the play the troubles begin: machines have raised something before, and something follows.
 OUTAGE_AT, KILL_AT = 0.35, 0.70
 RECONFIGURE_AT = (0.2, 0.45, 0.8)
+# Kept from trial to trial, and not so short that each of them journals that it will expire.
+PKI_DAYS = 365.0
 
 # A machine that was not polled before takes up to 6 s to be found: see sas/host.py, rule 6.
 LINES_UP_SECONDS = 60.0
@@ -117,7 +119,7 @@ class Trial:
 
     def _start(self) -> None:
         self._note("making a development PKI")
-        self._pki = make_pki(self._folder.pki, thing=GATEWAY)
+        self._pki = make_pki(self._folder.pki, thing=GATEWAY, days=PKI_DAYS)
         self._port = port = _free_port()
         settings = _agent_settings(self._plan, self._folder, self._pki, port)
         _write_settings(self._folder / "agent.yaml", settings)
