@@ -27,7 +27,7 @@ from edge_agent.agent.checks import check_lines, uplink_of
 from edge_agent.agent.collector import collect_until
 from edge_agent.agent.deferral import Deferral
 from edge_agent.agent.forwarding import forward_until
-from edge_agent.agent.money import money_on_its_way
+from edge_agent.agent.reasons_to_wait import reason_to_wait
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.errors import AgentError, UplinkError
 from edge_agent.logs import set_up_logs, speak_for_the_process
@@ -199,5 +199,5 @@ class Component:
             settings = NucleusSource(self._nucleus).load()
         except AgentError:
             return None  # what waits for an update must not hold it up
-        reason = money_on_its_way(settings)
+        reason = reason_to_wait(settings)
         return self._deferral.answer(deployment, reason, settings.deployments.defer_seconds)

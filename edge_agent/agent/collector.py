@@ -22,6 +22,7 @@ from edge_agent.agent.floor_status import FloorStatus, free_bytes
 from edge_agent.agent.folders import make_folders
 from edge_agent.agent.journalist import Journalist
 from edge_agent.agent.lines import Lines
+from edge_agent.agent.opening import told_to_be_opening
 from edge_agent.agent.readings import Readings
 from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.vigil import Vigil
@@ -68,13 +69,14 @@ def _collect_with(
     clock = Clock()
     with ExitStack() as held:
         make_folders(settings)
-        journal = held.enter_context(
-            open_journal(
-                settings.journal_path,
-                role="collect",
-                minimum_free_bytes=settings.journal.minimum_free_mb * 2**20,
+        with told_to_be_opening(settings):
+            journal = held.enter_context(
+                open_journal(
+                    settings.journal_path,
+                    role="collect",
+                    minimum_free_bytes=settings.journal.minimum_free_mb * 2**20,
+                )
             )
-        )
         journalist = Journalist(settings, clock, journal)
         readings = Readings()
         lines = Lines(partial(_make_line, settings, journalist, readings))

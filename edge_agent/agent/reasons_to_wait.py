@@ -1,6 +1,6 @@
-"""Money on its way: whether a drain of what matters most is under way just now.
+"""Reasons to hold an update: the journal is being opened, or money is on its way to the cloud.
 
-Asked from outside the forwarder, of what anybody may read: its status and the journal.
+Asked from outside, of what anybody may read: status files and the journal.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from edge_agent.agent.forwarding import CONSUMER
+from edge_agent.agent.opening import is_being_opened
 from edge_agent.errors import JournalError
 from edge_agent.events.delivery_class import DeliveryClass, class_of_sealed
 from edge_agent.health import read_status
@@ -19,6 +20,13 @@ DRAIN_SECONDS = 2.0
 
 # The oldest of a backlog, enough to see whether any of it is money: 5 ms to read and look through.
 LOOK_AT_RECORDS, LOOK_AT_BYTES = 500, 1 << 20
+
+
+def reason_to_wait(settings: Settings) -> str:
+    """Why an update of a component should wait, in a few words; empty if it need not."""
+    if is_being_opened(settings):
+        return "the journal is being opened"
+    return money_on_its_way(settings)
 
 
 def money_on_its_way(settings: Settings) -> str:
