@@ -7,7 +7,6 @@ play until asked to stop. After a restart they are the same machines, with meter
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,8 +51,9 @@ def serve_floor(settings: FloorSettings, state: Path, listen: Callable[[Callable
     Raises LinkError when there are not enough pseudo-terminals, OSError when `state` cannot be written.
     """
     ports = state / "ports"
-    shutil.rmtree(ports, ignore_errors=True)  # of a run that was killed
-    ports.mkdir(mode=0o700, parents=True)
+    ports.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in ports.iterdir():  # by a run that was killed
+        left.unlink()
     plan = {
         "seed": settings.seed,
         "rate": settings.rate,
