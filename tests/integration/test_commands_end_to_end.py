@@ -26,7 +26,7 @@ from edge_agent.trial.gateway_floor import FloorSettings, serve_floor
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_SECONDS = 25.0
+PATIENCE_SECONDS = 60.0
 MACHINE, SHUFFLER = "slot-001", "shuffler-01"
 ANSWERS = "floor/lab/gw-07/answer"
 
@@ -268,7 +268,7 @@ def test_the_cloud_gets_a_bundle(gateway: Gateway) -> None:
 
 def test_the_gateway_reports_how_it_is_retained_and_as_a_shadow(gateway: Gateway) -> None:
     with gateway.standin.control() as control:
-        assert "floor/lab/gw-07/status" in control.status()["retained"]
+        wait_until(lambda: "floor/lab/gw-07/status" in control.status()["retained"])
         shadow = wait_until(lambda: [one for one in control.shadows() if one["name"] == "edge-agent"])[0]
 
     reported = shadow["state"]["reported"]

@@ -32,7 +32,7 @@ CONFIGURATION = {
     "commands": {"allow": ["bundle", "meters"], "unsynchronised_clock": "accept"},
 }
 STOP_SECONDS = 5.0
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
