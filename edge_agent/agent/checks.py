@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.credentials.identity import IdentityStore
-from edge_agent.credentials.in_use import check_in_use, identity_in_use
+from edge_agent.credentials.in_use import Identity, check_in_use, identity_in_use
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import ConfigurationError
 from edge_agent.links import open_link
@@ -28,7 +28,15 @@ def check_uplink(settings: Settings, *, has_nucleus: bool) -> None:
     if uplink.kind == "iot_core":
         if proxy := proxy_of(uplink):
             proxy.user_and_password()
-        check_in_use(given(uplink.ca), identity_in_use(uplink))
+        check_in_use(given(uplink.ca), _identity_or_claim(uplink))
+
+
+def _identity_or_claim(uplink: UplinkSettings) -> Identity:
+    """What we prove ourselves with; as long as there is no identity, the claim that gets us one."""
+    enrolment = uplink.enrolment
+    if enrolment is None or uplink.identity is None or IdentityStore(uplink.identity).current() is not None:
+        return identity_in_use(uplink)
+    return Identity(enrolment.claim_certificate, enrolment.claim_key)
 
 
 def check_lines(settings: Settings) -> None:

@@ -15,7 +15,8 @@ from edge_agent.agent.forwarding import forward_until
 from edge_agent.agent.uplinks import confirmations_of, make_uplink
 from edge_agent.agent.wishes import Wishes
 from edge_agent.clock import Clock
-from edge_agent.errors import ConfigurationError
+from edge_agent.credentials.dev_pki import make_pki
+from edge_agent.errors import ConfigurationError, CredentialError
 from edge_agent.events import identify
 from edge_agent.journal import Record
 from edge_agent.nucleus import Nucleus
@@ -48,6 +49,22 @@ def test_without_a_nucleus_there_is_no_way_over_it(tmp_path: Path) -> None:
 
     assert "uplink.kind to iot_core" in refused.value.mend
     check_uplink(settings, has_nucleus=True)
+
+
+def test_a_gateway_that_is_to_enrol_is_asked_for_its_claim_alone(tmp_path: Path) -> None:
+    """A running forwarder would refuse the very deployment that brings it its identity."""
+    pki = make_pki(tmp_path / "pki", thing="gw-07")
+    claim = {"claim_certificate": pki.device_certificate, "claim_key": pki.device_key}
+    enrolment = {"template": "edge-agent-enrol", **claim}
+    way = {"endpoint": "localhost", "ca": pki.ca, "identity": tmp_path / "identity"}
+
+    check_uplink(settings_with(tmp_path, **way, enrolment=enrolment), has_nucleus=False)
+
+    with pytest.raises(CredentialError, match="there is no identity"):
+        check_uplink(settings_with(tmp_path, **way), has_nucleus=False)
+    pki.device_key.unlink()
+    with pytest.raises(CredentialError, match=str(pki.device_key)):
+        check_uplink(settings_with(tmp_path, **way, enrolment=enrolment), has_nucleus=False)
 
 
 def test_a_forwarder_without_a_nucleus_says_so_before_it_waits_for_a_journal(tmp_path: Path) -> None:
