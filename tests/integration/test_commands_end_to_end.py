@@ -261,7 +261,7 @@ def test_the_cloud_gets_a_bundle(gateway: Gateway) -> None:
     assert bundle.testzip() is None
     manifest = json.loads(bundle.read("manifest.json"))
     assert manifest["left_out"] == {}
-    assert json.loads(bundle.read("journal.json"))["types"]
+    assert json.loads(bundle.read("journal.json"))["head"] > 0
     assert "command" in bundle.read("log/this-process.jsonl").decode()
     assert "line opened" in bundle.read("log/collector.jsonl").decode()
 
@@ -269,9 +269,9 @@ def test_the_cloud_gets_a_bundle(gateway: Gateway) -> None:
 def test_the_gateway_reports_how_it_is_retained_and_as_a_shadow(gateway: Gateway) -> None:
     with gateway.standin.control() as control:
         wait_until(lambda: "floor/lab/gw-07/status" in control.status()["retained"])
-        shadow = wait_until(lambda: [one for one in control.shadows() if one["name"] == "edge-agent"])[0]
-
-    reported = shadow["state"]["reported"]
+        reported = wait_until(
+            lambda: [one["state"]["reported"] for one in control.shadows() if one["state"].get("reported")]
+        )[0]
     statuses = [document for topic, document in gateway.entries() if topic == "floor/lab/gw-07/status"]
     assert reported["lines"].keys() <= {MACHINE, SHUFFLER}
     assert {status["state"] for status in statuses} <= {"online", "offline"}
