@@ -1,8 +1,9 @@
 """The bundle: what somebody who helps from afar wants to see of a gateway, while it runs.
 
 Made by any process that may read the state folder; it changes nothing and holds nothing up. The
-journal's map says what is in it by type, never what an event says. Keys are not opened: of
-a certificate the public part is told.
+journal's map says what is in it by type, never what an event says, but for captures, from which
+whatever is confidential was left out when they were taken. Keys are not opened: of a certificate
+the public part is told.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import platform
 import re
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +38,9 @@ from edge_agent.settings import Settings
 # A quarter of an hour of a busy gateway.
 COUNTED_RECORDS, STEP_RECORDS, STEP_BYTES = 10_000, 500, 1 << 20
 MOST_LETTERS = 20
+# Half a minute of a busy line.
+MOST_CAPTURES = 20
+CAPTURED = b"floor.line.captured"
 CONSUMER = "forwarder"
 DESK_SECONDS = 3.0
 
@@ -77,7 +82,9 @@ def _parts(
     yield Part("configuration.json", configuration)
     yield Part("versions.json", _versions())
     yield Part("certificates.json", _certificates(settings))
-    yield Part("journal.json", _journal_map(settings))
+    types, captures = _recent(settings)
+    yield Part("journal.json", {**_journal_map(settings), "types": types})
+    yield Part("captures.jsonl", "\n".join(captures))
     yield Part("status/collector.json", _scrubbed(read_status(status_file(settings, "collector"))))
     yield Part("status/forwarder.json", _scrubbed(said))
     yield Part("log/collector.jsonl", _collector_log(settings))
@@ -147,7 +154,6 @@ def _map_of(journal: Journal) -> dict[str, Any]:
         "waiting": journal.depth(CONSUMER),
         "oldest_seconds": round(journal.oldest_age(CONSUMER, time.time()), 1),
         "bytes": journal.size_bytes(),
-        "types": _types(journal, max(0, head - COUNTED_RECORDS)),
         "dead_letters": {
             "count": len(letters),
             "last": [
@@ -158,15 +164,23 @@ def _map_of(journal: Journal) -> dict[str, Any]:
     }
 
 
-def _types(journal: Journal, after: int) -> dict[str, int]:
-    """How many of each type the journal still has after a sequence."""
+def _recent(settings: Settings) -> tuple[dict[str, int], Sequence[str]]:
+    """How many of each type are among the last records the journal still has, and the last captures.
+
+    A capture was taken without what no log may show, so it is the one event whose text is in here.
+    """
     counted: Counter[str] = Counter()
-    while records := journal.read(CONSUMER, STEP_RECORDS, STEP_BYTES, after=after):
-        for record in records:
-            found = _TYPE.search(record.payload[:256])
-            counted[found[1].decode() if found else "unreadable"] += 1
-        after = records[-1].sequence
-    return dict(sorted(counted.items()))
+    captures: deque[str] = deque(maxlen=MOST_CAPTURES)
+    with suppress(AgentError), open_journal(settings.journal_path, role="read") as journal:
+        after = max(0, journal.head - COUNTED_RECORDS)
+        while records := journal.read(CONSUMER, STEP_RECORDS, STEP_BYTES, after=after):
+            for record in records:
+                found = _TYPE.search(record.payload[:256])
+                counted[found[1].decode() if found else "unreadable"] += 1
+                if found and found[1] == CAPTURED:
+                    captures.append(record.payload.decode("utf-8", "replace"))
+            after = records[-1].sequence
+    return dict(sorted(counted.items())), captures
 
 
 def _collector_log(settings: Settings) -> str:

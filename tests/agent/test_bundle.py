@@ -19,7 +19,7 @@ from edge_agent.agent.errands import answer_log
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.desk import Desk, desk_path
 from edge_agent.events import ClockQuality, ClockReading, EventBody, Observation, seal
-from edge_agent.events.agent import LineDown
+from edge_agent.events.agent import LineCaptured, LineDown, WireFrame
 from edge_agent.events.table import VendorEvent
 from edge_agent.health import write_status
 from edge_agent.journal import open_journal
@@ -96,6 +96,17 @@ class Gateway:
                 serial="W77", boot=2, device_sequence=7, code="CARD.IN", unlisted={"id": PLAYER, "pan": CARD}
             ),
             VendorEvent(serial="W77", boot=2, device_sequence=8, code="CARD.IN", unlisted={"id": PLAYER}),
+            LineCaptured(
+                line="uart-1",
+                id=CARD,
+                piece=0,
+                last=True,
+                cut=False,
+                frames=(
+                    WireFrame(at=0.012, direction="sent", size=4, data="ff 00 01 1a"),
+                    WireFrame(at=0.031, direction="heard", size=12, data=None),
+                ),
+            ),
         ]
 
 
@@ -157,18 +168,30 @@ def test_a_bundle_says_what_helps(gateway: Gateway) -> None:
     parts = {
         name: json.loads(text)
         for name, text in opened(make_bundle(gateway.settings)).items()
-        if "log/" not in name
+        if name.endswith(".json")
     }
 
     assert parts["manifest.json"]["gateway"] == "gw-07"
     assert parts["configuration.json"]["uplink"]["key"] == f"…/{gateway.pki.device_key.name}"
     assert parts["configuration.json"]["lines"][0]["options"] == {"api_key": "(withheld)"}
-    assert parts["journal.json"]["types"] == {"floor.line.down": 1, "floor.table.vendor_event": 2}
-    assert parts["journal.json"]["waiting"] == 3
+    assert parts["journal.json"]["types"] == {
+        "floor.line.captured": 1,
+        "floor.line.down": 1,
+        "floor.table.vendor_event": 2,
+    }
+    assert parts["journal.json"]["waiting"] == 4
     assert parts["certificates.json"]["in_use"][0]["subject"] == "gw-07"
     assert "pydantic" in parts["versions.json"]["packages"]
     assert parts["status/forwarder.json"]["refused"] == {"0x87": 1}
     assert parts["report.json"]["lines"]["slot-1001"]
+
+
+def test_a_bundle_has_the_last_captures_as_they_were_taken(gateway: Gateway) -> None:
+    """What is confidential was left out when the line was recorded; the command's id may be anything."""
+    (capture,) = opened(make_bundle(gateway.settings))["captures.jsonl"].splitlines()
+
+    frames = json.loads(capture)["data"]["frames"]
+    assert [frame["data"] for frame in frames] == ["ff 00 01 1a", None]
 
 
 def test_a_gateway_on_which_nothing_runs_and_nothing_is_has_a_bundle(tmp_path: Path) -> None:
