@@ -18,6 +18,7 @@ import structlog
 from edge_agent.health import Heartbeat, StatusFile, read_status, write_status
 from edge_agent.logs import set_up_logs, speak_for_the_process
 from edge_agent.settings import LogSettings
+from edge_agent.testing.patience import wait_until
 
 
 def test_a_status_is_read_back_with_its_process(tmp_path: Path) -> None:
@@ -41,10 +42,7 @@ def test_a_heartbeat_writes_at_once_and_a_last_time(tmp_path: Path) -> None:
     heartbeat = Heartbeat(tmp_path / "one.json", lambda: {"beat": next(beats)}, period=60)
 
     heartbeat.start()
-    deadline = time.monotonic() + 5
-    while not read_status(tmp_path / "one.json"):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: read_status(tmp_path / "one.json"), seconds=5)
     heartbeat.stop()
 
     assert read_status(tmp_path / "one.json")["beat"] == 1

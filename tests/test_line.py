@@ -21,6 +21,7 @@ from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
 from edge_agent.settings import LogSettings
 from edge_agent.station import LineCounters
+from edge_agent.testing.patience import wait_until
 
 PATIENCE_SECONDS = 5.0
 POISON = b"!"
@@ -114,10 +115,7 @@ class Bench:
         self.story.append("appended")
 
     def wait_until(self, true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not true():
-            assert time.monotonic() < deadline, self.story
-            time.sleep(0.005)
+        wait_until(true, PATIENCE_SECONDS, lambda: f"it, after {self.story}")
 
 
 @pytest.fixture

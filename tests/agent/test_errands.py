@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +24,7 @@ from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.notebook import Notebook
 from edge_agent.station import DeviceIdentity, Station
+from edge_agent.testing.patience import wait_until
 
 PATIENCE_SECONDS = 10.0
 CLOCK = ClockReading(1_749_630_663.0, 5_021.5, "boot", ClockQuality.SYNCHRONISED)
@@ -71,12 +72,6 @@ class Floor:
             raise JournalFull("the disk is full", "free some space")
         self.told.append((device, body))
         return 100 + len(self.told)
-
-    def wait_until(self, true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not true():
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
 
     def over(self) -> bool:
         return not [one for one in threading.enumerate() if one.name.startswith("capture[")]
@@ -168,7 +163,7 @@ def test_a_capture_is_journalled_in_pieces_and_ends(floor: Floor) -> None:
     for _ in range(PIECE_FRAMES + 1):
         recorder.sent(b"\x24", time.monotonic(), confidential=False)
     recorder.heard(b"secret", time.monotonic(), confidential=True)
-    floor.wait_until(floor.over)
+    wait_until(floor.over, PATIENCE_SECONDS)
 
     pieces = [body for _device, body in floor.told]
     assert {device for device, _body in floor.told} == {"one"}
@@ -198,7 +193,7 @@ def test_a_capture_that_has_all_it_may_have_ends_at_once(
     assert recorder is not None
 
     recorder.heard(bytes(2000), time.monotonic(), confidential=False)
-    floor.wait_until(floor.over)
+    wait_until(floor.over, PATIENCE_SECONDS)
 
     assert floor.told[-1][1].last
     assert floor.told[-1][1].cut
@@ -208,7 +203,7 @@ def test_a_full_journal_ends_the_capture_and_not_the_line(floor: Floor) -> None:
     floor.full.set()
     with capture_logs() as logs:
         floor.errands.answer(QUESTION)
-        floor.wait_until(floor.over)
+        wait_until(floor.over, PATIENCE_SECONDS)
 
     assert floor.lines["one"]._recorder is None
     assert [entry["event"] for entry in logs] == ["capture ended: the journal refuses"]

@@ -11,9 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from artifact.build import recipe_text
 from artifact.locked import ARCHITECTURES, chosen, read_lock
 from artifact.project import Project, read_component
 
+from edge_agent.testing import patience
 from edge_agent.testing.nucleus import LITE, NucleusDouble
 from edge_agent.testing.recipes import Nucleus, Place, Recipe, environment, read_recipe, script
 from tests.artifact.conftest import FORWARDER, OFFLINE, ROOT, Sources, copy_sources
@@ -34,6 +35,8 @@ WHEELHOUSE, LOCK = Project(ROOT).wheelhouse, Project(ROOT).lock
 
 # For a machine with much else to do; that a component stops within five seconds is tested by itself.
 PATIENCE_SECONDS = 60.0
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Gateway:
@@ -351,13 +354,6 @@ def test_the_real_wheels_are_all_a_gateway_of_another_kind_needs(
     )
 
     assert done.returncode == 0, done.stderr
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def spoil(artifact: Path) -> None:

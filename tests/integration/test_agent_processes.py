@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 
 from edge_agent.events import read_batch
 from edge_agent.health import read_status
+from edge_agent.testing import patience
 
 pytestmark = pytest.mark.integration
 
@@ -36,6 +38,8 @@ lines:
 uplink: {{kind: file, path: {state}/out.jsonl}}
 log: {{form: json}}
 """
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Gateway:
@@ -80,13 +84,6 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     gateway = Gateway(tmp_path)
     yield gateway
     gateway.close()
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def payload_of(message: dict[str, Any]) -> bytes:

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import yaml
 from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, make_pki
 from edge_agent.health import read_status
 from edge_agent.journal import open_journal
+from edge_agent.testing import patience
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -34,6 +36,8 @@ BEFORE = [b'{"type":"floor.test.before","n":%d}' % number for number in range(3)
 
 # docs/operations.md: whose it is.
 CONFIGURATION, CREDENTIAL, JOURNAL, IN_USE, UPLINK, FAULT = 2, 3, 5, 6, 7, 70
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Gateway:
@@ -619,10 +623,3 @@ def test_a_stand_in_starts_from_the_agents_command(gateway: Gateway) -> None:
     assert ready["ready"]
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_SECONDS) == 0
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from edge_agent.journal import open_journal
 from edge_agent.sas.crc import append_crc
 from edge_agent.tdl1 import Kind, Message
 from edge_agent.tdl1.frame import encode
+from edge_agent.testing import patience
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -40,6 +42,8 @@ LATE_SECONDS = 0.3
 BOOT = {"dev": "SHF", "mfr": "ACME", "model": "S1", "sn": "A1234", "fw": "2.4.1", "boot": "17"}
 
 Answer = Callable[[bytes], bytes]  # what a device says when it hears this
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 def silent(_heard: bytes) -> bytes:
@@ -198,16 +202,16 @@ def _live(folder: Path, held: ExitStack) -> Day:
     def status() -> dict[str, Any]:
         return read_status(state / "status" / "collector.json")
 
-    _wait_until(lambda: status().get("lines", {}).get("good"))
-    _wait_until(lambda: "floor.table.device_booted" in _types(state, "good"))
+    wait_until(lambda: status().get("lines", {}).get("good"))
+    wait_until(lambda: "floor.table.device_booted" in _types(state, "good"))
     by_id.unlink()
     vanishing.vanish()
     wanted: dict[str, AbstractSet[str]] = {name: machine.events for name, machine in MACHINES.items()}
     wanted |= {name: {DOWN} for name in PORTS}
-    _wait_until(lambda: not _missing(state, wanted), lambda: _missing(state, wanted))
+    wait_until(lambda: not _missing(state, wanted), missing=lambda: _missing(state, wanted))
     time.sleep(1.5)  # every port is tried again meanwhile
     os.write(good.device, encode(Message(1, 2, Kind.EVENT, "SHF.START", {"batch": "4411"})))
-    _wait_until(lambda: "floor.table.shuffler_started" in _types(state, "good"))
+    wait_until(lambda: "floor.table.shuffler_started" in _types(state, "good"))
     day.status = status()["lines"]
     collector.send_signal(signal.SIGTERM)
     day.exit_status = collector.wait(PATIENCE_SECONDS)
@@ -308,10 +312,3 @@ def _types(state: Path, subject: str) -> set[str]:
 def _missing(state: Path, wanted: Mapping[str, AbstractSet[str]]) -> set[tuple[str, str]]:
     there = {(event["subject"], event["type"]) for event in _events(state)}
     return {(name, kind) for name, kinds in wanted.items() for kind in kinds} - there
-
-
-def _wait_until(true: Callable[[], object], missing: Callable[[], object] = lambda: "it") -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, missing()
-        time.sleep(0.1)

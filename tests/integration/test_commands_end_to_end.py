@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import yaml
 
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.standin import StandinConfig, StandinThread, read_ledger
+from edge_agent.testing import patience
 from edge_agent.trial.gateway_floor import FloorSettings, serve_floor
 
 pytestmark = pytest.mark.integration
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.integration
 PATIENCE_SECONDS = 60.0
 MACHINE, SHUFFLER = "slot-001", "shuffler-01"
 ANSWERS = "floor/lab/gw-07/answer"
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Gateway:
@@ -144,14 +147,6 @@ class Gateway:
             return found if len(found) >= count else []
 
         return [event["data"]["outcome"] for event in wait_until(records)]
-
-
-def wait_until(true: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ from edge_agent.health import read_status
 from edge_agent.journal import open_journal
 from edge_agent.settings import Settings, load_settings
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template, read_ledger
+from edge_agent.testing import patience
 from edge_agent.testing.proxy import ConnectProxy
 from edge_agent.testing.softhsm import softhsm, softhsm_library
 from edge_agent.uplink.base import Message
@@ -347,10 +348,7 @@ def processes(gateway: Gateway) -> Iterator[Processes]:
 
 
 def wait_until(true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
+    patience.wait_until(true, PATIENCE_SECONDS, lambda: what)
 
 
 def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(

@@ -9,11 +9,11 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import tty
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ import pytest
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.health import read_status
 from edge_agent.standin import StandinConfig, StandinThread
+from edge_agent.testing import patience
 
 pytestmark = [
     pytest.mark.integration,
@@ -43,6 +44,8 @@ uplink:
   key: {pki.device_key}
 commands: {{allow: [meters, capture, bundle]}}
 """
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,6 @@ def family(pid: int) -> Iterable[int]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
             yield from family(int(child))
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

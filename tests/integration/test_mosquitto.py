@@ -24,6 +24,7 @@ from edge_agent.errors import CredentialError
 from edge_agent.forwarder import Forwarder
 from edge_agent.journal import Journal, Record, open_journal
 from edge_agent.testing.mosquitto import Mosquitto
+from edge_agent.testing.patience import until
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
 
 pytestmark = [
@@ -61,8 +62,7 @@ class Gateway:
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(SOON):
-            while not condition():  # noqa: ASYNC110  counters set no events
-                await asyncio.sleep(0.01)
+            await until(condition)
 
 
 def forward(

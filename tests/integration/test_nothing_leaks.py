@@ -11,9 +11,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from edge_agent.settings import LogSettings
 from edge_agent.standin import StandinConfig, StandinThread, read_ledger
 from edge_agent.tdl1.frame import encode
 from edge_agent.tdl1.messages import Kind, Message
+from edge_agent.testing import patience
 from edge_agent.testing.proxy import ConnectProxy
 
 pytestmark = pytest.mark.integration
@@ -50,6 +51,8 @@ uplink:
   key: {pki.device_key}
 log: {{form: json, level: debug}}
 """
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 def message(sequence: int, kind: Kind, what: str, **values: str) -> bytes:
@@ -78,13 +81,6 @@ def terminal() -> Iterator[tuple[int, str]]:
     yield device, os.ttyname(line)
     os.close(device)
     os.close(line)
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def secrets_of(pki: PkiPaths) -> list[bytes]:

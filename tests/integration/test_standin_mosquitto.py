@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_agent.credentials.dev_pki import PkiPaths, issue, make_ca, make_pki
 from edge_agent.standin import StandinConfig, StandinThread, read_ledger
+from edge_agent.testing.patience import wait_until
 
 pytestmark = [
     pytest.mark.integration,
@@ -86,7 +86,7 @@ def test_a_watcher_hears_what_a_gateway_publishes(clients: Clients, standin: Sta
         standin.control() as control,
     ):
         try:
-            wait_for(lambda: control.status()["subscriptions"].get("watcher") == ["floor/#"])
+            wait_until(lambda: control.status()["subscriptions"].get("watcher") == ["floor/#"])
             clients.publish("-t", EVENTS, "-m", "event", "-q", "1")
             clients.publish("-t", STATUS, "-m", "online", "-q", "1", "-r")
             heard, _ = watcher.communicate(timeout=SOON)
@@ -147,12 +147,3 @@ def test_a_foreign_certificate_is_refused(clients: Clients, standin: StandinThre
 
     assert told.returncode != 0
     assert list(read_ledger(standin.config.ledger_file)) == []
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    tick = threading.Event()
-    for _ in range(int(SOON / 0.05)):
-        if condition():
-            return
-        tick.wait(0.05)
-    raise AssertionError("it did not happen")

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from edge_agent.standin.packets import (
     Subscribe,
     Subscription,
 )
+from edge_agent.testing.patience import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -252,7 +253,7 @@ def test_a_watcher_that_never_reads_is_let_go(config: StandinConfig, pki: PkiPat
     unpaced = replace(config, rates=False, observer="watcher")
     with StandinThread(unpaced) as standin, standin.control() as control, Wire(pki, standin.port) as watcher:
         watcher.say(Connect("watcher"), Subscribe(1, (Subscription("floor/#"),)))
-        wait_for(lambda: "watcher" in control.status()["subscriptions"])
+        wait_until(lambda: "watcher" in control.status()["subscriptions"])
         with Wire(pki, standin.port) as gateway:
             gateway.connect()
             for number in range(1, 200):
@@ -407,9 +408,9 @@ def test_a_port_that_is_taken_during_an_outage_is_tried_until_it_is_free(
         thief = socket.socket()
         thief.bind(("127.0.0.1", standin.port))
         thief.listen()
-        wait_for(lambda: not control.status()["up"])
+        wait_until(lambda: not control.status()["up"])
         threading.Timer(1.0, thief.close).start()
-        wait_for(lambda: control.status()["up"])
+        wait_until(lambda: control.status()["up"])
 
         with Wire(pki, standin.port) as wire:
             wire.connect()
@@ -444,12 +445,3 @@ def ask_over_tls(context: ssl.SSLContext, port: int) -> bytes:
         if answer := tls.recv(100):
             return answer
         raise ConnectionError("hung up")
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    tick = threading.Event()
-    for _ in range(int(SOON / 0.05)):
-        if condition():
-            return
-        tick.wait(0.05)
-    raise AssertionError("it did not happen")

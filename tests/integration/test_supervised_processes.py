@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.testing.patience import wait_until
 from edge_agent.testing.service_manager import ServiceManager
 
 pytestmark = pytest.mark.integration
@@ -150,10 +151,8 @@ def test_a_collector_whose_line_hangs_no_longer_says_that_it_is_alive(gateway: G
 
     gateway.hang.touch()
 
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while "is stuck" not in (said := log.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: "is stuck" in log.read_text(), PATIENCE_SECONDS)
+    said = log.read_text()
     gateway.manager.drain()
     assert gateway.manager.listen(3) is None  # longer than the watchdog would have waited
     assert "line[shuffler]" in said

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from edge_agent.errors import LinkError
 from edge_agent.health import read_status
 from edge_agent.links.uart import UartLink
 from edge_agent.station import SerialFormat
+from edge_agent.testing import patience
 from edge_agent.trial.floor import PARTIAL_POLL_SECONDS, Floor, PtyLine
 
 pytestmark = pytest.mark.integration
 
 PLAIN = SerialFormat(9600, wakeup_bit=False)
 PATIENCE_SECONDS = 10.0
+
+wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Parrot:
@@ -110,13 +114,6 @@ def running(tmp_path: Path) -> Iterator[Running]:
     floor = Running(tmp_path)
     yield floor
     floor.end()
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_a_device_hears_and_answers_through_its_name(running: Running) -> None:

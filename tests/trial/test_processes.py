@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from edge_agent.errors import AgentError
+from edge_agent.testing.patience import wait_until
 from edge_agent.trial.processes import TrialProcess, wait_for
 
 pytestmark = pytest.mark.integration
@@ -95,10 +95,7 @@ def test_processes_die_with_the_director(modules: Path) -> None:
     parent.wait()
     parent.stdout.close()
 
-    deadline = time.monotonic() + 5
-    while _alive(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not _alive(child), seconds=5)
 
 
 def _alive(pid: int) -> bool:

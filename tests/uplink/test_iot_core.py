@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.errors import CredentialError, LocalProtocolError, NotConnected, UplinkError
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, read_ledger
+from edge_agent.testing.patience import until
 from edge_agent.uplink import iot_core
 from edge_agent.uplink.base import Message
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
@@ -82,11 +83,6 @@ def tell(options: IotCoreOptions, story: Story, diagnose: Callable[[], str] = la
         return uplink
 
     return asyncio.run(run())
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110  states set no events
-        await asyncio.sleep(0.01)
 
 
 def statuses(standin: StandinThread) -> list[bytes]:

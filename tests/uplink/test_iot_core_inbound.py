@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread
+from edge_agent.testing.patience import until
 from edge_agent.uplink.base import Message, Received
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
 
@@ -88,11 +89,6 @@ def tell(standin: StandinThread, pki: PkiPaths, story: Story) -> None:
                 await uplink.stop()
 
     asyncio.run(run())
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110  states set no events
-        await asyncio.sleep(0.01)
 
 
 async def subscribed(control: StandinControl) -> None:

@@ -12,7 +12,6 @@ import copy
 import secrets
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ from typing import Any, Self, TypeVar
 from edge_agent.testing.nucleus.cloud import Cloud, Published
 from edge_agent.testing.nucleus.connection import Connection
 from edge_agent.testing.nucleus.flavours import JAVA, Flavour
+from edge_agent.testing.patience import wait_until
 
 COMPONENT, THING = "casino.edge.Test", "gw-07"
 PATIENCE_SECONDS = 30.0  # a process starts within one, on a machine that has nothing else to do
@@ -148,10 +148,7 @@ class NucleusDouble:
 
     def wait_until(self, true: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for something; AssertionError if it does not come."""
-        deadline = time.monotonic() + patience_seconds
-        while not true():
-            assert time.monotonic() < deadline, "the component did not do it in time"  # noqa: S101  for tests
-            time.sleep(0.01)
+        wait_until(true, patience_seconds, lambda: "what the component was to do")
 
     @property
     def arrived(self) -> list[Published]:
