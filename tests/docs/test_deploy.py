@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ EVENTS = [
 
 
 # Stands in for the AWS CLI: keeps what it was asked, and answers a word where one is captured.
-AWS = """#!/usr/bin/env python3
+AWS = f"""#!{sys.executable} -IS
 import json, os, sys
 with open(os.environ["ASKED"], "a") as asked:
     asked.write(json.dumps(sys.argv[1:]) + "\\n")
-answers = {"get-caller-identity": "123456789012", "describe-endpoint": "p-ats.iot.eu-west-1.amazonaws.com"}
+answers = {{"get-caller-identity": "123456789012", "describe-endpoint": "p-ats.iot.eu-west-1.amazonaws.com"}}
 print(answers.get(sys.argv[2], "arn:x"))
 """
 

@@ -17,6 +17,7 @@ from edge_agent.events.catalogue import EVENT_BODIES, EXAMPLES
 from edge_agent.events.published import GOLDEN_FOLDER, SCHEMA_FOLDER, published_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PUBLISHED = published_files()
 ACCEPT = "run scripts/schemas to accept the change, and tell it in CHANGELOG.md"
 
 
@@ -59,27 +60,27 @@ def test_types_are_dotted_words_of_the_floor(example: EventBody) -> None:
     assert example.event_type.startswith(("floor.agent.", "floor.line.", "floor.slot.", "floor.table."))
 
 
-@pytest.mark.parametrize("name", sorted(published_files()))
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_a_published_file_agrees_with_the_code(name: str) -> None:
     file = ROOT / name
 
     assert file.exists(), f"{name} is missing: {ACCEPT}"
-    assert file.read_text(encoding="utf-8") == published_files()[name], f"{name} differs: {ACCEPT}"
+    assert file.read_text(encoding="utf-8") == PUBLISHED[name], f"{name} differs: {ACCEPT}"
 
 
 def test_no_file_is_left_of_an_event_that_is_gone() -> None:
-    wanted = {ROOT / name for name in published_files()}
+    wanted = {ROOT / name for name in PUBLISHED}
     there = {file for folder in (SCHEMA_FOLDER, GOLDEN_FOLDER) for file in (ROOT / folder).glob("*.json")}
 
     assert there <= wanted, ACCEPT
 
 
 def test_every_field_of_a_golden_event_is_in_its_schema() -> None:
-    for name, text in published_files().items():
+    for name, text in PUBLISHED.items():
         if not name.startswith(GOLDEN_FOLDER):
             continue
         event = json.loads(text)
-        schema = json.loads(published_files()[f"{SCHEMA_FOLDER}/{Path(name).stem}.v1.json"])
+        schema = json.loads(PUBLISHED[f"{SCHEMA_FOLDER}/{Path(name).stem}.v1.json"])
 
         assert schema["$id"] == event["dataschema"]
         assert set(event["data"]) == set(schema["properties"])
