@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_agent import __version__
 from edge_agent.events import ClockReading
+from edge_agent.events.moments import written
 from edge_agent.line import Line
 
 
@@ -68,7 +69,7 @@ def _entries(
     seen: Iterable[tuple[str, _Seen]], clock: ClockReading
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:
     for device, one in seen:
-        since = clock.utc_of(one.since).isoformat(timespec="seconds").replace("+00:00", "Z")
+        since = written(clock.utc_of(one.since))
         quiet = None if one.last_event is None else round(clock.monotonic - one.last_event, 1)
         yield (
             one.line.name,

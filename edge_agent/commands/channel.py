@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -20,6 +19,7 @@ from edge_agent.commands.gate import Accepted, Asked, Gate, Refused
 from edge_agent.commands.request import Command
 from edge_agent.commands.trail import Outcome, Trail
 from edge_agent.errors import AgentError
+from edge_agent.events.moments import written_seconds
 from edge_agent.uplink.base import Received, Uplink
 from edge_agent.uplink.reason_codes import UNSPECIFIED_ERROR, describe
 
@@ -146,7 +146,7 @@ class Channel:
         """Answer, if an answer is wanted, for as long as somebody may wait for it."""
         if not asked.response_topic:
             return
-        at = datetime.fromtimestamp(self._utc(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        at = written_seconds(self._utc())
         room = room_of(self._uplink)
         message = answer_message(asked, outcome, at=at, room_bytes=room, reason=reason, result=result)
         trouble = "no session in time"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from edge_agent.credentials.disk import Disk, put
 from edge_agent.errors import CredentialError
 from edge_agent.events import EventBody
 from edge_agent.events.agent import CertificateExpired, CertificateExpiring
+from edge_agent.events.moments import written
 
 # Two months: a site visit can be planned; one: it must be; a week: someone goes today.
 DAYS_AHEAD = (60, 30, 7)
@@ -104,11 +105,6 @@ class ExpiryWatch:
             ) from error
 
 
-def iso(moment: datetime) -> str:
-    """A moment as events have it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _event(one: Watched, stage: int, now: datetime) -> EventBody:
     certificate = one.certificate
     if stage == EXPIRED:
@@ -117,13 +113,13 @@ def _event(one: Watched, stage: int, now: datetime) -> EventBody:
             name=certificate.subject,
             serial_number=certificate.serial_number,
             certificate_id=certificate.fingerprint,
-            not_after=iso(certificate.not_after),
+            not_after=written(certificate.not_after),
         )
     return CertificateExpiring(
         role=one.role,
         name=certificate.subject,
         serial_number=certificate.serial_number,
         certificate_id=certificate.fingerprint,
-        not_after=iso(certificate.not_after),
+        not_after=written(certificate.not_after),
         days_left=(certificate.not_after - now).days,
     )

@@ -17,10 +17,11 @@ from enum import Enum
 import structlog
 
 from edge_agent.credentials.certificate import read_certificates
-from edge_agent.credentials.expiry import Say, iso
+from edge_agent.credentials.expiry import Say
 from edge_agent.credentials.identity import Generation, IdentityStore, Phase
 from edge_agent.errors import AgentError, InUseError
 from edge_agent.events.agent import CertificateRotated
+from edge_agent.events.moments import written
 
 # A session that a policy does not want is ended within a second or two.
 SETTLED_SECONDS = 3.0
@@ -104,7 +105,7 @@ class Handover:
                     old_serial_number=old.serial_number,
                     new_certificate_id=new.fingerprint,
                     new_serial_number=new.serial_number,
-                    not_after=iso(new.not_after),
+                    not_after=written(new.not_after),
                 )
             )
             self._told.add(former.name)

@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import Any
 
 from edge_agent.events.base import EventBody, Observation
+from edge_agent.events.moments import written
 
 SCHEMA_URN = "urn:casino-edge-agent:schema:"
 SEQUENCE_WIDTH = 20  # digits: a 64-bit sequence always fits
@@ -51,7 +52,7 @@ class ClockReading:
 def seal(observation: Observation, clock: ClockReading, source: str) -> bytes:
     """An observation as one JSON object, still without `id` and `sequence`."""
     body = observation.body
-    when = clock.utc_of(observation.at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    when = written(clock.utc_of(observation.at), to="milliseconds")
     attributes = {
         "specversion": "1.0",
         "type": body.event_type,

@@ -13,9 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
+
+from edge_agent.events.moments import written_seconds
 
 # A shadow document may be 8 KiB; the state around this takes a few dozen bytes.
 LIMIT_BYTES = 7_000
@@ -141,8 +143,7 @@ def _line(line: Mapping[str, Any], now: float, *, running: bool) -> Iterator[tup
     yield "state", str(line.get("state", ""))[:40] if running else "stopped"
     yield "since", line.get("since")
     if line.get("last_event_seconds") is not None:
-        at = datetime.fromtimestamp(now - float(line["last_event_seconds"]), UTC)
-        yield "last_event", at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        yield "last_event", written_seconds(now - float(line["last_event_seconds"]))
     for name in ("faults", "protocol_errors"):
         if line.get(name):
             yield name, line[name]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from edge_agent.errors import AgentError
+from edge_agent.events.moments import written_seconds
 from edge_agent.reporting.shadow import Shadow
 from edge_agent.uplink.base import Message, Uplink
 from edge_agent.uplink.reason_codes import UNSPECIFIED_ERROR, describe
@@ -112,7 +112,7 @@ class Reporter:
             self._log.warning("status refused", reason=describe(receipt.reason_code, receipt.reason))
 
     def _online(self, report: Document) -> bytes:
-        at = datetime.fromtimestamp(self._utc(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        at = written_seconds(self._utc())
         return self._as_json({"state": "online", "at": at, **report})
 
 
