@@ -255,6 +255,15 @@ class Settings(_Model):
         return self.journal.path or self.state / "journal" / "journal.db"
 
     @property
+    def status_folder(self) -> Path:
+        """Where the processes say how they are."""
+        return self.state / "status"
+
+    def status_file(self, role: str) -> Path:
+        """Where the process of a role says how it is."""
+        return self.status_folder / f"{role}.json"
+
+    @property
     def source(self) -> str:
         """The CloudEvents `source` of everything this gateway says."""
         return f"/floor/{self.site}/{self.gateway}"

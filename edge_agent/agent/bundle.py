@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent import __version__
-from edge_agent.agent.gateway_report import GatewayReport, status_file
+from edge_agent.agent.gateway_report import GatewayReport
 from edge_agent.credentials.certificate import read_certificates
 from edge_agent.credentials.checkup import check_up
 from edge_agent.credentials.in_use import identity_in_use
@@ -77,7 +77,7 @@ def make_bundle(
 def _parts(
     settings: Settings, configuration: Mapping[str, Any], forwarder: Mapping[str, Any] | None
 ) -> Iterator[Part]:
-    said = read_status(status_file(settings, "forwarder")) if forwarder is None else dict(forwarder)
+    said = read_status(settings.status_file("forwarder")) if forwarder is None else dict(forwarder)
     yield Part("report.json", GatewayReport(settings, lambda: said).make())
     yield Part("configuration.json", configuration)
     yield Part("versions.json", _versions())
@@ -85,7 +85,7 @@ def _parts(
     types, captures = _recent(settings)
     yield Part("journal.json", {**_journal_map(settings), "types": types})
     yield Part("captures.jsonl", "\n".join(captures))
-    yield Part("status/collector.json", _scrubbed(read_status(status_file(settings, "collector"))))
+    yield Part("status/collector.json", _scrubbed(read_status(settings.status_file("collector"))))
     yield Part("status/forwarder.json", _scrubbed(said))
     yield Part("log/collector.jsonl", _collector_log(settings))
     yield Part("log/this-process.jsonl", "\n".join(scrub(line, 2000) for line in recent_log()))

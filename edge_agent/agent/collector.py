@@ -82,7 +82,7 @@ def _collect_with(
         lines = Lines(partial(_make_line, settings, journalist, readings))
         held.enter_context(open_desk(settings, journalist, lines.by_device, readings, lambda: journal.head))
         floor = FloorStatus(lines.by_device, clock.reading, digest(settings))
-        heartbeat = Heartbeat(settings.state / "status" / "collector.json", lambda: _status(floor, journal))
+        heartbeat = Heartbeat(settings.status_file("collector"), lambda: _status(floor, journal))
         heartbeat.start()
         held.callback(heartbeat.stop)
         started = AgentStarted(version=__version__, lines=len(settings.lines))

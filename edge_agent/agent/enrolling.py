@@ -55,7 +55,7 @@ class _Told:
         self.why = "enrolling"
         self._supervisor = supervisor
         self._status = StatusFile(
-            settings.state / "status" / "forwarder.json",
+            settings.status_file("forwarder"),
             lambda: {"connected": False, "connects": 0, "last_reason": self.why},
         )
 

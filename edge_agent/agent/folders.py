@@ -15,7 +15,7 @@ def make_folders(settings: Settings) -> None:
     for folder in (
         settings.state,
         settings.state / "notes",
-        settings.state / "status",
+        settings.status_folder,
         settings.journal_path.parent,
     ):
         try:

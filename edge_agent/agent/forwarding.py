@@ -99,7 +99,7 @@ async def _forward(
         confirmations=confirmations_of(settings),
     )
     status = StatusFile(
-        settings.state / "status" / "forwarder.json",
+        settings.status_file("forwarder"),
         lambda: {**_status(forwarder, uplink, journal), "about": spokesman.about()},
     )
     spokesman.follow(lambda: _status(forwarder, uplink, journal))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from edge_agent import __version__
@@ -20,11 +19,6 @@ from edge_agent.settings import Settings, UplinkSettings
 CERTIFICATE_SECONDS = 600.0
 
 
-def status_file(settings: Settings, role: str) -> Path:
-    """Where a process says how it is."""
-    return settings.state / "status" / f"{role}.json"
-
-
 class GatewayReport:
     """Makes the report of a gateway.
 
@@ -35,7 +29,7 @@ class GatewayReport:
 
     def __init__(self, settings: Settings, forwarder: Callable[[], Mapping[str, Any]] | None = None) -> None:
         self.limit_bytes = LIMIT_BYTES
-        self._forwarder = forwarder or (lambda: read_status(status_file(settings, "forwarder")))
+        self._forwarder = forwarder or (lambda: read_status(settings.status_file("forwarder")))
         self._settings = settings
         self._days: int | None = None
         self._days_at = float("-inf")
@@ -51,7 +45,7 @@ class GatewayReport:
         return Sources(
             now=time.time(),
             monotonic=time.monotonic(),
-            collector=read_status(status_file(self._settings, "collector")),
+            collector=read_status(self._settings.status_file("collector")),
             forwarder=forwarder,
             uplink=about["uplink"],
             certificate_days=about["certificate_days"],

@@ -66,7 +66,7 @@ async def _hand_over(
 
 
 async def _watch(settings: Settings, uplink: UplinkSettings, say: Say) -> None:
-    memory = settings.state / "status" / "certificates-said.json"
+    memory = settings.status_folder / "certificates-said.json"
     watch = ExpiryWatch(given(uplink.ca), lambda: identity_in_use(uplink).certificate, memory, say)
     complaint = ""
     while True:

@@ -32,4 +32,4 @@ def is_being_opened(settings: Settings) -> bool:
 
 
 def _marker(settings: Settings) -> Path:
-    return settings.state / "status" / "opening.json"
+    return settings.status_folder / "opening.json"

@@ -35,7 +35,7 @@ def money_on_its_way(settings: Settings) -> str:
     While there is no session nothing is on its way, and nobody knows for how long: then there is no
     reason to wait.
     """
-    if not read_status(settings.state / "status" / "forwarder.json").get("connected"):
+    if not read_status(settings.status_file("forwarder")).get("connected"):
         return ""
     try:
         with open_journal(settings.journal_path, role="read") as journal:
