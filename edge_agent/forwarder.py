@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from edge_agent.errors import AgentError, JournalError
-from edge_agent.journal import Journal
+from edge_agent.journal import DEFAULT_CONSUMER, Journal
 from edge_agent.outbox import Absence, Batch, Compose, Outbox, Packing
 from edge_agent.uplink.backoff import Backoff
 from edge_agent.uplink.base import Promise, Receipt, Uplink
@@ -95,7 +95,7 @@ class Forwarder:
         *,
         compose: Compose,
         topic: str,
-        consumer: str = "forwarder",
+        consumer: str = DEFAULT_CONSUMER,
         window: int = 20,
         batch_records: int = 200,
         batch_bytes: int = 100_000,

@@ -30,7 +30,7 @@ from edge_agent.diagnosis import Part, pack, redacted
 from edge_agent.diagnosis.archive import MOST_BYTES
 from edge_agent.errors import AgentError
 from edge_agent.health import read_status
-from edge_agent.journal import Journal, open_journal
+from edge_agent.journal import DEFAULT_CONSUMER, Journal, open_journal
 from edge_agent.logs import recent_log
 from edge_agent.reporting import scrub
 from edge_agent.settings import Settings
@@ -41,7 +41,6 @@ MOST_LETTERS = 20
 # Half a minute of a busy line.
 MOST_CAPTURES = 20
 CAPTURED = b"floor.line.captured"
-CONSUMER = "forwarder"
 DESK_SECONDS = 3.0
 
 _TYPE = re.compile(rb'"type":"([a-z0-9_.]{1,100})"')
@@ -145,14 +144,14 @@ def _journal_map(settings: Settings) -> dict[str, Any]:
 
 
 def _map_of(journal: Journal) -> dict[str, Any]:
-    position, head = journal.position(CONSUMER), journal.head
+    position, head = journal.position(DEFAULT_CONSUMER), journal.head
     letters = journal.dead_letters()
     return {
         "id": journal.id,
         "head": head,
-        "positions": {CONSUMER: position},
-        "waiting": journal.depth(CONSUMER),
-        "oldest_seconds": round(journal.oldest_age(CONSUMER, time.time()), 1),
+        "positions": {DEFAULT_CONSUMER: position},
+        "waiting": journal.depth(DEFAULT_CONSUMER),
+        "oldest_seconds": round(journal.oldest_age(DEFAULT_CONSUMER, time.time()), 1),
         "bytes": journal.size_bytes(),
         "dead_letters": {
             "count": len(letters),
@@ -173,7 +172,7 @@ def _recent(settings: Settings) -> tuple[dict[str, int], Sequence[str]]:
     captures: deque[str] = deque(maxlen=MOST_CAPTURES)
     with suppress(AgentError), open_journal(settings.journal_path, role="read") as journal:
         after = max(0, journal.head - COUNTED_RECORDS)
-        while records := journal.read(CONSUMER, STEP_RECORDS, STEP_BYTES, after=after):
+        while records := journal.read(DEFAULT_CONSUMER, STEP_RECORDS, STEP_BYTES, after=after):
             for record in records:
                 found = _TYPE.search(record.payload[:256])
                 counted[found[1].decode() if found else "unreadable"] += 1

@@ -23,7 +23,7 @@ from edge_agent.clock import Clock
 from edge_agent.events import identify
 from edge_agent.forwarder import Forwarder
 from edge_agent.health import PERIOD_SECONDS, StatusFile
-from edge_agent.journal import Journal, open_journal
+from edge_agent.journal import DEFAULT_CONSUMER, Journal, open_journal
 from edge_agent.logs import set_up_logs
 from edge_agent.settings import Settings
 from edge_agent.supervision import Supervisor
@@ -33,7 +33,6 @@ from edge_agent.uplink.base import CloudBehindNucleus
 # The two are often started together; the collector makes the journal within a second.
 JOURNAL_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 0.05
-CONSUMER = "forwarder"
 
 
 def forward(source: Source) -> None:
@@ -182,7 +181,7 @@ def _status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[s
         "promise": uplink.state.promise.value,
         "connects": uplink.state.connects,
         "last_reason": forwarder.counters.last_reason or uplink.state.last_reason,
-        "depth": journal.depth(CONSUMER),
+        "depth": journal.depth(DEFAULT_CONSUMER),
         "refused_filters": uplink.state.refused_filters,
-        "oldest_seconds": journal.oldest_age(CONSUMER, time.time()),
+        "oldest_seconds": journal.oldest_age(DEFAULT_CONSUMER, time.time()),
     }

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import time
 
-from edge_agent.agent.forwarding import CONSUMER
 from edge_agent.agent.opening import is_being_opened
 from edge_agent.errors import JournalError
 from edge_agent.events.delivery_class import DeliveryClass, class_of_sealed
 from edge_agent.health import read_status
-from edge_agent.journal import open_journal
+from edge_agent.journal import DEFAULT_CONSUMER, open_journal
 from edge_agent.settings import Settings
 
 # What is younger is ordinary traffic: there always is some.
@@ -39,7 +38,7 @@ def money_on_its_way(settings: Settings) -> str:
         return ""
     try:
         with open_journal(settings.journal_path, role="read") as journal:
-            oldest = journal.read(CONSUMER, LOOK_AT_RECORDS, LOOK_AT_BYTES)
+            oldest = journal.read(DEFAULT_CONSUMER, LOOK_AT_RECORDS, LOOK_AT_BYTES)
     except JournalError:
         return ""
     before = time.time() - DRAIN_SECONDS

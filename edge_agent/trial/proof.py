@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.journal import open_journal
+from edge_agent.journal import DEFAULT_CONSUMER, open_journal
 from edge_agent.trial.evidence import Arrived, Matched, match, read_raised, read_received
 from edge_agent.trial.meters import MeterCheck, check_meters
 from edge_agent.trial.plan import TrialFolder, TrialPlan
@@ -172,7 +172,7 @@ def prove(
     truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     arrived, copies = read_received(folder / "received.jsonl")
     with open_journal(folder / "agent" / "journal" / "journal.db", role="read") as journal:
-        journalled, acknowledged = journal.head, journal.position("forwarder")
+        journalled, acknowledged = journal.head, journal.position(DEFAULT_CONSUMER)
     matched = match(raised, arrived)
     by_subject: dict[str, list[Arrived]] = defaultdict(list)
     for one in arrived:
