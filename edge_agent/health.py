@@ -59,6 +59,12 @@ class StatusFile:
         else:
             self._trouble = ""
 
+    def end(self) -> None:
+        """Write a last time, and that it was: nobody need wait for this one to grow old. Never raises."""
+        status = self._status
+        self._status = lambda: {**status(), "ended": True}
+        self.rewrite()
+
     def _complain(self, error: Exception) -> None:
         trouble = str(error)
         if trouble != self._trouble:
@@ -99,8 +105,8 @@ class Heartbeat:
     def _run(self) -> None:
         while True:
             self._turned_at = time.monotonic()
-            stopping = self._stopping.is_set()
-            self._file.rewrite()
-            if stopping:
+            if self._stopping.is_set():
+                self._file.end()
                 return
+            self._file.rewrite()
             self._stopping.wait(self._period)

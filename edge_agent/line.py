@@ -22,6 +22,7 @@ import structlog
 
 from edge_agent.errors import InUseError, JournalError, LinkError
 from edge_agent.events import Observation
+from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.links import Link
 from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
@@ -70,6 +71,7 @@ class Line:
         self.name = name
         self.faults = 0
         self.held_back = False  # whether the journal refuses, so that the machine is not polled
+        self.trouble = ""  # why the line is down, for as long as it is
         self.station = station(notebook.note)
         self._make_station = station
         self._link = link
@@ -201,15 +203,26 @@ class Line:
         """Append all that was learnt. It is forgotten here only when `append` has returned."""
         observations = self.station.take_observations()
         if observations:
+            self._note_trouble(observations)
             self._not_yet_durable += [self._seal(observation) for observation in observations]
         if self._not_yet_durable:
             self._append(self._not_yet_durable)
             self._not_yet_durable = []
 
+    def _note_trouble(self, observations: Sequence[Observation]) -> None:
+        for observation in observations:
+            match observation.body:
+                case LineDown(reason=reason):
+                    self.trouble = reason
+                case LineUp():
+                    self.trouble = ""
+                case _:
+                    pass
+
     def _complain(self, lost: LinkError | InUseError) -> None:
         """Say once what is wrong with the port, however often it is tried."""
         if lost.what != self._trouble:
-            self._trouble = lost.what
+            self._trouble = self.trouble = lost.what
             self._log.warning("line lost", reason=lost.what, mend=lost.mend)
 
     def _hold_back(self, refused: JournalError) -> None:

@@ -48,6 +48,17 @@ def test_a_heartbeat_writes_at_once_and_a_last_time(tmp_path: Path) -> None:
     assert read_status(tmp_path / "one.json")["beat"] == 1
 
 
+def test_a_heartbeat_that_has_stopped_says_that_it_has_ended(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(tmp_path / "status.json", lambda: {"polls": 7}, period=60)
+    heartbeat.start()
+    heartbeat.stop()
+
+    status = read_status(tmp_path / "status.json")
+
+    assert status["ended"] is True
+    assert status["polls"] == 7
+
+
 def test_a_heartbeat_that_cannot_write_says_so_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from edge_agent.errors import JournalFull, LinkError
 from edge_agent.events import Observation
-from edge_agent.events.agent import LineDown
+from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.logs import set_up_logs
@@ -24,7 +24,7 @@ from edge_agent.station import LineCounters
 from edge_agent.testing.patience import wait_until
 
 PATIENCE_SECONDS = 5.0
-POISON = b"!"
+POISON, WELL_AGAIN = b"!", b"^"
 
 
 class EchoStation:
@@ -49,6 +49,9 @@ class EchoStation:
     def receive_data(self, data: bytes, now: float) -> None:
         if POISON in data:
             raise ZeroDivisionError("a bug of ours")
+        if data == WELL_AGAIN:
+            self._learnt.append(Observation("echo", now, LineUp(line="echo", silent_seconds=0.0)))
+            return
         self._learnt += [Observation("echo", now, LineDown(line="echo", reason=chr(byte))) for byte in data]
 
     def handle_timer(self, _now: float) -> None:
@@ -173,6 +176,16 @@ def test_a_lost_link_is_journalled_and_opened_again(bench: Bench) -> None:
     bench.wait_until(lambda: bench.story.count("opened") == 2)
 
     assert b"was cut" in bench.journal[0]
+
+
+def test_a_line_says_why_it_is_down_for_as_long_as_it_is(bench: Bench) -> None:
+    bench.host.cut()
+    bench.wait_until(lambda: "was cut" in bench.line.trouble)
+    bench.wait_until(lambda: bench.story.count("opened") == 2)
+
+    bench.device.write(WELL_AGAIN)
+
+    bench.wait_until(lambda: not bench.line.trouble)
 
 
 def test_a_lost_link_while_the_journal_refuses_loses_nothing(bench: Bench) -> None:

@@ -74,7 +74,14 @@ def _entries(
         yield (
             one.line.name,
             asdict(one.line.station.counters)
-            | {"faults": one.line.faults, "device": device, "since": since, "last_event_seconds": quiet},
+            | {
+                "faults": one.line.faults,
+                "held_back": one.line.held_back,
+                "trouble": one.line.trouble,
+                "device": device,
+                "since": since,
+                "last_event_seconds": quiet,
+            },
         )
 
 

@@ -119,7 +119,7 @@ async def _forward(
             task.cancel()
         await spokesman.stop()
         await uplink.stop()
-        status.rewrite()
+        status.end()
     return following.result()  # it ended first: the forwarder runs until it does
 
 

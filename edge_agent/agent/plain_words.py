@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from edge_agent.reporting import wants_a_look
+from edge_agent.reporting import HELD_BACK, wants_a_look
 
 # An outage of this length is worth a word even while the journal has room.
 LONG_WAIT_SECONDS = 300
@@ -46,9 +46,15 @@ def in_plain_words(report: Report, wanting: list[str], now: float | None = None)
 def _wanting(report: Report, now: float) -> Iterator[str]:
     if report["collector"] != "running":
         yield "the collector: it is not running; machines keep what they have to say"
+    elif held_back := sum(line["state"] == HELD_BACK for line in report["lines"].values()):
+        yield (
+            f"the journal: it takes nothing more; {_count(held_back, 'line')} not polled, and the machines keep "
+            "what they have to say — free some space"
+        )
     for name, line in report["lines"].items():
-        if report["collector"] == "running" and wants_a_look(line, now):
-            yield f"line {_line(name, line, now)}"
+        if report["collector"] == "running" and line["state"] != HELD_BACK and wants_a_look(line, now):
+            because = f" — {line['reason']}" if line.get("reason") else ""
+            yield f"line {_line(name, line, now)}{because}"
     yield from _wanting_beyond(report)
 
 
@@ -63,14 +69,14 @@ def _wanting_beyond(report: Report) -> Iterator[str]:
     for topic_filter in uplink["refused_filters"]:
         yield f"the uplink: the cloud does not let us subscribe to {topic_filter}"
     if uplink["dead_letters"]:
-        yield f"{uplink['dead_letters']} records the cloud will never take, kept as dead letters"
+        yield f"{_count(uplink['dead_letters'], 'record')} the cloud will never take, kept as dead letters"
     if (journal["oldest_seconds"] or 0) > LONG_WAIT_SECONDS:
         yield f"the journal: the oldest record has waited for {_duration(journal['oldest_seconds'])}"
     if journal["free_mb"] is not None and journal["free_mb"] < LITTLE_FREE_MB:
-        yield f"the disk: {journal['free_mb']} MB are free"
+        yield f"the disk: only {journal['free_mb']} MB are free"
     days = report["certificate"]["days_left"]
     if days is not None and days < FEW_DAYS:
-        yield f"the certificate: {_days(days)}"
+        yield f"the certificate: {_days(days, 'only ')} — see `edge-agent certs check`"
 
 
 def _line(name: str, line: Mapping[str, Any], now: float) -> str:
@@ -79,9 +85,9 @@ def _line(name: str, line: Mapping[str, Any], now: float) -> str:
         words.append(f"for {_duration(now - _seconds(line['since']))}")
     if line.get("last_event"):
         words.append(f"last event {_duration(now - _seconds(line['last_event']))} ago")
-    for count, what in (("faults", "faults of the agent"), ("protocol_errors", "protocol errors")):
+    for count, what in (("faults", "fault{} of the agent"), ("protocol_errors", "protocol error{}")):
         if line.get(count):
-            words.append(f"{line[count]} {what}")
+            words.append(f"{line[count]} {what.format('s' * (line[count] != 1))}")
     return ", ".join(words)
 
 
@@ -92,10 +98,10 @@ def _journal(journal: Mapping[str, Any]) -> str:
     if waiting is None:
         held = "the forwarder has not said how many wait"
     elif waiting:
-        held = f"{waiting} records wait, the oldest for {_duration(journal['oldest_seconds'])}"
+        held = f"{_count(waiting, 'record')} waiting, the oldest for {_duration(journal['oldest_seconds'])}"
     else:
         held = "nothing waits"
-    return f"{journal['head']} records so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free"
+    return f"{_count(journal['head'], 'record')} so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free"
 
 
 def _uplink(uplink: Mapping[str, Any]) -> str:
@@ -112,8 +118,12 @@ def _promise(promise: str) -> str:
     return "that the cloud has it" if promise == "delivered" else "that the nucleus has it"
 
 
-def _days(days: int) -> str:
-    return f"expired {-days} days ago" if days < 0 else f"good for {days} days"
+def _days(days: int, only: str = "") -> str:
+    return f"expired {_count(-days, 'day')} ago" if days < 0 else f"good for {only}{_count(days, 'day')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """How a gateway is, as one small document, and who is told."""
 
 from edge_agent.reporting.report import (
+    HELD_BACK,
     LIMIT_BYTES,
     Document,
     Sources,
@@ -15,6 +16,7 @@ from edge_agent.reporting.reporter import Reporter, ReporterOptions
 from edge_agent.reporting.shadow import Shadow
 
 __all__ = [
+    "HELD_BACK",
     "LIMIT_BYTES",
     "Document",
     "Reporter",

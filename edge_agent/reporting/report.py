@@ -23,12 +23,15 @@ from edge_agent.events.moments import written_seconds
 LIMIT_BYTES = 7_000
 # Each line that wants a look, and so many more as fit.
 LONGEST_REASON = 200
+# Of one line among many.
+LONGEST_TROUBLE = 100
 
 # What a process says of itself is half a second old; beyond this it no longer says anything.
 STALE_SECONDS = 10.0
 
 # A line in one of these wants a look; what a device says of itself is its own business.
-TROUBLED = frozenset({"silent", "link lost", "fault of the agent", "stopped"})
+HELD_BACK = "held back by the journal"
+TROUBLED = frozenset({"silent", "link lost", "fault of the agent", "stopped", HELD_BACK})
 # A machine is met within seconds; a line that is still starting meets nobody.
 STARTING, LONGEST_START_SECONDS = "starting", 60.0
 
@@ -78,7 +81,7 @@ def as_json(report: Mapping[str, Any]) -> bytes:
 def is_running(status: Mapping[str, Any], monotonic: float) -> bool:
     """Whether the process that wrote this status still does."""
     age = monotonic - float(status.get("monotonic", float("-inf")))
-    return -STALE_SECONDS < age < STALE_SECONDS
+    return not status.get("ended") and -STALE_SECONDS < age < STALE_SECONDS
 
 
 def wants_a_look(line: Mapping[str, Any], now: float) -> bool:
@@ -140,8 +143,11 @@ def _lines(sources: Sources) -> dict[str, Document]:
 
 def _line(line: Mapping[str, Any], now: float, *, running: bool) -> Iterator[tuple[str, Any]]:
     """What is said of a line; a count that is zero is not."""
-    yield "state", str(line.get("state", ""))[:40] if running else "stopped"
+    state = str(line.get("state", ""))[:40] if running else "stopped"
+    yield "state", HELD_BACK if running and line.get("held_back") else state
     yield "since", line.get("since")
+    if running and state in TROUBLED and line.get("trouble"):
+        yield "reason", scrub(str(line["trouble"]), LONGEST_TROUBLE)
     if line.get("last_event_seconds") is not None:
         yield "last_event", written_seconds(now - float(line["last_event_seconds"]))
     for name in ("faults", "protocol_errors"):

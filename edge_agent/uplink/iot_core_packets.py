@@ -10,6 +10,13 @@ from awscrt import mqtt5
 from edge_agent.uplink.base import Message, Promise, Receipt, Received
 from edge_agent.uplink.reason_codes import UNSPECIFIED_ERROR
 
+# What a person meets on an ordinary day; the rest goes by its name.
+PLAIN_WORDS = {
+    "AWS_IO_SOCKET_CLOSED": "the other side hung up",
+    "AWS_IO_SOCKET_TIMEOUT": "no answer in time",
+    "AWS_ERROR_MQTT_TIMEOUT": "no answer in time",
+}
+
 
 def packet_of(message: Message) -> Any:  # noqa: ANN401  awscrt has no types
     """A message as the SDK publishes it."""
@@ -43,5 +50,6 @@ def receipt_of(puback: Any) -> Receipt:  # noqa: ANN401  as packet_of
 
 
 def words_of(error: BaseException | None) -> str:
-    """What the SDK says, by the name its documentation has for it."""
-    return getattr(error, "name", "") or type(error).__name__
+    """What the SDK says: in plain words where we have them, with the name its documentation has for it."""
+    name = str(getattr(error, "name", "") or type(error).__name__)
+    return f"{PLAIN_WORDS[name]} ({name})" if name in PLAIN_WORDS else name

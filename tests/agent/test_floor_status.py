@@ -24,6 +24,8 @@ class FakeLine:
 
     name: str
     faults: int = 0
+    held_back: bool = False
+    trouble: str = ""
     station: FakeStation = field(default_factory=FakeStation)
 
 

@@ -72,7 +72,16 @@ def test_a_gateway_that_is_well_is_told_in_a_few_lines() -> None:
         ),
         (
             {"lines": {"slot-1": {"state": "polling", "faults": 1}}},
-            "line slot-1: polling, 1 faults of the agent",
+            "line slot-1: polling, 1 fault of the agent",
+        ),
+        (
+            {"lines": {"slot-1": {"state": "silent", "reason": "silent for 3 s", "protocol_errors": 1}}},
+            "line slot-1: silent, 1 protocol error — silent for 3 s",
+        ),
+        (
+            {"lines": {"slot-1": {"state": "held back by the journal"}, "slot-2": {"state": "polling"}}},
+            "the journal: it takes nothing more; 1 line not polled, and the machines keep what they have to say"
+            " — free some space",
         ),
         ({"uplink": {"running": False}}, "the forwarder: it is not running; what was journalled waits"),
         (
@@ -90,9 +99,15 @@ def test_a_gateway_that_is_well_is_told_in_a_few_lines() -> None:
         ),
         ({"uplink": {"dead_letters": 3}}, "3 records the cloud will never take, kept as dead letters"),
         ({"journal": {"oldest_seconds": 7200}}, "the journal: the oldest record has waited for 2 h"),
-        ({"journal": {"free_mb": 100}}, "the disk: 100 MB are free"),
-        ({"certificate": {"days_left": 7}}, "the certificate: good for 7 days"),
-        ({"certificate": {"days_left": -1}}, "the certificate: expired 1 days ago"),
+        ({"journal": {"free_mb": 100}}, "the disk: only 100 MB are free"),
+        (
+            {"certificate": {"days_left": 7}},
+            "the certificate: good for only 7 days — see `edge-agent certs check`",
+        ),
+        (
+            {"certificate": {"days_left": -1}},
+            "the certificate: expired 1 day ago — see `edge-agent certs check`",
+        ),
     ],
 )
 def test_what_is_not_well_is_a_sentence(said: dict[str, Any], sentence: str) -> None:
@@ -119,7 +134,7 @@ def test_a_gateway_without_an_uplink_or_a_certificate_is_no_trouble() -> None:
         ),
         (
             {"waiting": 12, "oldest_seconds": 90},
-            "421 records so far, 12 records wait, the oldest for 90 s, 4 MB, 1024 MB free",
+            "421 records so far, 12 records waiting, the oldest for 90 s, 4 MB, 1024 MB free",
         ),
     ],
 )

@@ -157,8 +157,9 @@ def test_run_ends_when_one_of_the_two_ends(gateway: Gateway) -> None:
     wait_until(lambda: gateway.status("collector") and gateway.status("forwarder"))
 
     os.kill(gateway.status("forwarder")["pid"], signal.SIGKILL)
-    both.communicate(timeout=PATIENCE_SECONDS)
+    _, said = both.communicate(timeout=PATIENCE_SECONDS)
 
     assert both.returncode != 0
+    assert '"process": "forward", "signal": "SIGKILL"' in said
     with pytest.raises(ProcessLookupError):
         os.kill(gateway.status("collector")["pid"], 0)

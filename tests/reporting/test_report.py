@@ -93,6 +93,32 @@ def test_everything_a_fleet_wants_to_know_is_in_it() -> None:
     }
 
 
+def test_a_process_that_has_ended_is_not_running_though_it_said_so_just_now() -> None:
+    report = make_report(sources(collector={"ended": True}, forwarder={"ended": True}))
+
+    assert report["collector"] == "not running"
+    assert report["uplink"]["running"] is False
+
+
+def test_a_line_that_is_down_says_why_and_one_that_is_back_does_not() -> None:
+    trouble = "port /dev/serial/by-id/usb-adapter does not exist"
+    floor = {
+        "uart-1": line("slot-1001", "link lost", trouble=trouble),
+        "uart-2": line("slot-1002", trouble=trouble),
+    }
+
+    lines = make_report(sources(floor))["lines"]
+
+    assert lines["slot-1001"]["reason"] == "port usb-adapter does not exist"
+    assert "reason" not in lines["slot-1002"]
+
+
+def test_a_line_the_journal_holds_back_wants_a_look_whatever_its_machine_does() -> None:
+    report = make_report(sources({"uart-1": line("slot-1001", held_back=True)}))
+
+    assert report["floor"] == {"lines": 1, "wanting_a_look": 1, "states": {"held back by the journal": 1}}
+
+
 def test_a_collector_that_says_nothing_any_more_is_not_running_and_its_lines_are_stopped() -> None:
     quiet = {"monotonic": 100.5 - STALE_SECONDS}
 
