@@ -32,7 +32,7 @@ def test_inspect_tells_people(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
     told = capsys.readouterr().out
     assert "subject  CN=gw-07" in told
-    assert "UTC, 29 days left" in told
+    assert "UTC, 89 days left" in told
     assert f"private key, EC P-256, mode 0600, matches certificate {folder}/device.pem" in told
 
 

@@ -24,12 +24,17 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="settings, YAML (default: $EDGE_AGENT_CONFIG or %(default)s)",
     )
+    add_override(parser)
+
+
+def add_override(parser: argparse.ArgumentParser) -> None:
+    """Let a command be given single settings."""
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="override a setting, e.g. uplink.endpoint=…",
+        help="override a setting, e.g. uplink.port=443; may be repeated",
     )
 
 

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.cli.base import add_override
+
 if TYPE_CHECKING:
     from edge_agent.cli.base import Commands
 
@@ -15,9 +17,14 @@ def add(commands: Commands) -> None:
     """Add `config`."""
     config = commands.add_parser("config", help="check settings, or print their schema")
     kinds = config.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    check = kinds.add_parser("check", help="say what is wrong with a settings file")
-    check.add_argument("file", type=Path, metavar="FILE")
-    check.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    check = kinds.add_parser(
+        "check",
+        help="say what is wrong with a settings file",
+        description="Says what is wrong with a settings file; what is merely not there on this computer is a "
+        "note. Exit status: 0 the settings are good, 2 they are not.",
+    )
+    check.add_argument("file", type=Path, metavar="FILE", help="settings, YAML")
+    add_override(check)
     check.set_defaults(command=_config_check)
     schema = kinds.add_parser("schema", help="print the JSON Schema of the settings")
     schema.set_defaults(command=_config_schema)

@@ -57,6 +57,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     """The settings; unlike the roles, these commands log nothing."""
     from edge_agent.settings import load_settings, read_settings
 
+    if options.state is None and not options.config.exists():
+        raise ConfigurationError(
+            f"configuration {options.config} cannot be read: there is no such file",
+            "name another with --config, or the state folder with --state",
+        )
     if options.state is None:
         return load_settings(options.config, overrides=options.set)
     if not options.state.is_dir():

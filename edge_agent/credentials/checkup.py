@@ -36,7 +36,7 @@ def check_up(settings: Settings, now: datetime | None = None) -> Sequence[Findin
     uplink = settings.uplink
     if uplink is None or uplink.kind != "iot_core":
         return (_fine("this uplink needs no identity of its own"),)
-    return tuple(_findings(settings, uplink, moment))
+    return tuple(dict.fromkeys(_findings(settings, uplink, moment)))  # one trouble may be met twice
 
 
 def _findings(settings: Settings, uplink: UplinkSettings, now: datetime) -> Iterator[Finding]:
@@ -60,7 +60,14 @@ def _roots(ca: Path, now: datetime) -> Iterator[Finding]:
         yield _bad(error)
         return
     for root in roots:
-        yield _dated(f"root {root.subject or root.serial_number} ({ca})", root, now)
+        if root.subject != root.issuer:
+            yield Finding(
+                good=False,
+                text=f"{root.subject or root.serial_number} ({ca}) is no root: {root.issuer} signed it — "
+                "put the root certificates there (certs/README.md)",
+            )
+        else:
+            yield _dated(f"root {root.subject or root.serial_number} ({ca})", root, now)
 
 
 def _identity(uplink: UplinkSettings, identity: Identity, now: datetime) -> Iterator[Finding]:

@@ -34,8 +34,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from edge_agent.errors import CredentialError
 
 LOOPBACK = ("localhost", "127.0.0.1")
-# Long enough for a trial that runs for weeks, short enough that nobody builds on it.
-DAYS = 30
+# The agent warns 60 days ahead: long enough that a new set does not already want a look, short enough
+# that nobody builds on it.
+DAYS = 90
 # Clocks of laptops and containers differ by minutes; a certificate must not be "not yet valid".
 BACKDATED = timedelta(hours=1)
 # A set that would expire during the run is not worth reusing.
@@ -134,7 +135,7 @@ def make_pki(
     except OSError as error:
         raise CredentialError(
             f"development certificates cannot be kept in {folder}: {error.strerror}",
-            "choose another --state folder",
+            "choose another folder",
         ) from error
     return paths
 

@@ -80,7 +80,7 @@ class IssuingAuthority:
         except OSError as error:
             raise CredentialError(
                 f"an issuing authority cannot be kept in {folder}: {error.strerror}",
-                "choose another --state folder",
+                "choose another folder",
             ) from error
 
     @property

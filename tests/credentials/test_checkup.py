@@ -101,7 +101,7 @@ def test_a_claim_key_left_on_an_enrolled_gateway_is_bad(tmp_path: Path, pki: Pki
 
 
 def test_an_expired_certificate_is_bad(tmp_path: Path, pki: PkiPaths) -> None:
-    later = datetime.now(UTC) + timedelta(days=40)
+    later = datetime.now(UTC) + timedelta(days=100)
 
     texts = bad(check_up(by_hand(tmp_path, pki), later))
 
@@ -110,8 +110,11 @@ def test_an_expired_certificate_is_bad(tmp_path: Path, pki: PkiPaths) -> None:
 
 
 def test_a_certificate_that_ends_soon_is_good_and_said(tmp_path: Path, pki: PkiPaths) -> None:
-    findings = check_up(by_hand(tmp_path, pki))
+    soon = datetime.now(UTC) + timedelta(days=60)
 
+    findings = check_up(by_hand(tmp_path, pki), soon)
+
+    assert all(finding.good for finding in findings)
     assert any(finding.text.endswith("days left — renew it soon") for finding in findings)
 
 
@@ -172,6 +175,21 @@ def test_the_chain_in_a_certificates_file_is_looked_at(tmp_path: Path, pki: PkiP
     findings = check_up(by_hand(tmp_path, pki))
 
     assert any(finding.text.startswith("its chain's Trial floor CA counts until") for finding in findings)
+
+
+def test_a_certificate_that_is_no_root_is_bad_among_the_roots(tmp_path: Path, pki: PkiPaths) -> None:
+    pki.ca.write_bytes(pki.device_certificate.read_bytes())
+
+    assert any(
+        f"({pki.ca}) is no root: Trial floor CA signed it" in text
+        for text in bad(check_up(by_hand(tmp_path, pki)))
+    )
+
+
+def test_the_same_trouble_is_said_once(tmp_path: Path, pki: PkiPaths) -> None:
+    pki.ca.unlink()
+
+    assert len(bad(check_up(by_hand(tmp_path, pki)))) == 1
 
 
 def test_roots_that_cannot_be_read_are_bad(tmp_path: Path, pki: PkiPaths) -> None:

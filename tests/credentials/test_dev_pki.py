@@ -200,7 +200,7 @@ def test_a_thing_no_certificate_can_name_is_refused(tmp_path: Path, thing: str) 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pki").write_text("in the way")
 
-    with pytest.raises(CredentialError, match=r"pki: File exists — choose another --state folder"):
+    with pytest.raises(CredentialError, match=r"pki: File exists — choose another folder"):
         make_pki(tmp_path / "pki", thing="gw-07")
 
 
