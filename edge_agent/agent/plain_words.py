@@ -47,10 +47,8 @@ def _wanting(report: Report, now: float) -> Iterator[str]:
     if report["collector"] != "running":
         yield "the collector: it is not running; machines keep what they have to say"
     elif held_back := sum(line["state"] == HELD_BACK for line in report["lines"].values()):
-        yield (
-            f"the journal: it takes nothing more; {_count(held_back, 'line')} not polled, and the machines keep "
-            "what they have to say — free some space"
-        )
+        lines = _count(held_back, "line")
+        yield f"the journal: it takes nothing more; {lines} not polled, nothing is lost — free some space"
     for name, line in report["lines"].items():
         if report["collector"] == "running" and line["state"] != HELD_BACK and wants_a_look(line, now):
             because = f" — {line['reason']}" if line.get("reason") else ""
@@ -101,7 +99,8 @@ def _journal(journal: Mapping[str, Any]) -> str:
         held = f"{_count(waiting, 'record')} waiting, the oldest for {_duration(journal['oldest_seconds'])}"
     else:
         held = "nothing waits"
-    return f"{_count(journal['head'], 'record')} so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free"
+    told = _count(journal["head"], "record")
+    return f"{told} so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free"
 
 
 def _uplink(uplink: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from edge_agent.uplink.reason_codes import UNSPECIFIED_ERROR
 PLAIN_WORDS = {
     "AWS_IO_SOCKET_CLOSED": "the other side hung up",
     "AWS_IO_SOCKET_TIMEOUT": "no answer in time",
+    "AWS_ERROR_MQTT_UNEXPECTED_HANGUP": "the other side hung up",
     "AWS_ERROR_MQTT_TIMEOUT": "no answer in time",
 }
 

@@ -60,7 +60,7 @@ def _download(project: Project, architecture: str, minor: int) -> bool:
     machine = ARCHITECTURES[architecture]
     newest = "_".join(map(str, GLIBC))
     command = [
-        *("download", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("download", "-qq", "--disable-pip-version-check", "--no-input"),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:"),
         *("--platform", f"manylinux2014_{machine}", "--platform", f"manylinux_{newest}_{machine}"),
         *("--implementation", "cp", "--python-version", f"3.{minor}"),

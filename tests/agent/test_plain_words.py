@@ -80,8 +80,7 @@ def test_a_gateway_that_is_well_is_told_in_a_few_lines() -> None:
         ),
         (
             {"lines": {"slot-1": {"state": "held back by the journal"}, "slot-2": {"state": "polling"}}},
-            "the journal: it takes nothing more; 1 line not polled, and the machines keep what they have to say"
-            " — free some space",
+            "the journal: it takes nothing more; 1 line not polled, nothing is lost — free some space",
         ),
         ({"uplink": {"running": False}}, "the forwarder: it is not running; what was journalled waits"),
         (

@@ -170,7 +170,7 @@ def test_a_receipt_that_does_not_come_in_time_fails_the_publish(
     async def story(uplink: IotCoreUplink) -> None:
         await uplink.wait_connected()
         control.lose(following=5)
-        with pytest.raises(NotConnected, match="no receipt: no answer in time .AWS_ERROR_MQTT_TIMEOUT"):
+        with pytest.raises(NotConnected, match="no receipt: no answer in time"):
             await uplink.publish(BATCH)
         assert uplink.state.connected
 
