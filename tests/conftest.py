@@ -1,10 +1,49 @@
-"""What several rooms of tests share: the patience of Hypothesis."""
+"""What several rooms of tests share: a cloud's stand-in for one gateway, and the patience of Hypothesis."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.standin import StandinConfig, StandinControl, StandinThread
 
 # In a fresh checkout Hypothesis first makes its tables of Unicode. It counts that as generating data, and
 # fails whichever test of text happens to come first.
 settings.register_profile("fresh checkout", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fresh checkout")
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
+    """Certificates for gateway gw-07 and for its broker, to be read only."""
+    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
+
+
+@pytest.fixture
+def config(tmp_path: Path, pki: PkiPaths) -> StandinConfig:
+    """A stand-in that knows gateway gw-07 of site lab. A room that needs more of it replaces this."""
+    return StandinConfig(
+        state=tmp_path / "standin",
+        ca=pki.ca,
+        certificate=pki.server_certificate,
+        key=pki.server_key,
+        things={"gw-07": {"site": "lab"}},
+    )
+
+
+@pytest.fixture
+def standin(config: StandinConfig) -> Iterator[StandinThread]:
+    """That stand-in, running."""
+    with StandinThread(config) as standin:
+        yield standin
+
+
+@pytest.fixture
+def control(standin: StandinThread) -> Iterator[StandinControl]:
+    """What makes its faults."""
+    with standin.control() as control:
+        yield control

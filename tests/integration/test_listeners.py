@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.health import read_status
-from edge_agent.standin import StandinConfig, StandinThread
+from edge_agent.standin import StandinThread
 from edge_agent.testing import patience
 
 pytestmark = [
@@ -96,11 +96,6 @@ def family(pid: int) -> Iterable[int]:
             yield from family(int(child))
 
 
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
-    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
-
-
 @pytest.fixture
 def port() -> Iterator[str]:
     device, line = os.openpty()
@@ -130,25 +125,21 @@ def started(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 
 def test_a_gateway_listens_to_nobody(
-    tmp_path: Path, pki: PkiPaths, port: str, started: Callable[..., subprocess.Popen[bytes]]
+    tmp_path: Path,
+    pki: PkiPaths,
+    standin: StandinThread,
+    port: str,
+    started: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     """With a line, a broker, commands and the desk between its processes: outbound alone."""
-    config = StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-    )
     state, settings = tmp_path / "state", tmp_path / "agent.yaml"
-    with StandinThread(config) as standin:
-        settings.write_text(SETTINGS.format(state=state, port=port, broker=standin.port, pki=pki))
-        collector = started("collect", "--config", str(settings))
-        forwarder = started("forward", "--config", str(settings))
-        wait_until(lambda: read_status(state / "status" / "forwarder.json").get("connected"))
-        wait_until((state / "collector.sock").exists)
+    settings.write_text(SETTINGS.format(state=state, port=port, broker=standin.port, pki=pki))
+    collector = started("collect", "--config", str(settings))
+    forwarder = started("forward", "--config", str(settings))
+    wait_until(lambda: read_status(state / "status" / "forwarder.json").get("connected"))
+    wait_until((state / "collector.sock").exists)
 
-        collecting, forwarding = sockets_of(collector.pid), sockets_of(forwarder.pid)
+    collecting, forwarding = sockets_of(collector.pid), sockets_of(forwarder.pid)
 
     assert collecting == []
     assert [socket for socket in forwarding if socket.listening] == []

@@ -90,19 +90,12 @@ def secrets_of(pki: PkiPaths) -> list[bytes]:
 
 
 def test_cards_keys_and_passwords_are_found_nowhere(
-    tmp_path: Path, pki: PkiPaths, terminal: tuple[int, str]
+    tmp_path: Path, pki: PkiPaths, config: StandinConfig, terminal: tuple[int, str]
 ) -> None:
     device, port = terminal
     credentials, state = tmp_path / "proxy", tmp_path / "state"
     credentials.touch(mode=0o600)
     credentials.write_text(f"gw-07:{PASSWORD}\n", encoding="utf-8")
-    config = StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-    )
     with (
         StandinThread(config) as standin,
         ConnectProxy({("broker.example", 443): standin.port}, credentials=f"gw-07:{PASSWORD}") as proxy,

@@ -13,7 +13,7 @@ import pytest
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
-from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, make_pki, write_private
+from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, write_private
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, read_ledger
 from edge_agent.standin.packets import Reason
 
@@ -25,33 +25,9 @@ STATUS = "floor/lab/gw-07/status"
 SOON = 20.0
 
 
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
-    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
-
-
 @pytest.fixture
-def config(tmp_path: Path, pki: PkiPaths) -> StandinConfig:
-    return StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-        observer="watcher",
-    )
-
-
-@pytest.fixture
-def standin(config: StandinConfig) -> Iterator[StandinThread]:
-    with StandinThread(config) as standin:
-        yield standin
-
-
-@pytest.fixture
-def control(standin: StandinThread) -> Iterator[StandinControl]:
-    with standin.control() as control:
-        yield control
+def config(config: StandinConfig) -> StandinConfig:
+    return replace(config, observer="watcher")
 
 
 @dataclass

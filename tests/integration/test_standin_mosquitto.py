@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,23 +47,19 @@ class Clients:
 
 
 @pytest.fixture
-def standin(tmp_path: Path) -> Iterator[StandinThread]:
-    pki = make_pki(tmp_path / "pki", thing="gw-07")
-    config = StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-        observer="watcher",
-    )
-    with StandinThread(config) as standin:
-        yield standin
+def pki(tmp_path: Path) -> PkiPaths:
+    """A test's own, since one of them replaces a certificate."""
+    return make_pki(tmp_path / "pki", thing="gw-07")
 
 
 @pytest.fixture
-def clients(standin: StandinThread, tmp_path: Path) -> Clients:
-    return Clients(PkiPaths.within(tmp_path / "pki"), standin.port)
+def config(config: StandinConfig) -> StandinConfig:
+    return replace(config, observer="watcher")
+
+
+@pytest.fixture
+def clients(standin: StandinThread, pki: PkiPaths) -> Clients:
+    return Clients(pki, standin.port)
 
 
 def test_a_publish_is_received_and_written_down(standin: StandinThread, clients: Clients) -> None:

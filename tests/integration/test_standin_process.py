@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import pytest
 
-from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.errors import AgentError, ConfigurationError, CredentialError, InUseError, UplinkError
 from edge_agent.standin import Standin, StandinConfig, StandinControl, StandinThread, read_ledger
 from edge_agent.standin.decoding import PacketReader
@@ -101,22 +101,6 @@ class Wire:
         connack = self.hear()
         assert isinstance(connack, Connack)
         assert connack.reason == Reason.SUCCESS
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
-    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
-
-
-@pytest.fixture
-def config(tmp_path: Path, pki: PkiPaths) -> StandinConfig:
-    return StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-    )
 
 
 def test_one_line_says_that_it_is_ready_and_where(tmp_path: Path) -> None:

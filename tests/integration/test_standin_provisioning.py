@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from edge_agent.credentials.dev_pki import PkiPaths, make_pki, write_private
+from edge_agent.credentials.dev_pki import PkiPaths, write_private
 from edge_agent.credentials.issuing import IssuingAuthority
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template
 from edge_agent.standin.templates import shipped_blueprint
@@ -43,11 +43,6 @@ class Pair:
     key: Path
 
 
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
-    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
-
-
 @pytest.fixture
 def claim(tmp_path: Path) -> Pair:
     pair = Pair(tmp_path / "claim.pem", tmp_path / "claim.key")
@@ -57,12 +52,9 @@ def claim(tmp_path: Path) -> Pair:
 
 
 @pytest.fixture
-def config(tmp_path: Path, pki: PkiPaths, claim: Pair) -> StandinConfig:
-    return StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
+def config(config: StandinConfig, claim: Pair) -> StandinConfig:
+    return replace(
+        config,
         things={},
         templates=(
             Template(

@@ -6,46 +6,21 @@ import json
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
-from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.errors import ConfigurationError
-from edge_agent.standin import StandinConfig, StandinControl, StandinThread
+from edge_agent.standin import StandinControl, StandinThread
 
 pytestmark = pytest.mark.integration
 
 SHADOW = "$aws/things/gw-07/shadow/name/edge-agent"
 COMMANDS = "cmd/lab/gw-07"
 SOON = 20.0
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
-    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
-
-
-@pytest.fixture
-def standin(tmp_path: Path, pki: PkiPaths) -> Iterator[StandinThread]:
-    config = StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-    )
-    with StandinThread(config) as standin:
-        yield standin
-
-
-@pytest.fixture
-def control(standin: StandinThread) -> Iterator[StandinControl]:
-    with standin.control() as control:
-        yield control
 
 
 class Gateway:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.errors import CredentialError, LocalProtocolError, NotConnected, UplinkError
-from edge_agent.standin import StandinConfig, StandinControl, StandinThread, read_ledger
+from edge_agent.standin import StandinControl, StandinThread, read_ledger
 from edge_agent.testing.patience import until
 from edge_agent.uplink import iot_core
 from edge_agent.uplink.base import Message
@@ -27,30 +27,6 @@ BATCH = Message(EVENTS, b'[{"id":"a/1"}]')
 SOON = 20.0
 
 Story = Callable[[IotCoreUplink], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
-    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
-
-
-@pytest.fixture
-def standin(tmp_path: Path, pki: PkiPaths) -> Iterator[StandinThread]:
-    config = StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-    )
-    with StandinThread(config) as standin:
-        yield standin
-
-
-@pytest.fixture
-def control(standin: StandinThread) -> Iterator[StandinControl]:
-    with standin.control() as control:
-        yield control
 
 
 @pytest.fixture

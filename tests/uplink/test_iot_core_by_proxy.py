@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,17 +34,8 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
 
 
 @pytest.fixture
-def standin(tmp_path: Path, pki: PkiPaths) -> Iterator[StandinThread]:
-    config = StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-        alpn_demanded=True,
-    )
-    with StandinThread(config) as standin:
-        yield standin
+def config(config: StandinConfig) -> StandinConfig:
+    return replace(config, alpn_demanded=True)
 
 
 @pytest.fixture

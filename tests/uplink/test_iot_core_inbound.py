@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread
 from edge_agent.testing.patience import until
 from edge_agent.uplink.base import Message, Received
@@ -31,31 +31,11 @@ OPEN_POLICY = {
 Story = Callable[[IotCoreUplink, IotCoreUplink], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
-    return make_pki(tmp_path_factory.mktemp("pki"), thing="gw-07")
-
-
 @pytest.fixture
-def standin(tmp_path: Path, pki: PkiPaths) -> Iterator[StandinThread]:
+def config(config: StandinConfig, tmp_path: Path) -> StandinConfig:
     policy = tmp_path / "policy.json"
     policy.write_text(json.dumps(OPEN_POLICY))
-    config = StandinConfig(
-        state=tmp_path / "standin",
-        ca=pki.ca,
-        certificate=pki.server_certificate,
-        key=pki.server_key,
-        things={"gw-07": {"site": "lab"}},
-        policy=policy,
-    )
-    with StandinThread(config) as standin:
-        yield standin
-
-
-@pytest.fixture
-def control(standin: StandinThread) -> Iterator[StandinControl]:
-    with standin.control() as control:
-        yield control
+    return replace(config, policy=policy)
 
 
 def tell(standin: StandinThread, pki: PkiPaths, story: Story) -> None:
