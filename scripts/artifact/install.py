@@ -131,6 +131,7 @@ def main(arguments: list[str]) -> None:
     """Install below the folder named; say in one line why it cannot be done."""
     if len(arguments) != 1:
         sys.exit(f"{ARTIFACT.name} installs below one folder — name it")
+    os.umask(0o022)  # whatever we were started with: our user can run it, and nobody else can change it
     try:
         install(Path(arguments[0]).absolute())
     except subprocess.CalledProcessError as error:

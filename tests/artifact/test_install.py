@@ -62,11 +62,14 @@ class Gateway:
     def variables(self, path: str | None = None) -> dict[str, str]:
         return {"PATH": path or os.environ["PATH"], "HOME": "/nonexistent", **OFFLINE, **self.environment}
 
-    def step(self, text: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    def step(
+        self, text: str, path: str | None = None, umask: int = 0o022
+    ) -> subprocess.CompletedProcess[str]:
         """Run one step as a nucleus does: by sh, in the work folder."""
         return subprocess.run(
             ["/bin/sh"],
             check=False,
+            umask=umask,
             input=script(text, self.recipe, self.place),
             cwd=self.place.work,
             env=self.variables(path),
@@ -133,6 +136,16 @@ def test_an_installation_that_was_killed_is_made_anew(empty: Gateway) -> None:
     assert {file.name for file in empty.place.work.iterdir()} == {empty.venv.name, "amazon-roots.pem"}
     assert not (empty.venv / "left from before").exists()
     assert (started.returncode, started.stdout) == (0, "forwarder\n")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_nobody_else_can_change_what_is_installed_whatever_the_umask(empty: Gateway, umask: int) -> None:
+    done = empty.step(empty.manifest.lifecycle.install.script, umask=umask)
+
+    assert done.returncode == 0, done.stderr
+    made = [path for path in empty.place.work.rglob("*") if not path.is_symlink()]
+    assert [path for path in made if path.stat().st_mode & 0o022] == []
+    assert [path for path in made if path.stat().st_mode & 0o400 == 0] == []
 
 
 def test_an_installation_that_pip_refuses_is_not_complete_and_says_so(empty: Gateway) -> None:
