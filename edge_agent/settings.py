@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
@@ -358,8 +359,10 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _scalar(text: str, origin: str) -> Any:  # noqa: ANN401  any YAML scalar
+    """A number or a date stays text, which the settings read as what they want: a thing may be called 0123."""
     try:
-        return yaml.safe_load(text)
+        value = yaml.safe_load(text)
+        return text if isinstance(value, int | float | date) else value
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{origin} has the value {text!r}, which is no YAML scalar", "quote it"

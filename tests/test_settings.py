@@ -48,6 +48,12 @@ def test_the_environment_wins_over_the_file(file: Path) -> None:
     assert settings.site == "pier"
 
 
+@pytest.mark.parametrize("thing", ["0123", "17", "0x1F", "1_000", "2024-01-01", "on"])
+def test_a_thing_may_be_called_by_what_yaml_takes_for_a_number(file: Path, thing: str) -> None:
+    """A recipe hands its name over by the environment; whole floors are numbered."""
+    assert load(file, EDGE_AGENT_GATEWAY=thing).gateway == thing
+
+
 def test_variables_of_the_commands_are_no_settings(file: Path) -> None:
     settings = load(file, EDGE_AGENT_CONFIG="/etc/edge-agent/config.yaml", EDGE_AGENT_TRACEBACK="1")
 
