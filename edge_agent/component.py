@@ -5,9 +5,10 @@ runs; one that makes no sense is vetoed where the nucleus asks first, and refuse
 is started with such settings, it begins with those it last accepted.
 
 A nucleus gives a component up that ends too often: three times in an hour. So whatever may pass, a
-setting that is missing, a certificate that has yet to be made, a journal another process holds, is
-waited out in here, with growing pauses that a deployment cuts short. The process ends of itself only when
-the nucleus' socket is lost for good, because a new process gets a new one.
+setting that is missing, a certificate that has yet to be made, a journal another process holds, a disk
+that is full, a fault of ours, is waited out in here, with growing pauses that a deployment cuts short.
+The process ends of itself only when the nucleus' socket is lost for good, because a new process gets a
+new one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 
 from edge_agent.agent.accepted import AcceptedSource
 from edge_agent.agent.checks import check_lines, uplink_of
@@ -29,10 +31,10 @@ from edge_agent.agent.deferral import Deferral
 from edge_agent.agent.forwarding import forward_until
 from edge_agent.agent.reasons_to_wait import reason_to_wait
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
-from edge_agent.errors import AgentError, UplinkError
+from edge_agent.errors import AgentError, ConfigurationError, UplinkError
 from edge_agent.logs import set_up_logs, speak_for_the_process
 from edge_agent.nucleus import Nucleus
-from edge_agent.settings import LogSettings, Settings, read_settings
+from edge_agent.settings import LogSettings, Settings, describe, read_settings
 from edge_agent.trial.gateway_floor import FloorSettings, read_floor_settings, serve_floor
 
 ORIGIN = "deployment"
@@ -90,8 +92,8 @@ def _simulate(nucleus: Nucleus, wishes: Wishes) -> None:
     state = Path(os.environ.get(STATE_VARIABLE, "state"))
     while not wishes.stopping:
         configuration = nucleus.configuration()
-        settings = _floor_of(configuration)
-        set_up_logs(LogSettings.model_validate(configuration.get("log", {})))
+        settings, log = _floor_of(configuration), _log_of(configuration)
+        set_up_logs(log)
         structlog.get_logger().info("simulated floor", ports=str(state / "ports"), **settings.model_dump())
         serve_floor(settings, state, partial(_end_when_due, nucleus, wishes, settings))
         wishes.listen(None)
@@ -121,10 +123,18 @@ def _floor_of(configuration: Mapping[str, Any]) -> FloorSettings:
     return read_floor_settings(configuration.get("floor", {}), ORIGIN)
 
 
+def _log_of(configuration: Mapping[str, Any]) -> LogSettings:
+    try:
+        return LogSettings.model_validate(configuration.get("log", {}))
+    except ValidationError as invalid:
+        problems = "; ".join(f"{ORIGIN}: log.{problem}" for problem in describe(invalid))
+        raise ConfigurationError(problems, "see `edge-agent config schema`") from invalid
+
+
 ROLES: Mapping[str, Role] = {
     "collector": Role(_collect, lambda configuration: check_lines(settings_of(configuration))),
     "forwarder": Role(_forward, lambda configuration: uplink_of(settings_of(configuration))),
-    "simulator": Role(_simulate, _floor_of),
+    "simulator": Role(_simulate, lambda configuration: (_floor_of(configuration), _log_of(configuration))),
 }
 
 
@@ -144,6 +154,25 @@ def main(role: str) -> int:
             "fault of the agent; the component ends", mend="report it with this entry", exc_info=fault
         )
         return FAULT
+
+
+def _said(error: Exception) -> AgentError:
+    """What ended a role, as a person can read it."""
+    match error:
+        case AgentError():
+            return error
+        case OSError(strerror=str(reason)):
+            where = "the system" if error.filename is None else str(error.filename)
+            said = AgentError(f"{where}: {reason}", "make room, or mend who may write there")
+        case _:
+            said = AgentError(f"fault of the agent: {type(error).__name__}: {error}", "report this entry")
+            said.__cause__ = error
+    return said
+
+
+def _unexpected(error: AgentError) -> BaseException | None:
+    """The fault to be logged whole, if there is one."""
+    return error.__cause__ if type(error) is AgentError else None
 
 
 class Component:
@@ -169,14 +198,16 @@ class Component:
             began = time.monotonic()
             try:
                 self._role.run(self._nucleus, self._wishes)
-            except AgentError as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, ending would not mend it
                 well = time.monotonic() - began > GOOD_RUN_SECONDS
-                pause = self._wait_out(error, FIRST_PAUSE_SECONDS if well else pause)
+                pause = self._wait_out(_said(error), FIRST_PAUSE_SECONDS if well else pause)
         return UplinkError.exit_status if self._lost else 0
 
     def _wait_out(self, error: AgentError, pause: float) -> float:
         """Say what is wrong and wait; the next pause. A deployment may have mended it and ends the wait."""
-        self._log.error("waiting", reason=error.what, mend=error.mend, seconds=pause)
+        self._log.error(
+            "waiting", reason=error.what, mend=error.mend, seconds=pause, exc_info=_unexpected(error)
+        )
         mended = self._wishes.next(pause) is Wish.READ_AGAIN
         return FIRST_PAUSE_SECONDS if mended else min(2 * pause, LONGEST_PAUSE_SECONDS)
 

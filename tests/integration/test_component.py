@@ -38,7 +38,11 @@ class Component:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, role: str) -> subprocess.Popen[bytes]:
-        program = f"import sys; from edge_agent.component import main; sys.exit(main({role!r}))"
+        return self.start_program(
+            f"import sys; from edge_agent.component import main; sys.exit(main({role!r}))"
+        )
+
+    def start_program(self, program: str) -> subprocess.Popen[bytes]:
         own = {"EDGE_AGENT_STATE": str(self.state)}
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -244,6 +248,39 @@ def test_a_simulated_floor_is_served_and_another_one_when_a_deployment_asks(comp
     )
     assert stop(simulator) == 0
     assert not list(ports.iterdir())
+
+
+def test_what_no_deployment_mends_is_waited_out_too(component: Component) -> None:
+    """A nucleus gives up what ends three times in an hour."""
+    nucleus = component.nucleus
+    component.state.write_text("a file where the folder belongs")
+    nucleus.merge({"floor": {"machines": 1, "tables": 0}, "log": {"level": "loud"}})
+    simulator = component.start("simulator")
+    nucleus.wait_until(lambda: component.says("waiting"))
+    assert component.says("waiting")[0]["reason"].startswith("deployment: log.level: ")
+
+    nucleus.merge({"log": {"level": "info"}})
+    nucleus.wait_until(lambda: len(component.says("waiting")) == 2)
+    assert component.says("waiting")[1]["reason"] == f"{component.state}/ports: Not a directory"
+
+    component.state.unlink()
+    nucleus.merge({"floor": {"machines": 2}})
+    nucleus.wait_until((component.state / "ports" / "slot-002").exists)
+    assert stop(simulator) == 0
+
+
+def test_a_fault_of_ours_is_logged_whole_and_waited_out(component: Component) -> None:
+    program = (
+        "import sys; from edge_agent import component as c;"
+        "c.ROLES = {'broken': c.Role(lambda *_: 1 / 0, lambda _: None)}; sys.exit(c.main('broken'))"
+    )
+    process = component.start_program(program)
+    component.nucleus.wait_until(lambda: component.says("waiting"))
+
+    entry = component.says("waiting")[0]
+    assert entry["reason"] == "fault of the agent: ZeroDivisionError: division by zero"
+    assert "Traceback" in entry["exception"]
+    assert stop(process) == 0
 
 
 def test_a_collector_reads_a_simulated_floor(component: Component) -> None:
