@@ -359,7 +359,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _scalar(text: str, origin: str) -> Any:  # noqa: ANN401  any YAML scalar
-    """A number or a date stays text, which the settings read as what they want: a thing may be called 0123."""
+    """Numbers and dates stay text, which settings read as what they want: a thing may be called 0123."""
     try:
         value = yaml.safe_load(text)
         return text if isinstance(value, int | float | date) else value
