@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.proxy import Proxy
 from edge_agent.testing.proxy import ConnectProxy
+from tests.credentials.conftest import broker, server
 
 BROKER = ("broker.example", 443)
 
@@ -30,41 +29,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "REFUSAL_SECONDS", 0.05)
 
 
-@contextmanager
-def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A TCP server for one connection; its port."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-
-        def serve() -> None:
-            with suppress(OSError):
-                connection, _peer = listening.accept()
-                with connection, suppress(OSError):
-                    answer(connection)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield int(listening.getsockname()[1])
-        finally:
-            with suppress(OSError):
-                listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-def broker(pki: PkiPaths) -> Callable[[socket.socket], None]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(pki.ca)
-    context.load_cert_chain(pki.server_certificate, pki.server_key)
-    context.set_alpn_protocols([diagnosis.ALPN])
-
-    def answer(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(1)
-
-    return answer
-
-
 def ask(pki: PkiPaths, proxy: Proxy, timeout: float = 3.0, endpoint: str = "broker.example") -> str:
     return diagnose(
         endpoint, 443, pki.ca, pki.device_certificate, pki.device_key, proxy=proxy, timeout=timeout
@@ -72,7 +36,7 @@ def ask(pki: PkiPaths, proxy: Proxy, timeout: float = 3.0, endpoint: str = "brok
 
 
 def test_a_broker_behind_the_proxy_that_takes_us_gives_no_reason(pki: PkiPaths) -> None:
-    with listening(broker(pki)) as port, ConnectProxy({BROKER: port}) as proxy:
+    with server(broker(pki, alpn=diagnosis.ALPN)) as port, ConnectProxy({BROKER: port}) as proxy:
         assert ask(pki, Proxy.at(proxy.url)) == ""
 
     assert proxy.requests == ["CONNECT broker.example:443 HTTP/1.1"]
@@ -83,13 +47,19 @@ def test_the_right_user_and_password_are_let_through(pki: PkiPaths, tmp_path: Pa
     credentials.touch(mode=0o600)
     credentials.write_text("gw-07:s:3cret\n", encoding="utf-8")
 
-    with listening(broker(pki)) as port, ConnectProxy({BROKER: port}, credentials="gw-07:s:3cret") as proxy:
+    with (
+        server(broker(pki, alpn=diagnosis.ALPN)) as port,
+        ConnectProxy({BROKER: port}, credentials="gw-07:s:3cret") as proxy,
+    ):
         assert ask(pki, Proxy.at(proxy.url, credentials)) == ""
 
 
 def test_a_server_behind_the_proxy_with_another_name(pki: PkiPaths) -> None:
     """The proxy, or whoever has taken it over, can show us another server; its name gives it away."""
-    with listening(broker(pki)) as port, ConnectProxy({("other.example", 443): port}) as proxy:
+    with (
+        server(broker(pki, alpn=diagnosis.ALPN)) as port,
+        ConnectProxy({("other.example", 443): port}) as proxy,
+    ):
         sentence = ask(pki, Proxy.at(proxy.url), endpoint="other.example")
 
     assert sentence == (
@@ -135,7 +105,7 @@ def test_what_a_proxy_refuses_with(pki: PkiPaths, answer: str, complaint: str) -
     ids=["ssh", "endless", "reads and hangs up", "hangs up"],
 )
 def test_what_is_no_proxy(pki: PkiPaths, answer: Callable[[socket.socket], None], complaint: str) -> None:
-    with listening(answer) as port:
+    with server(answer) as port:
         assert complaint in ask(pki, Proxy("127.0.0.1", port))
 
 
