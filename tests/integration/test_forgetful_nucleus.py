@@ -13,23 +13,14 @@ from edge_agent.forwarder import Forwarder
 from edge_agent.journal import Record, open_journal
 from edge_agent.nucleus import Nucleus
 from edge_agent.testing.confirming_cloud import ConfirmingCloud
-from edge_agent.testing.nucleus import LITE, NucleusDouble
+from edge_agent.testing.nucleus import LITE, OWN_TOPICS, NucleusDouble
 from edge_agent.uplink.confirmation import Confirmations
 from edge_agent.uplink.greengrass import GreengrassUplink
 
 pytestmark = pytest.mark.integration
 
 TOPIC, CONFIRMED_ON = "floor/harbour/gw-07/ev/batch", "cmd/harbour/gw-07/received"
-CONFIGURATION: dict[str, Any] = {
-    "accessControl": {
-        "aws.greengrass.ipc.mqttproxy": {
-            "test:mqttproxy:1": {
-                "operations": ["aws.greengrass#PublishToIoTCore", "aws.greengrass#SubscribeToIoTCore"],
-                "resources": ["floor/+/{iot:thingName}/#", "cmd/+/{iot:thingName}/#"],
-            }
-        }
-    }
-}
+CONFIGURATION: dict[str, Any] = {"accessControl": OWN_TOPICS}
 RECORDS = 300
 
 

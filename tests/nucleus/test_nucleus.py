@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from edge_agent.errors import ConfigurationError
 from edge_agent.nucleus import Nucleus, NucleusError
-from edge_agent.testing.nucleus import JAVA, LITE, Flavour, NucleusDouble
+from edge_agent.testing.nucleus import JAVA, LITE, OWN_TOPICS, Flavour, NucleusDouble
 
 pytestmark = pytest.mark.integration
 
@@ -21,18 +21,7 @@ CONFIGURATION: dict[str, Any] = {
     "site": "harbour",
     "journal": {"minimum_free_mb": 64},
     "status": {"shadow": True, "nothing": None},
-    "accessControl": {
-        "aws.greengrass.ipc.mqttproxy": {
-            "test:mqttproxy:1": {
-                "operations": ["aws.greengrass#PublishToIoTCore"],
-                "resources": ["floor/+/{iot:thingName}/#"],
-            },
-            "test:mqttproxy:2": {
-                "operations": ["aws.greengrass#SubscribeToIoTCore"],
-                "resources": ["cmd/+/{iot:thingName}/#"],
-            },
-        }
-    },
+    "accessControl": OWN_TOPICS,
 }
 
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from edge_agent.errors import LocalProtocolError, NotConnected, UplinkError
 from edge_agent.nucleus import Nucleus
-from edge_agent.testing.nucleus import JAVA, LITE, NucleusDouble
+from edge_agent.testing.nucleus import JAVA, LITE, OWN_TOPICS, NucleusDouble
 from edge_agent.uplink import greengrass
 from edge_agent.uplink.base import Message, Promise, Receipt, Received
 from edge_agent.uplink.greengrass import GreengrassUplink
@@ -22,20 +22,7 @@ pytestmark = pytest.mark.integration
 
 SECONDS = 10.0
 TOPIC = "floor/harbour/gw-07/ev/batch"
-CONFIGURATION: dict[str, Any] = {
-    "accessControl": {
-        "aws.greengrass.ipc.mqttproxy": {
-            "test:mqttproxy:1": {
-                "operations": ["aws.greengrass#PublishToIoTCore"],
-                "resources": ["floor/+/{iot:thingName}/#"],
-            },
-            "test:mqttproxy:2": {
-                "operations": ["aws.greengrass#SubscribeToIoTCore"],
-                "resources": ["cmd/+/{iot:thingName}/#"],
-            },
-        }
-    },
-}
+CONFIGURATION: dict[str, Any] = {"accessControl": OWN_TOPICS}
 
 Story = Callable[[GreengrassUplink], Awaitable[None]]
 

@@ -8,6 +8,20 @@ from typing import Any
 
 SERVICE = "aws.greengrass.ipc.mqttproxy"
 
+# An accessControl by which a gateway publishes below its own topics and hears its own commands.
+OWN_TOPICS: Mapping[str, Any] = {
+    SERVICE: {
+        "test:mqttproxy:1": {
+            "operations": ["aws.greengrass#PublishToIoTCore"],
+            "resources": ["floor/+/{iot:thingName}/#"],
+        },
+        "test:mqttproxy:2": {
+            "operations": ["aws.greengrass#SubscribeToIoTCore"],
+            "resources": ["cmd/+/{iot:thingName}/#"],
+        },
+    }
+}
+
 
 def allowed(access_control: Mapping[str, Any], operation: str, topic: str, thing: str) -> bool:
     """Whether an operation on a topic or filter is listed; nothing is that is not."""
