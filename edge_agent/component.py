@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import ValidationError
@@ -35,7 +35,9 @@ from edge_agent.errors import AgentError, ConfigurationError, UplinkError
 from edge_agent.logs import set_up_logs, speak_for_the_process
 from edge_agent.nucleus import Nucleus
 from edge_agent.settings import LogSettings, Settings, describe, read_settings
-from edge_agent.trial.gateway_floor import FloorSettings, read_floor_settings, serve_floor
+
+if TYPE_CHECKING:
+    from edge_agent.trial.gateway_floor import FloorSettings
 
 ORIGIN = "deployment"
 FAULT = 70  # sysexits.h, EX_SOFTWARE
@@ -89,6 +91,9 @@ def _accepted(
 
 def _simulate(nucleus: Nucleus, wishes: Wishes) -> None:
     """Serve simulated machines; other settings make another floor, and only those."""
+    # The roles that every gateway runs load no simulator.
+    from edge_agent.trial.gateway_floor import serve_floor  # noqa: PLC0415
+
     state = Path(os.environ.get(STATE_VARIABLE, "state"))
     while not wishes.stopping:
         configuration = nucleus.configuration()
@@ -120,6 +125,8 @@ def _other_floor(nucleus: Nucleus, settings: FloorSettings) -> bool:
 
 
 def _floor_of(configuration: Mapping[str, Any]) -> FloorSettings:
+    from edge_agent.trial.gateway_floor import read_floor_settings  # noqa: PLC0415  as _simulate
+
     return read_floor_settings(configuration.get("floor", {}), ORIGIN)
 
 
