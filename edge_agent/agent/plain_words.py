@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from edge_agent.reporting import HELD_BACK, wants_a_look
+from edge_agent.words import counted
 
 # An outage of this length is worth a word even while the journal has room.
 LONG_WAIT_SECONDS = 300
@@ -47,11 +48,12 @@ def _wanting(report: Report, now: float) -> Iterator[str]:
     if report["collector"] != "running":
         yield "the collector: it is not running; machines keep what they have to say"
     elif held_back := sum(line["state"] == HELD_BACK for line in report["lines"].values()):
-        lines = _count(held_back, "line")
+        lines = counted(held_back, "line")
         yield f"the journal: it takes nothing more; {lines} not polled, nothing is lost — free some space"
     for name, line in report["lines"].items():
         if report["collector"] == "running" and line["state"] != HELD_BACK and wants_a_look(line, now):
-            because = f" — {line['reason']}" if line.get("reason") else ""
+            reason = str(line.get("reason") or "")
+            because = f" — {reason}" if reason and not reason.startswith(line["state"]) else ""
             yield f"line {_line(name, line, now)}{because}"
     yield from _wanting_beyond(report)
 
@@ -67,7 +69,7 @@ def _wanting_beyond(report: Report) -> Iterator[str]:
     for topic_filter in uplink["refused_filters"]:
         yield f"the uplink: the cloud does not let us subscribe to {topic_filter}"
     if uplink["dead_letters"]:
-        yield f"{_count(uplink['dead_letters'], 'record')} the cloud will never take, kept as dead letters"
+        yield f"{counted(uplink['dead_letters'], 'record')} the cloud will never take, kept as dead letters"
     if (journal["oldest_seconds"] or 0) > LONG_WAIT_SECONDS:
         yield f"the journal: the oldest record has waited for {_duration(journal['oldest_seconds'])}"
     if journal["free_mb"] is not None and journal["free_mb"] < LITTLE_FREE_MB:
@@ -83,9 +85,10 @@ def _line(name: str, line: Mapping[str, Any], now: float) -> str:
         words.append(f"for {_duration(now - _seconds(line['since']))}")
     if line.get("last_event"):
         words.append(f"last event {_duration(now - _seconds(line['last_event']))} ago")
-    for count, what in (("faults", "fault{} of the agent"), ("protocol_errors", "protocol error{}")):
+    for count, what in (("faults", "fault"), ("protocol_errors", "protocol error")):
         if line.get(count):
-            words.append(f"{line[count]} {what.format('s' * (line[count] != 1))}")
+            of_whom = " of the agent" if count == "faults" else ""
+            words.append(counted(line[count], what) + of_whom)
     return ", ".join(words)
 
 
@@ -96,10 +99,10 @@ def _journal(journal: Mapping[str, Any]) -> str:
     if waiting is None:
         held = "the forwarder has not said how many wait"
     elif waiting:
-        held = f"{_count(waiting, 'record')} waiting, the oldest for {_duration(journal['oldest_seconds'])}"
+        held = f"{counted(waiting, 'record')} waiting, the oldest for {_duration(journal['oldest_seconds'])}"
     else:
         held = "nothing waits"
-    told = _count(journal["head"], "record")
+    told = counted(journal["head"], "record")
     return f"{told} so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free"
 
 
@@ -118,11 +121,7 @@ def _promise(promise: str) -> str:
 
 
 def _days(days: int, only: str = "") -> str:
-    return f"expired {_count(-days, 'day')} ago" if days < 0 else f"good for {only}{_count(days, 'day')}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+    return f"expired {counted(-days, 'day')} ago" if days < 0 else f"good for {only}{counted(days, 'day')}"
 
 
 def _duration(seconds: float) -> str:

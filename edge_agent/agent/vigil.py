@@ -19,6 +19,7 @@ from edge_agent.agent.lines import Lines
 from edge_agent.health import Heartbeat
 from edge_agent.line import Line
 from edge_agent.supervision import Supervisor
+from edge_agent.words import counted
 
 # A disk of flash may take some seconds for a commit, and 64 lines wait for the same one.
 PATIENCE_SECONDS = 30.0
@@ -67,7 +68,7 @@ class Vigil:
             for line in self._lines
         )
         count = states.total()
-        return f"{count} line{'s' * (count != 1)}" + "".join(
+        return counted(count, "line") + "".join(
             f"{',' if place else ':'} {number} {state}"
             for place, (state, number) in enumerate(sorted(states.items()))
         )

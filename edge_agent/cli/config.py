@@ -33,12 +33,13 @@ def add(commands: Commands) -> None:
 def _config_check(options: argparse.Namespace) -> int:
     from edge_agent.agent.checks import absent_here, check_lines
     from edge_agent.settings import load_settings
+    from edge_agent.words import counted
 
     settings = load_settings(options.file, overrides=options.set)
     check_lines(settings)
     for warning in absent_here(settings):
         print(f"note: {warning}")
-    lines = "1 line" if len(settings.lines) == 1 else f"{len(settings.lines)} lines"
+    lines = counted(len(settings.lines), "line")
     print(f"{options.file}: {lines}, gateway {settings.gateway} of site {settings.site}: settings are good")
     return 0
 

@@ -53,6 +53,21 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _gateway(options: argparse.Namespace) -> Settings:
+    """The settings of a gateway that this user may look at: to another, everything would seem to stand still."""
+    settings = _settings(options)
+    try:
+        next(settings.status_folder.iterdir(), None)
+    except FileNotFoundError:
+        pass  # it was never started
+    except OSError as error:
+        raise ConfigurationError(
+            f"{settings.status_folder} cannot be read: {error.strerror}",
+            "run this as the user the agent runs as, with sudo -u",
+        ) from error
+    return settings
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     """The settings; unlike the roles, these commands log nothing."""
     from edge_agent.settings import load_settings, read_settings
@@ -79,7 +94,7 @@ def _status(options: argparse.Namespace) -> int:
     from edge_agent.agent.gateway_report import GatewayReport
     from edge_agent.agent.plain_words import in_plain_words, what_wants_a_look
 
-    report = GatewayReport(_settings(options)).make_whole()
+    report = GatewayReport(_gateway(options)).make_whole()
     wanting = what_wants_a_look(report)
     if options.json:
         print(json.dumps({**report, "wants_a_look": wanting}, indent=2))
@@ -93,7 +108,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
     from edge_agent.agent.bundle import make_bundle, write_private
 
-    settings = _settings(options)
+    settings = _gateway(options)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     output = options.output or Path(f"edge-agent-{settings.gateway.replace(':', '-')}-{stamp}.zip")
     bundle = make_bundle(settings, configured=options.state is None)

@@ -22,6 +22,7 @@ from edge_agent.journal import DEFAULT_CONSUMER, open_journal
 from edge_agent.trial.evidence import Arrived, Matched, match, read_raised, read_received
 from edge_agent.trial.meters import MeterCheck, check_meters
 from edge_agent.trial.plan import TrialFolder, TrialPlan
+from edge_agent.words import counted
 
 # So many lost events are named; the files of the run have the rest.
 MOST_NAMED = 20
@@ -138,7 +139,7 @@ class Proof:
     def _figures(self) -> list[str]:
         cpu, rss = self.cpu_percent, self.rss_mb
         p50, p99 = self.latency_ms["p50"], self.latency_ms["p99"]
-        kills = ", ".join(f"{name} killed {times} times" for name, times in self.kills.items())
+        kills = ", ".join(f"{name} killed {counted(times, 'time')}" for name, times in self.kills.items())
         return [
             f"  raised to PUBACK: p50 {p50} ms, p99 {p99} ms (time without a cloud included)",
             (

@@ -34,6 +34,7 @@ from edge_agent.trial.plan import GATEWAY, SITE, TrialFolder, TrialPlan, trial_f
 from edge_agent.trial.processes import TrialProcess, wait_for
 from edge_agent.trial.proof import Proof, prove
 from edge_agent.trial.view import View, open_view
+from edge_agent.words import counted
 
 # Where in the play the troubles begin: machines have raised something before, and something follows.
 OUTAGE_AT, KILL_AT = 0.35, 0.70
@@ -140,7 +141,8 @@ class Trial:
         self._processes["floor"].start()
         wait_for("the floor", lambda: read_status(self._folder / "floor-status.json"), processes)
         wait_for("the stand-in", StandinControl.socket_in(self._folder / "stand-in").exists, processes)
-        self._note(f"{self._plan.machines} machines and {self._plan.tables} tables on pseudo-terminals")
+        machines, tables = counted(self._plan.machines, "machine"), counted(self._plan.tables, "table")
+        self._note(f"{machines} and {tables} on pseudo-terminals")
         self._processes["collector"].start()
         wait_for("the collector", lambda: read_status(self._status("collector")), processes)
         self._processes["forwarder"].start()

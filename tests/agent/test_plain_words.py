@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 import zipfile
@@ -71,12 +72,16 @@ def test_a_gateway_that_is_well_is_told_in_a_few_lines() -> None:
             "line slot-1: silent, for 10 min, 4 protocol errors",
         ),
         (
+            {"lines": {"slot-1": {"state": "silent", "reason": "silent for 2.6 s"}}},
+            "line slot-1: silent",
+        ),
+        (
             {"lines": {"slot-1": {"state": "polling", "faults": 1}}},
             "line slot-1: polling, 1 fault of the agent",
         ),
         (
-            {"lines": {"slot-1": {"state": "silent", "reason": "silent for 3 s", "protocol_errors": 1}}},
-            "line slot-1: silent, 1 protocol error — silent for 3 s",
+            {"lines": {"slot-1": {"state": "silent", "reason": "no ninth bit", "protocol_errors": 1}}},
+            "line slot-1: silent, 1 protocol error — no ninth bit",
         ),
         (
             {"lines": {"slot-1": {"state": "held back by the journal"}, "slot-2": {"state": "polling"}}},
@@ -211,6 +216,19 @@ def test_a_gateway_whose_settings_a_nucleus_has_is_told_of_by_its_state(
         }
         assert json.loads(bundle.read("manifest.json"))["gateway"] == "gw-07"
     assert main(["status", "--state", str(state / "nowhere")]) == 2
+
+
+def test_a_state_this_user_may_not_look_at_is_not_taken_for_a_gateway_that_stands_still(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root, who may run the tests, may look everywhere
+
+    for command in ("status", "diagnose"):
+        assert main([command, "--config", str(config)]) == 2
+        assert "status cannot be read: Permission denied — run this as the user" in capsys.readouterr().err
 
 
 def test_settings_that_cannot_be_read_are_one_line(
