@@ -54,7 +54,7 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
 
 
 def _gateway(options: argparse.Namespace) -> Settings:
-    """The settings of a gateway that this user may look at: to another, everything would seem to stand still."""
+    """The settings of a gateway whose state this user may read: to another, all would seem to stand still."""
     settings = _settings(options)
     try:
         next(settings.status_folder.iterdir(), None)
