@@ -13,6 +13,7 @@ from edge_agent.agent.absences import absence_of
 from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
 from edge_agent.agent.checks import check_uplink
 from edge_agent.agent.enrolling import enrol_if_needed
+from edge_agent.agent.faults import tell_of_a_fault
 from edge_agent.agent.folders import make_folders
 from edge_agent.agent.keeping import keep_identity, version_in_use
 from edge_agent.agent.sources import Source, read_again
@@ -84,19 +85,7 @@ async def _forward(
     version = version_in_use(settings)
     spokesman = Spokesman(settings, journal.id)
     uplink = make_uplink(settings, spokesman.birth, nucleus)
-    forwarder = Forwarder(
-        journal,
-        uplink,
-        compose=lambda journal_id, record: identify(record.payload, journal_id, record.sequence),
-        absence=absence_of(settings, Clock()),
-        topic=settings.events_topic,
-        window=settings.forwarder.window,
-        batch_records=settings.forwarder.batch_records,
-        batch_bytes=settings.forwarder.batch_bytes,
-        linger=settings.forwarder.linger_ms / 1000,
-        compress=uplink.state.carries_properties,
-        confirmations=confirmations_of(settings),
-    )
+    forwarder = _make_forwarder(settings, journal, uplink)
     status = StatusFile(
         settings.status_file("forwarder"),
         lambda: {**_status(forwarder, uplink, journal), "about": spokesman.about()},
@@ -112,6 +101,7 @@ async def _forward(
     keeping = asyncio.create_task(
         keep_identity(settings, version, uplink.state, wishes), name="keep-identity"
     )
+    keeping.add_done_callback(tell_of_a_fault("the identity is no longer looked after"))
     try:
         await forwarder.run()
     finally:
@@ -121,6 +111,22 @@ async def _forward(
         await uplink.stop()
         status.end()
     return following.result()  # it ended first: the forwarder runs until it does
+
+
+def _make_forwarder(settings: Settings, journal: Journal, uplink: Uplink) -> Forwarder:
+    return Forwarder(
+        journal,
+        uplink,
+        compose=lambda journal_id, record: identify(record.payload, journal_id, record.sequence),
+        absence=absence_of(settings, Clock()),
+        topic=settings.events_topic,
+        window=settings.forwarder.window,
+        batch_records=settings.forwarder.batch_records,
+        batch_bytes=settings.forwarder.batch_bytes,
+        linger=settings.forwarder.linger_ms / 1000,
+        compress=uplink.state.carries_properties,
+        confirmations=confirmations_of(settings),
+    )
 
 
 async def _follow(

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-import structlog
-
 from edge_agent.agent.bundle import make_bundle
+from edge_agent.agent.faults import tell_of_a_fault
 from edge_agent.agent.gateway_report import GatewayReport
 from edge_agent.agent.orders import doers
 from edge_agent.clock import Clock
@@ -64,7 +63,7 @@ class Spokesman:
         if uplink.state.payload_maximum:
             self._report.limit_bytes = min(LIMIT_BYTES, uplink.state.payload_maximum - AROUND_BYTES)
         self._reporting = asyncio.create_task(self._reporter.run(uplink), name="reporter")
-        self._reporting.add_done_callback(_complain_of_a_fault)
+        self._reporting.add_done_callback(tell_of_a_fault("nothing more is reported"))
         self._channel = _make_channel(self._settings, uplink, self._journal_id)
         await self._channel.open()
 
@@ -100,10 +99,3 @@ def _make_channel(settings: Settings, uplink: Uplink, journal_id: str) -> Channe
         ChannelOptions(settings.commands_topic, doers(settings, journal_id, bundle)),
         utc=time.time,
     )
-
-
-def _complain_of_a_fault(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (fault := task.exception()) is not None:
-        structlog.get_logger().error(
-            "fault of the agent; nothing more is reported", mend="report this entry", exc_info=fault
-        )
