@@ -12,7 +12,7 @@ from edge_agent.words import counted
 
 # An outage of this length is worth a word even while the journal has room.
 LONG_WAIT_SECONDS = 300
-# The first of the days on which the agent warns ahead.
+# The second of the days on which the agent warns ahead: now a visit must be planned.
 FEW_DAYS = 30
 # Below this the journal soon refuses; see `journal.minimum_free_mb`.
 LITTLE_FREE_MB = 256

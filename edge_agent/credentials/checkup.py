@@ -12,14 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edge_agent.credentials.certificate import Certificate, read_certificates
+from edge_agent.credentials.expiry import DAYS_AHEAD
 from edge_agent.credentials.identity import Generation, IdentityStore, Phase
 from edge_agent.credentials.in_use import Identity, check_in_use, identity_in_use
 from edge_agent.errors import AgentError, CredentialError
 from edge_agent.private_file import OTHERS, check_private
 from edge_agent.settings import Settings, UplinkSettings
 
-# The first of the days on which the agent warns ahead, as `edge_agent.credentials.expiry` has them.
-SOON = timedelta(days=60)
+# The first of the days on which the agent warns ahead.
+SOON = timedelta(days=DAYS_AHEAD[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,11 @@ def source_date(environment: Mapping[str, str] = os.environ) -> int:
         raise BuildError(f"SOURCE_DATE_EPOCH is {text!r}", "give it whole seconds, or unset it") from error
 
 
+def given_date() -> int | None:
+    """The date that whoever builds has given; None if they have not."""
+    return source_date() if "SOURCE_DATE_EPOCH" in os.environ else None
+
+
 def write_archive(file: Path, members: Mapping[str, bytes], date: int) -> None:
     """Write these members, by name, as a zip file."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

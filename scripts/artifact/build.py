@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from artifact.archive import source_date, write_archive
+from artifact.archive import given_date, source_date, write_archive
 from artifact.errors import BuildError
 from artifact.locked import ARCHITECTURES, normalised, read_wheel
 from artifact.project import Component, Project, read_component
@@ -60,14 +59,13 @@ def _write_artifact(
     component: Component, project: Project, architecture: str, wheels: Sequence[Path], folder: Path
 ) -> Path:
     stem = f"{component.name}-{architecture}"
-    dated = source_date() if "SOURCE_DATE_EPOCH" in os.environ else None
-    bill = bill_of_materials(component, architecture, wheels, dated)
+    bill = bill_of_materials(component, architecture, wheels, given_date())
     (component.build / "sbom" / f"{stem}.cdx.json").write_bytes(bill)
     members = {f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels} | {
         "__main__.py": (Path(__file__).parent / "install.py").read_bytes(),
         "main.py": (component.folder / "main.py").read_bytes(),
         "requirements.txt": requirements(project, wheels).encode(),
-        "amazon-roots.pem": b"".join((project.root / "certs" / root).read_bytes() for root in ROOTS),
+        "amazon-roots.pem": amazon_roots(project),
         "LICENSE": (project.root / "LICENSE").read_bytes(),
         "sbom.cdx.json": bill,
     }
@@ -82,6 +80,11 @@ def _write_artifact(
     file = folder / f"{stem}.zip"
     write_archive(file, members, source_date())
     return file
+
+
+def amazon_roots(project: Project) -> bytes:
+    """The roots that AWS IoT's servers chain to, in one file."""
+    return b"".join((project.root / "certs" / root).read_bytes() for root in ROOTS)
 
 
 def requirements(project: Project, wheels: Sequence[Path]) -> str:

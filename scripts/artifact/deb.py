@@ -20,8 +20,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from artifact.archive import source_date
-from artifact.build import ROOTS, requirements
+from artifact.archive import given_date, source_date
+from artifact.build import amazon_roots, requirements
 from artifact.errors import BuildError
 from artifact.locked import GLIBC, PYTHONS
 from artifact.project import Component, Project
@@ -103,8 +103,7 @@ def _lay_out(project: Project, tree: Path, wheels: Sequence[Path]) -> None:
         _put(tree / LIBRARY / "wheels" / wheel.name, wheel.read_bytes())
     _put(tree / LIBRARY / "requirements.txt", requirements(project, wheels).encode())
     _put(tree / LIBRARY / "version", f"{project.version}\n".encode())
-    roots = b"".join((project.root / "certs" / root).read_bytes() for root in ROOTS)
-    _put(tree / SHARED / "amazon-roots.pem", roots)
+    _put(tree / SHARED / "amazon-roots.pem", amazon_roots(project))
     _put(tree / DOCUMENTS / "copyright", (project.root / "LICENSE").read_bytes())
     _put(tree / DOCUMENTS / "deploy-systemd.md", (project.root / "docs" / "deploy-systemd.md").read_bytes())
     command = tree / "usr" / "bin" / "edge-agent"
@@ -114,8 +113,7 @@ def _lay_out(project: Project, tree: Path, wheels: Sequence[Path]) -> None:
 
 def _bill(project: Project, architecture: str, wheels: Sequence[Path]) -> bytes:
     described = Component(project.root, project.name, project.version, AUTHOR)
-    dated = source_date() if "SOURCE_DATE_EPOCH" in os.environ else None
-    return bill_of_materials(described, architecture, wheels, dated)
+    return bill_of_materials(described, architecture, wheels, given_date())
 
 
 def _put(target: Path, content: bytes, mode: int = FILE) -> None:
