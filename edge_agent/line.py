@@ -86,7 +86,8 @@ class Line:
         self._pause = FIRST_REOPEN_SECONDS
         self._stopping = threading.Event()
         self._back_by = 0.0  # when the thread means to come round again, unless what it calls holds it
-        self.thread = threading.Thread(target=self._run, name=f"line[{name}]")
+        # A driver that hangs must not keep the process from ending: what it holds was not acknowledged.
+        self.thread = threading.Thread(target=self._run, name=f"line[{name}]", daemon=True)
         self._log = structlog.get_logger().bind(line=name)
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ the machine says it again. So no event is lost, and the neighbours notice nothin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ import structlog
 from edge_agent.line import Line
 from edge_agent.settings import LineSettings
 
-# Greengrass kills five seconds after it asks; lines notice within a quarter of one.
-STOP_SECONDS = 4.0
+# Greengrass kills five seconds after it asks, and the journal has to be closed by then; lines notice within a
+# quarter of one.
+STOP_SECONDS = 3.0
 
 MakeLine = Callable[[LineSettings, ExitStack], Line]
 
@@ -94,8 +96,9 @@ class Lines:
         ending = [self._running.pop(name) for name in names]
         for running in ending:
             running.line.stop()
+        until = time.monotonic() + STOP_SECONDS
         for running in ending:
-            if running.line.join(STOP_SECONDS):
+            if running.line.join(max(0.0, until - time.monotonic())):
                 running.held.close()
             else:  # it still writes its note, which stays open
                 self._overdue.append(running.line)

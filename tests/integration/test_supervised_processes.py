@@ -19,6 +19,7 @@ from edge_agent.testing.service_manager import ServiceManager
 pytestmark = pytest.mark.integration
 
 PATIENCE_SECONDS = 30.0  # a loaded machine takes seconds to start a Python
+STOP_SECONDS = 5.0  # Greengrass kills five seconds after it asks
 
 SETTINGS = """
 site: harbour
@@ -40,6 +41,7 @@ from edge_agent.drivers.tdl1 import Tdl1Driver, Tdl1Station
 class HangingStation(Tdl1Station):
     def handle_timer(self, now):
         while Path({hang!r}).exists():
+            Path({hang!r} + "s").touch()
             time.sleep(0.05)
         super().handle_timer(now)
 
@@ -157,6 +159,22 @@ def test_a_collector_whose_line_hangs_no_longer_says_that_it_is_alive(gateway: G
     assert gateway.manager.listen(3) is None  # longer than the watchdog would have waited
     assert "line[shuffler]" in said
     assert "handle_timer" in said
+
+
+def test_a_collector_whose_line_hangs_stops_in_time_all_the_same(gateway: Gateway) -> None:
+    """Nucleus lite would wait for two minutes, in which no line is polled."""
+    gateway.write_settings(driver="hanging")
+    collector, log = gateway.start("collect")
+    gateway.hear("READY")
+    gateway.hang.touch()
+    wait_until(gateway.hang.with_name("hangs").exists, PATIENCE_SECONDS)
+
+    began = time.monotonic()
+    status = end(collector)
+
+    assert status == 0
+    assert time.monotonic() - began < STOP_SECONDS
+    assert "a line did not stop in time" in log.read_text()
 
 
 def test_a_reload_is_said_with_its_end(gateway: Gateway) -> None:
