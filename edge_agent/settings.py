@@ -1,6 +1,6 @@
-"""Settings: one frozen model, from a YAML file, the environment and flags.
+"""Settings: one frozen model, from a YAML file or a nucleus' configuration, the environment and flags.
 
-Later sources win: the file, then variables `EDGE_AGENT_…` (`EDGE_AGENT_UPLINK__ENDPOINT` is
+Later sources win: the document, then variables `EDGE_AGENT_…` (`EDGE_AGENT_UPLINK__ENDPOINT` is
 `uplink.endpoint`), then `--set uplink.endpoint=…`. Values from the environment and from flags
 are read as YAML scalars. Whatever does not fit is refused with the name of the setting, before
 a port is opened or a file is made.
