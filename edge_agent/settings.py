@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.errors import ConfigurationError
+from edge_agent.words import wrong_with
 
 ENVIRONMENT_PREFIX = "EDGE_AGENT_"
 # Variables of the commands, which are no settings.
@@ -314,30 +315,38 @@ def read_settings(
 ) -> Settings:
     """Settings of a document, the environment and overrides; `origin` is what errors call the document."""
     variables = os.environ if environment is None else environment
+    given: dict[str, str] = {}  # what did not come from the document, and what did it
     for name, text in sorted(variables.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in COMMAND_VARIABLES:
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             _put(document, path, _scalar(text, name), origin=name)
+            given[".".join(path)] = name
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
             raise ConfigurationError(f"--set {override!r} has no '='", "write --set name.name=value")
         _put(document, name.split("."), _scalar(text, f"--set {name}"), origin=f"--set {name}")
+        given[name] = f"--set {name}"
     try:
         return Settings.model_validate(document)
     except ValidationError as invalid:
         raise ConfigurationError(
-            "; ".join(f"{origin}: {problem}" for problem in describe(invalid)),
+            "; ".join(_with_origin(problem, given, origin) for problem in describe(invalid)),
             "see `edge-agent config schema`",
         ) from invalid
 
 
+def _with_origin(problem: str, given: Mapping[str, str], origin: str) -> str:
+    """A problem with whoever caused it; a flag and a variable name the setting already."""
+    where, _, what = problem.partition(": ")
+    return f"{given[where]}: {what}" if where in given else f"{origin}: {problem}"
+
+
 def describe(invalid: ValidationError) -> Iterable[str]:
-    """Each thing pydantic found wrong, as `lines.0.port: Field required`."""
+    """Each thing pydantic found wrong, as `lines.0.port: missing`."""
     for error in invalid.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in error["loc"])
-        message = error["msg"].removeprefix("Value error, ")
-        yield f"{where}: {message}" if where else message
+        yield f"{where}: {wrong_with(error)}" if where else wrong_with(error)
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -1,6 +1,23 @@
-"""Words: numbers as people read them."""
+"""Words: numbers and what is wrong with a value, as people read them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# What pydantic finds wrong, by its own name for it, where its sentence speaks of Python.
+IN_PLAIN_WORDS = {
+    "missing": "missing",
+    "extra_forbidden": "not known here",
+    "string_type": "not text",
+    "int_parsing": "not a whole number",
+    "int_type": "not a whole number",
+    "int_from_float": "not a whole number",
+    "float_parsing": "not a number",
+    "float_type": "not a number",
+    "bool_parsing": "neither true nor false",
+    "bool_type": "neither true nor false",
+}
 
 
 def counted(number: int, what: str) -> str:
@@ -10,3 +27,13 @@ def counted(number: int, what: str) -> str:
     ('1 record', '12 protocol errors')
     """
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def wrong_with(error: Mapping[str, Any]) -> str:
+    """What is wrong with a value, of one of the errors that pydantic lists.
+
+    >>> wrong_with({"type": "missing", "msg": "Field required"})
+    'missing'
+    """
+    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+    return IN_PLAIN_WORDS.get(str(error["type"]), message)

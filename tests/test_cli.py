@@ -43,7 +43,7 @@ def test_good_settings_are_called_good(file: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("site=", "site: Input should be a valid string"),
+        ("site=", "--set site: not text"),
         ("lines=[{name: a, port: /dev/x, driver: telepathy}]", "line a: driver 'telepathy' is not installed"),
         ("lines=[{name: a, port: /dev/x, driver: tdl1, options: {adress: 1}}]", "line a: .*adress"),
     ],

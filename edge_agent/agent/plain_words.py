@@ -112,12 +112,14 @@ def _uplink(uplink: Mapping[str, Any]) -> str:
     if not uplink["running"]:
         return f"{uplink['kind']}: the forwarder is not running"
     if uplink["connected"]:
-        return f"{uplink['kind']}: connected, {uplink['promise']} means {_promise(uplink['promise'])}"
+        return f"{uplink['kind']}: connected, {uplink['promise']} means {_promise(uplink)}"
     return f"{uplink['kind']}: not connected: {uplink['last_reason'] or 'no answer yet'}"
 
 
-def _promise(promise: str) -> str:
-    return "that the cloud has it" if promise == "delivered" else "that the nucleus has it"
+def _promise(uplink: Mapping[str, Any]) -> str:
+    if uplink["kind"] == "file":
+        return "that the file has it"
+    return "that the cloud has it" if uplink["promise"] == "delivered" else "that the nucleus has it"
 
 
 def _days(days: int, only: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What the agent says of itself: its lines and the wire, its settings and certificates, and what it was asked."""
+"""What the agent says of itself: lines and wire, settings and certificates, and what it was asked."""
 
 from __future__ import annotations
 

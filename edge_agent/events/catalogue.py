@@ -20,7 +20,7 @@ EXAMPLES: tuple[EventBody, ...] = (
     agent.AgentReconfigured(
         changed=("lines.slot-1001.port", "log.level"), began_again=False, digest="5f0c9e6d2a7b4c18"
     ),
-    agent.ConfigurationRefused(reason="deployment: lines.0.port: Field required"),
+    agent.ConfigurationRefused(reason="deployment: lines.0.port: missing"),
     agent.RecordSetAside(
         set_aside="floor.line.captured", size=9_400, reason="0x95 packet too large (over 7000 bytes)"
     ),

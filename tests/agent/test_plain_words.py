@@ -153,6 +153,7 @@ def test_the_journal_in_words(journal: dict[str, Any], words: str) -> None:
             {"promise": "accepted", "kind": "greengrass"},
             "greengrass: connected, accepted means that the nucleus has it",
         ),
+        ({"kind": "file"}, "file: connected, delivered means that the file has it"),
         ({"connected": False}, "iot_core: not connected: no answer yet"),
         ({"running": False}, "iot_core: the forwarder is not running"),
     ],

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from edge_agent.errors import ConfigurationError
 from edge_agent.events import Strict
+from edge_agent.words import wrong_with
 
 # SAS: a machine may be polled every 40 ms if it says so (A0, features 3 bit 0), else every 200 ms;
 # one that is polled less than every 5 s takes the link for broken.
@@ -23,7 +24,7 @@ COMMON_POLL_SECONDS = 0.200
 class SasOptions(Strict):
     """What the site may choose for one machine."""
 
-    address: int = Field(default=1, ge=1, le=127, description="set by an attendant at the machine")
+    address: int = Field(default=1, ge=1, le=127, description="as an attendant has set it at the machine")
     poll_ms: int = Field(
         default=FASTEST_POLL_MS,
         ge=FASTEST_POLL_MS,
@@ -52,11 +53,11 @@ def read_options(options: Mapping[str, object]) -> SasOptions:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"option {name}: {first['msg']}", _mend(name)) from error
+        raise ConfigurationError(f"option {name}: {wrong_with(first)}", _mend(name)) from error
 
 
 def _mend(name: str) -> str:
     known = SasOptions.model_fields
     if name in known:
-        return f"{name} is: {known[name].description}"
+        return f"{name}: {known[name].description}"
     return f"use {', '.join(known)}"

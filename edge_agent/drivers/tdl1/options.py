@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_agent.errors import ConfigurationError
+from edge_agent.words import wrong_with
 
 
 class Tdl1Options(BaseModel):
@@ -34,7 +35,7 @@ class Tdl1Options(BaseModel):
             name = ".".join(str(part) for part in first["loc"])
             known = ", ".join(cls.model_fields)
             raise ConfigurationError(
-                f"option {name} of driver tdl1: {first['msg'].lower()}", f"mend it; the options are {known}"
+                f"option {name} of driver tdl1: {wrong_with(first)}", f"mend it; the options are {known}"
             ) from error
         if read.polled and not read.writable:
             raise ConfigurationError(
