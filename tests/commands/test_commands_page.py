@@ -82,6 +82,7 @@ def test_the_report_of_the_page_is_the_report() -> None:
         f"uart-{number}": {
             "device": device,
             "state": line["state"],
+            "trouble": line.get("reason", ""),
             "since": line["since"],
             "last_event_seconds": 3.0,
             "protocol_errors": line.get("protocol_errors", 0),

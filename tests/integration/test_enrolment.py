@@ -131,7 +131,7 @@ def once() -> bool:
 
 @pytest.fixture
 def gateway(tmp_path: Path, rotated_policy: str, *, once: bool) -> Iterator[Gateway]:
-    pki = make_pki(tmp_path / "pki", thing="server-only")
+    pki = make_pki(tmp_path / "pki", thing="server-only", days=30)
     claim = IssuingAuthority.load_or_make(tmp_path / "standin" / "issuing").issue_claim("claim")
     folder = tmp_path / "gateway"
     folder.mkdir(mode=0o700)
