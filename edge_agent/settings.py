@@ -9,6 +9,7 @@ a port is opened or a file is made.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -28,7 +29,8 @@ COMMAND_VARIABLES = frozenset({"EDGE_AGENT_CONFIG", "EDGE_AGENT_TRACEBACK"})
 # A segment of a topic and of a client id: no slash, no wildcard, short enough for 256-byte topics.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 # AWS IoT takes these for a thing, 128 of them; the client id and the topics must hold it and more.
-ThingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,64}$")]
+THING_NAME = r"^[A-Za-z0-9:_-]{1,64}$"
+ThingName = Annotated[str, Field(pattern=THING_NAME)]
 
 
 class _Model(BaseModel):
@@ -334,6 +336,14 @@ def read_settings(
             "; ".join(_with_origin(problem, given, origin) for problem in describe(invalid)),
             "see `edge-agent config schema`",
         ) from invalid
+
+
+def check_thing(name: str, origin: str) -> None:
+    """Raise ConfigurationError, naming the flag it came from, if no gateway can be a thing of this name."""
+    if not re.fullmatch(THING_NAME, name):
+        raise ConfigurationError(
+            f"{origin} {name!r} cannot be a thing's name", "use 1 to 64 letters, digits, colons, _ and -"
+        )
 
 
 def _with_origin(problem: str, given: Mapping[str, str], origin: str) -> str:

@@ -85,6 +85,17 @@ def test_a_missing_extra_is_named(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize("thing", ["", "a b", "a/b", "x" * 65])
+def test_a_name_that_no_thing_can_have_is_refused(
+    thing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = str(tmp_path / "state")
+    assert main(["certs", "dev", state, "--thing", thing]) == 2
+    assert main(["stand-in", "--state", state, "--site", "lab", "--thing", thing]) == 2
+    assert capsys.readouterr().err.count(f"--thing {thing!r} cannot be a thing's name — use 1 to 64") == 2
+    assert not (tmp_path / "state").exists()
+
+
 def test_days_beyond_reason_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["certs", "dev", str(tmp_path), "--thing", "gw-07", "--days", "-1"]) == 2
     assert "--days -1 is no time to be valid" in capsys.readouterr().err

@@ -103,6 +103,9 @@ def _add_inspect(kinds: Commands) -> None:
 def _dev(options: argparse.Namespace) -> int:
     if not 0 < options.days <= 3650:
         raise ConfigurationError(f"--days {options.days:g} is no time to be valid", "use 1 to 3650")
+    from edge_agent.settings import check_thing
+
+    check_thing(options.thing, "--thing")
     make_pki = _needs("certs dev", _import_make_pki)
     paths = make_pki(options.folder, thing=options.thing, days=options.days)
     print(f"development certificates of {options.thing}, good for trials only:")

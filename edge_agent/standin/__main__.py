@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.errors import AgentError, ConfigurationError
+from edge_agent.settings import check_thing
 from edge_agent.standin.assembly import load_authority
 from edge_agent.standin.config import StandinConfig, shipped_policy
 from edge_agent.standin.server import run_standin
@@ -112,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
 def _config(options: argparse.Namespace) -> StandinConfig:
     if not 0 <= options.port <= 65_535:
         raise ConfigurationError(f"--port {options.port} is no TCP port", "use 0 to 65535")
+    for thing in options.thing:
+        check_thing(thing, "--thing")
     if options.certificate_days is not None and not 0 < options.certificate_days <= DAYS_LIMIT:
         raise ConfigurationError(
             f"--certificate-days {options.certificate_days:g} is no span for a certificate",
