@@ -282,10 +282,13 @@ def test_a_line_that_was_never_started_has_ended(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_started_again_goes_on(bench: Bench) -> None:
-    bench.device.read(PATIENCE_SECONDS)
+    bench.device.write(b"A")
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
 
     bench.line.start()
 
+    bench.device.write(b"B")
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
     assert bench.story.count("made") == 1
 
 
