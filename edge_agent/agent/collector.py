@@ -88,7 +88,7 @@ def _collect_with(
         started = AgentStarted(version=__version__, lines=len(settings.lines))
         with lines:
             lines.make(settings.lines)
-            _say_once_there_is_room(journalist, started, wishes, supervisor)
+            _say_once_there_is_room(journalist, started, wishes, supervisor, lines)
             lines.start()
             vigil = Vigil(supervisor, lines, heartbeat, clock.monotonic)
             vigil.ready()
@@ -152,7 +152,7 @@ def _say(journalist: Journalist, body: EventBody) -> None:
 
 
 def _say_once_there_is_room(
-    journalist: Journalist, body: EventBody, wishes: Wishes, supervisor: Supervisor
+    journalist: Journalist, body: EventBody, wishes: Wishes, supervisor: Supervisor, lines: Lines
 ) -> None:
     """A collector that ended on a full disk would take the forwarder with it, which alone can empty it."""
     said = False
@@ -165,6 +165,8 @@ def _say_once_there_is_room(
                     "journal refuses; no line is polled", reason=full.what, mend=full.mend
                 )
             said = True
+            for line in lines:
+                line.held_back = True  # until it begins to poll
             supervisor.waiting(full.what)
             wishes.stopped_within(JOURNAL_RETRY_SECONDS)
         else:

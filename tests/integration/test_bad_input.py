@@ -533,6 +533,7 @@ def test_a_full_disk_with_a_journal_is_waited_out_while_the_forwarder_drains_it(
     both = gateway.start("run", "--config", str(gateway.config))
     wait_until(lambda: gateway.status("forwarder").get("depth") == 0 and gateway.status("collector"))
     assert gateway.records() == BEFORE
+    wait_until(lambda: any(line["held_back"] for line in gateway.status("collector")["lines"].values()))
 
     (small_disk / "fill").unlink()
 
