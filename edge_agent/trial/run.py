@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +31,7 @@ from edge_agent.standin.control import StandinControl
 from edge_agent.trial.evidence import Arrived, read_received
 from edge_agent.trial.meters import last_snapshot_is_in
 from edge_agent.trial.plan import GATEWAY, SITE, TrialFolder, TrialPlan, trial_folder
+from edge_agent.trial.polls import Polls
 from edge_agent.trial.processes import TrialProcess, wait_for
 from edge_agent.trial.proof import Proof, prove
 from edge_agent.trial.view import View, open_view
@@ -99,7 +100,7 @@ class Trial:
         self._cpu_at_start: dict[str, float] = {}
         self._cpu_played: dict[str, float] = {}
         self._polls_played: dict[str, int] = {}
-        self._polls = _Polls()
+        self._polls = Polls()
         self._reconfigured = 0
 
     def __enter__(self) -> Self:
@@ -290,40 +291,6 @@ class Trial:
     def _note(self, text: str) -> None:
         self.progress.notes.append(text)
         self._view.note(text)
-
-
-class _Polls:
-    """Poll counters over all the lives of every line: each life counts from zero again."""
-
-    COUNTED = ("polls", "polls_late", "polls_unanswered", "repeats_recognised", "protocol_errors")
-
-    def __init__(self) -> None:
-        self._sums: Counter[str] = Counter()
-        self._last: dict[str, Mapping[str, int]] = {}
-        self._pid = 0
-
-    def begin(self, collector: Mapping[str, Any]) -> None:
-        """Count from here: what it took to find the machines is not play."""
-        self.see(collector)
-        self._sums.clear()
-
-    def see(self, collector: Mapping[str, Any]) -> None:
-        """Take the collector's latest status."""
-        if not collector:
-            return
-        if collector["pid"] != self._pid:
-            self._pid, self._last = collector["pid"], {}
-        for line, counters in collector["lines"].items():
-            last = self._last.get(line, {})
-            if counters["polls"] < last.get("polls", 0):
-                last = {}
-            for name in self.COUNTED:
-                self._sums[name] += counters[name] - last.get(name, 0)
-            self._last[line] = counters
-
-    def totals(self) -> dict[str, int]:
-        """The sums so far."""
-        return {name: self._sums[name] for name in self.COUNTED}
 
 
 def _agent_settings(plan: TrialPlan, folder: TrialFolder, pki: PkiPaths, port: int) -> dict[str, Any]:
