@@ -19,7 +19,7 @@ import structlog
 from edge_agent.credentials.certificate import read_certificates
 from edge_agent.credentials.expiry import Say
 from edge_agent.credentials.identity import Generation, IdentityStore, Phase
-from edge_agent.errors import AgentError, InUseError
+from edge_agent.errors import AgentError, CredentialError, InUseError
 from edge_agent.events.agent import CertificateRotated
 from edge_agent.events.moments import written
 
@@ -74,7 +74,10 @@ class Handover:
             return Step.NOTHING  # an operation is under way
         except AgentError as error:
             self._complain(error)
-            return Step.NOTHING
+        except OSError as error:
+            what = f"identity {self._store.folder} cannot be looked at: {error.strerror or error}"
+            self._complain(CredentialError(what, "check the folder, its owner and its disk"))
+        return Step.NOTHING
 
     def _act(self, now: float) -> Step:
         if self._connected_since is not None:

@@ -75,7 +75,7 @@ FILES = frozenset(
 
 HOSTS = frozenset({"uplink.endpoint", "uplink.proxy"})
 
-# Of a driver's options, these; each is a number or one of a few words.
+# Of a driver's options, these; each is a number, if only as text, or one of a few words.
 OPTIONS = frozenset(
     {
         "address",
@@ -89,6 +89,7 @@ OPTIONS = frozenset(
     }
 )
 
+_PLAIN = re.compile(r"auto|on|off|true|false|[0-9]{1,6}(\.[0-9]{1,3})?")
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _CARD = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){11,18}(?![0-9A-Za-z])")
 _TRACK_1 = re.compile(r"%?B[0-9]{8,19}\^[^^?\"]*\^[^?\"]*\??")
@@ -136,7 +137,7 @@ def _value(path: str, value: Any) -> Any:  # noqa: ANN401  a setting is what it 
 
 
 def _option(name: str, value: Any) -> Any:  # noqa: ANN401  as _value
-    plain = isinstance(value, bool | int | float) or value in {"auto", "on", "off"}
+    plain = isinstance(value, bool | int | float) or _PLAIN.fullmatch(str(value))
     return value if name in OPTIONS and plain else WITHHELD
 
 

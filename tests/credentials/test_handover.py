@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from edge_agent.credentials.certificate import parse_pem
 from edge_agent.credentials.dev_pki import CertificateAuthority, issue, make_ca
@@ -100,6 +103,28 @@ def test_the_old_key_stays_until_the_cloud_could_be_told(bench: Bench) -> None:
     bench.handover = bench.begin()
     bench.look_for(SETTLED_SECONDS + 1, connected=True)
 
+    assert bench.names() == ["000002"]
+    assert len(bench.heard) == 1
+
+
+def test_a_disk_that_fails_is_no_end_of_looking(bench: Bench) -> None:
+    disk_works = False
+
+    def say(body: EventBody) -> None:
+        if not disk_works:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        bench.heard.append(body)
+
+    bench.handover = Handover(bench.store, bench.store.version(), say, bench.clock)
+    with capture_logs() as logs:
+        bench.look_for(SETTLED_SECONDS + 5, connected=True)
+    assert bench.names() == ["000001", "000002"]
+    assert [entry["reason"] for entry in logs] == [
+        f"identity {bench.store.folder} cannot be looked at: Input/output error"
+    ]
+
+    disk_works = True
+    bench.look_for(2, connected=True)
     assert bench.names() == ["000002"]
     assert len(bench.heard) == 1
 

@@ -110,6 +110,13 @@ def test_options_of_drivers_are_shown_where_they_are_plain() -> None:
     }
 
 
+@pytest.mark.parametrize("value", ["2", "0.25", "auto", "true"])
+def test_what_a_nucleus_hands_over_as_text_is_plain_too(value: str) -> None:
+    shown = redacted({"lines": [{"options": {"address": value, "polled": f"{value} {SECRET}"}}]})
+
+    assert shown == {"lines": [{"options": {"address": value, "polled": WITHHELD}}]}
+
+
 @pytest.mark.parametrize(
     "secret",
     [
