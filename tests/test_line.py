@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from edge_agent.errors import JournalFull, LinkError
 from edge_agent.events import Observation
-from edge_agent.events.agent import LineDown, LineUp
+from edge_agent.events.agent import LineDown, LineUp, ProtocolErrors
 from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.logs import set_up_logs
@@ -24,7 +24,7 @@ from edge_agent.station import LineCounters
 from edge_agent.testing.patience import wait_until
 
 PATIENCE_SECONDS = 5.0
-POISON, WELL_AGAIN = b"!", b"^"
+POISON, WELL_AGAIN, UNREADABLE = b"!", b"^", b"?"
 
 
 class EchoStation:
@@ -51,6 +51,10 @@ class EchoStation:
             raise ZeroDivisionError("a bug of ours")
         if data == WELL_AGAIN:
             self._learnt.append(Observation("echo", now, LineUp(line="echo", silent_seconds=0.0)))
+            return
+        if data == UNREADABLE:
+            body = ProtocolErrors(line="echo", count=1, total=1, last="no message in it")
+            self._learnt.append(Observation("echo", now, body))
             return
         self._learnt += [Observation("echo", now, LineDown(line="echo", reason=chr(byte))) for byte in data]
 
@@ -182,6 +186,9 @@ def test_a_line_says_why_it_is_down_for_as_long_as_it_is(bench: Bench) -> None:
     bench.host.cut()
     bench.wait_until(lambda: "was cut" in bench.line.trouble)
     bench.wait_until(lambda: bench.story.count("opened") == 2)
+    bench.device.write(UNREADABLE)
+    bench.wait_until(lambda: any(b"no message in it" in record for record in bench.journal))
+    assert "was cut" in bench.line.trouble
 
     bench.device.write(WELL_AGAIN)
 
