@@ -34,7 +34,8 @@ from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.errors import AgentError, ConfigurationError, UplinkError
 from edge_agent.logs import set_up_logs, speak_for_the_process
 from edge_agent.nucleus import Nucleus
-from edge_agent.settings import LogSettings, Settings, describe, read_settings
+from edge_agent.settings import LogSettings, Settings, read_settings
+from edge_agent.words import describe
 
 if TYPE_CHECKING:
     from edge_agent.trial.gateway_floor import FloorSettings
@@ -118,7 +119,9 @@ def _end_when_due(
 
 def _other_floor(nucleus: Nucleus, settings: FloorSettings) -> bool:
     try:
-        return _floor_of(nucleus.configuration()) != settings
+        configuration = nucleus.configuration()
+        set_up_logs(_log_of(configuration))
+        return _floor_of(configuration) != settings
     except AgentError as error:
         structlog.get_logger().error("settings refused; the floor stays", reason=error.what, mend=error.mend)
         return False

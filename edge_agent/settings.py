@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.words import wrong_with
+from edge_agent.line_documents import line_names, named_lines
+from edge_agent.words import describe
 
 ENVIRONMENT_PREFIX = "EDGE_AGENT_"
 # Variables of the commands, which are no settings.
@@ -200,28 +200,6 @@ class LogSettings(_Model):
     )
 
 
-def _named(lines: object) -> object:
-    """A group of lines by name, as a list of lines that know their names."""
-    if not isinstance(lines, Mapping):
-        return lines
-    return [_line(name, line) for name, line in lines.items()]
-
-
-def _line(name: object, line: object) -> object:
-    """A line that is text is its port, with the rest as a query: `/dev/ttyS1?driver=tdl1&address=2`.
-
-    A nucleus lite has room for some twenty lines as groups, and for a hundred as texts.
-    """
-    if isinstance(line, Mapping):
-        return {"name": name} | dict(line)
-    if not isinstance(line, str):
-        return line
-    port, _, query = line.partition("?")
-    options: dict[str, str] = dict(parse_qsl(query, keep_blank_values=True))
-    own: dict[str, str] = {key: options.pop(key) for key in ("driver", "subject") if key in options}
-    return {"name": name, "port": port, "options": options, **own}
-
-
 class Settings(_Model):
     """Everything the agent is told."""
 
@@ -230,7 +208,7 @@ class Settings(_Model):
     state: Path = Field(description="folder for the journal, notes and status; on a disk that keeps its word")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     minor_units: int = Field(default=2, ge=0, le=4, description="digits after the currency's decimal point")
-    lines: Annotated[tuple[LineSettings, ...], BeforeValidator(_named)] = Field(
+    lines: Annotated[tuple[LineSettings, ...], BeforeValidator(named_lines)] = Field(
         default=(), description="a list; or a group by name, so that a deployment can merge one line"
     )
     journal: JournalSettings = JournalSettings()
@@ -332,8 +310,9 @@ def read_settings(
     try:
         return Settings.model_validate(document)
     except ValidationError as invalid:
+        problems = describe(invalid, lines=line_names(document.get("lines")))
         raise ConfigurationError(
-            "; ".join(_with_origin(problem, given, origin) for problem in describe(invalid)),
+            "; ".join(_with_origin(problem, given, origin) for problem in problems),
             "see `edge-agent config schema`",
         ) from invalid
 
@@ -350,13 +329,6 @@ def _with_origin(problem: str, given: Mapping[str, str], origin: str) -> str:
     """A problem with whoever caused it; a flag and a variable name the setting already."""
     where, _, what = problem.partition(": ")
     return f"{given[where]}: {what}" if where in given else f"{origin}: {problem}"
-
-
-def describe(invalid: ValidationError) -> Iterable[str]:
-    """Each thing pydantic found wrong, as `lines.0.port: missing`."""
-    for error in invalid.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in error["loc"])
-        yield f"{where}: {wrong_with(error)}" if where else wrong_with(error)
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

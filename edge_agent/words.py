@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from pydantic import ValidationError
 
 # What pydantic finds wrong, by its own name for it, where its sentence speaks of Python.
 IN_PLAIN_WORDS = {
@@ -27,6 +29,15 @@ def counted(number: int, what: str) -> str:
     ('1 record', '12 protocol errors')
     """
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def describe(invalid: ValidationError, lines: Sequence[str] = ()) -> Iterator[str]:
+    """Each thing pydantic found wrong, as `lines.slot-1001.port: missing`, with the names of the lines."""
+    for error in invalid.errors(include_url=False, include_input=False):
+        path = [str(part) for part in error["loc"]]
+        if path[:1] == ["lines"] and len(path) > 1 and path[1].isdigit() and int(path[1]) < len(lines):
+            path[1] = lines[int(path[1])]
+        yield f"{'.'.join(path)}: {wrong_with(error)}" if path else wrong_with(error)
 
 
 def wrong_with(error: Mapping[str, Any]) -> str:

@@ -102,7 +102,7 @@ def test_settings_are_frozen(file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("port: /dev/ttyUSB0", "prot: /dev/ttyUSB0"), r"lines\.0\.port: missing"),
+        (("port: /dev/ttyUSB0", "prot: /dev/ttyUSB0"), r"lines\.slot-001\.port: missing"),
         (("site: harbour", "site: har/bour"), "site: String should match pattern"),
         (("site: harbour", "site: 7"), "site: not text"),
         (("key: device.key", "keys: device.key"), r"uplink\.keys: not known here"),
@@ -244,5 +244,5 @@ def test_a_line_may_be_one_text() -> None:
 def test_a_line_that_is_neither_text_nor_group_is_refused_by_its_name(line: object) -> None:
     document = {"site": "s", "gateway": "g", "state": "/s", "lines": {"a": line}}
 
-    with pytest.raises(ConfigurationError, match=r"lines\.0"):
+    with pytest.raises(ConfigurationError, match=r"lines\.a: |lines\.a\.port: "):
         read_settings(document, "deployment", environment={})

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from edge_agent.agent.wishes import Wish, asked_by_signals
+from edge_agent.parentage import ask_to_end_with_parent
 
 LOOK_SECONDS = 0.2
 VERBS = ("collect", "forward")
@@ -19,7 +20,10 @@ def run_both(arguments: Sequence[str]) -> int:
     """Collect and forward as two processes; when one ends, so does the other."""
     command = [sys.executable, "-m", "edge_agent"]
     with asked_by_signals() as wishes:
-        both = [subprocess.Popen([*command, verb, *arguments]) for verb in VERBS]  # noqa: S603
+        both = [
+            subprocess.Popen([*command, verb, *arguments], preexec_fn=ask_to_end_with_parent)  # noqa: PLW1509, S603  a prctl; our own command
+            for verb in VERBS
+        ]
         while not wishes.stopping and all(process.poll() is None for process in both):
             if wishes.next(LOOK_SECONDS) is Wish.READ_AGAIN:
                 for process in both:

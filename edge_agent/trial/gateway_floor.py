@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.settings import describe
 from edge_agent.trial.floor import Floor, make_lines
 from edge_agent.trial.plan import MOST_LINES, machine_names, table_names
+from edge_agent.words import describe
 
 
 class FloorSettings(BaseModel):

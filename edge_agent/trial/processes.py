@@ -6,7 +6,6 @@ them in order; and each dies with the director, so that nothing is left behind b
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.errors import AgentError
+from edge_agent.parentage import die_with_parent
 
 STOP_SECONDS = 10.0
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -55,7 +54,7 @@ class TrialProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  a prctl and nothing else
+                preexec_fn=die_with_parent,  # noqa: PLW1509  a prctl and nothing else
             )
         self._expected_end = False
 
@@ -135,7 +134,3 @@ def wait_for(
         if time.monotonic() > deadline:
             raise AgentError(f"{what} did not happen within {seconds:g} s", "read the logs of the run")
         time.sleep(0.02)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

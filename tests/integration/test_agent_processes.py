@@ -163,3 +163,15 @@ def test_run_ends_when_one_of_the_two_ends(gateway: Gateway) -> None:
     assert '"process": "forward", "signal": "SIGKILL"' in said
     with pytest.raises(ProcessLookupError):
         os.kill(gateway.status("collector")["pid"], 0)
+
+
+def test_run_that_is_killed_takes_both_with_it(gateway: Gateway) -> None:
+    """What it leaves behind would hold the journal against the next one."""
+    both = gateway.start("run")
+    wait_until(lambda: gateway.status("collector") and gateway.status("forwarder"))
+    pids = [gateway.status(name)["pid"] for name in ("collector", "forwarder")]
+
+    both.kill()
+    both.communicate(timeout=PATIENCE_SECONDS)
+
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))

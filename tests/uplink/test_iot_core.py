@@ -243,7 +243,7 @@ def test_stopping_does_not_wait_for_a_handshake_the_sdk_draws_out_on_purpose(
     options: IotCoreOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(_uplink: IotCoreUplink) -> None:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2.0)  # the handshake must have failed by then, and the SDK waits 10 s at least
 
     monkeypatch.setattr(iot_core, "STOP_SECONDS", 0.05)
     foreign = make_pki(tmp_path / "foreign", thing="gw-07")

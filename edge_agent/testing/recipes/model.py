@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_pascal
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.settings import describe
 from edge_agent.testing.recipes.permissions import AccessControl, Line
+from edge_agent.words import describe
 
 # The cloud takes 16 KB; gdk counts 16,000.
 LARGEST_BYTES = 16_000
