@@ -9,7 +9,8 @@ NOT_FOUND = "ResourceNotFoundError"
 SERVICE = "ServiceError"  # anything else, without a word on nucleus lite
 LOST = "ConnectionClosedError"
 
-_LOST = {LOST, "StreamClosedError", "EventStreamOperationError", "RuntimeError"}
+# What the SDK calls it depends on how far a call had come when the socket went; AwsCrtError: while it was written.
+_LOST = {LOST, "StreamClosedError", "EventStreamOperationError", "RuntimeError", "AwsCrtError"}
 _MENDS = {
     UNAUTHORIZED: "let the recipe's accessControl allow it",
     LOST: "the component ends, and the nucleus starts it with a new socket",

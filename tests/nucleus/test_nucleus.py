@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from awscrt.exceptions import AwsCrtError
+from awsiot.greengrasscoreipc.model import ServiceError, UnauthorizedError
 from structlog.testing import capture_logs
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.nucleus import Nucleus, NucleusError
+from edge_agent.nucleus import Nucleus, NucleusError, translated
 from edge_agent.testing.nucleus import JAVA, LITE, OWN_TOPICS, Flavour, NucleusDouble
 
 pytestmark = pytest.mark.integration
@@ -254,3 +256,16 @@ def test_a_closed_connection_leaves_no_thread(double: NucleusDouble) -> None:
         nucleus.configuration()
 
     assert {thread.name for thread in threading.enumerate() if not thread.daemon} == before
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (AwsCrtError(1051, "AWS_IO_SOCKET_CLOSED", "socket is closed."), "ConnectionClosedError"),
+        (RuntimeError("4104"), "ConnectionClosedError"),
+        (ServiceError(message="spool is full"), "ServiceError"),
+        (UnauthorizedError(message="not listed"), "UnauthorizedError"),
+    ],
+)
+def test_an_error_of_the_sdk_keeps_its_name_unless_the_socket_is_gone(error: Exception, code: str) -> None:
+    assert translated("accept a publish", error).code == code
