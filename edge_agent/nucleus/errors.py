@@ -9,7 +9,7 @@ NOT_FOUND = "ResourceNotFoundError"
 SERVICE = "ServiceError"  # anything else, without a word on nucleus lite
 LOST = "ConnectionClosedError"
 
-# What the SDK calls it depends on how far a call had come when the socket went; AwsCrtError: while it was written.
+# What the SDK calls it depends on how far a call had come when the socket went.
 _LOST = {LOST, "StreamClosedError", "EventStreamOperationError", "RuntimeError", "AwsCrtError"}
 _MENDS = {
     UNAUTHORIZED: "let the recipe's accessControl allow it",

@@ -243,7 +243,6 @@ def test_stopping_does_not_wait_for_a_handshake_that_never_ends(
     options: IotCoreOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SDK waits it out, as it does on purpose where a server is not trusted; nobody has to watch."""
-
     silent: list[socket.socket] = []
 
     async def story(_uplink: IotCoreUplink) -> None:
