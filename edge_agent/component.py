@@ -166,23 +166,17 @@ def main(role: str) -> int:
         return FAULT
 
 
-def _said(error: Exception) -> AgentError:
-    """What ended a role, as a person can read it."""
+def _said(error: Exception) -> tuple[AgentError, Exception | None]:
+    """What ended a role, as a person can read it; and the fault of ours to be logged whole, if it is one."""
     match error:
         case AgentError():
-            return error
+            return error, None
         case OSError(strerror=str(reason)):
             where = "the system" if error.filename is None else str(error.filename)
-            said = AgentError(f"{where}: {reason}", "make room, or mend who may write there")
+            return AgentError(f"{where}: {reason}", "make room, or mend who may write there"), None
         case _:
-            said = AgentError(f"fault of the agent: {type(error).__name__}: {error}", "report this entry")
-            said.__cause__ = error
-    return said
-
-
-def _unexpected(error: AgentError) -> BaseException | None:
-    """The fault to be logged whole, if there is one."""
-    return error.__cause__ if type(error) is AgentError else None
+            what = f"fault of the agent: {type(error).__name__}: {error}"
+            return AgentError(what, "report this entry"), error
 
 
 class Component:
@@ -210,14 +204,13 @@ class Component:
                 self._role.run(self._nucleus, self._wishes)
             except Exception as error:  # noqa: BLE001  whatever it is, ending would not mend it
                 well = time.monotonic() - began > GOOD_RUN_SECONDS
-                pause = self._wait_out(_said(error), FIRST_PAUSE_SECONDS if well else pause)
+                pause = self._wait_out(error, FIRST_PAUSE_SECONDS if well else pause)
         return UplinkError.exit_status if self._lost else 0
 
-    def _wait_out(self, error: AgentError, pause: float) -> float:
+    def _wait_out(self, error: Exception, pause: float) -> float:
         """Say what is wrong and wait; the next pause. A deployment may have mended it and ends the wait."""
-        self._log.error(
-            "waiting", reason=error.what, mend=error.mend, seconds=pause, exc_info=_unexpected(error)
-        )
+        said, fault = _said(error)
+        self._log.error("waiting", reason=said.what, mend=said.mend, seconds=pause, exc_info=fault)
         mended = self._wishes.next(pause) is Wish.READ_AGAIN
         return FIRST_PAUSE_SECONDS if mended else min(2 * pause, LONGEST_PAUSE_SECONDS)
 
