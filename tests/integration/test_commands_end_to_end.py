@@ -129,13 +129,15 @@ class Gateway:
         return answer
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        return [
-            event
+        """The events of a type, as a receiver has them: a kill may have one sent twice, with one id."""
+        by_id = {
+            event["id"]: event
             for topic, document in self.entries()
             if topic.endswith("/ev/batch")
             for event in document
             if event["type"] == kind
-        ]
+        }
+        return list(by_id.values())
 
     def audit(self, command_id: str, count: int) -> list[str]:
         """What became of a command, in order, once there are so many records."""
