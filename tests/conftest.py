@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
@@ -15,6 +16,14 @@ from edge_agent.standin import StandinConfig, StandinControl, StandinThread
 # fails whichever test of text happens to come first.
 settings.register_profile("fresh checkout", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fresh checkout")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A test that runs a command sets up logs for the whole process; the next one finds them as they were."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")
