@@ -1,0 +1,252 @@
+"""Attention: what is made of each thing the connection has heard.
+
+An exception is journalled, booked and followed by its duty; an answer adds to what is known of the
+machine; silence and refusals are weighed; a line that goes or comes back is told of. What is worth
+telling waits in `observations` until the station hands it over; what is worth noting is marked.
+
+Nothing here decides when a poll leaves: the schedule is told what to ask, the cadence what was heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edge_agent.drivers.sas.acquaintance import Acquaintance
+from edge_agent.drivers.sas.cadence import Cadence
+from edge_agent.drivers.sas.duties import LAST_BILL, duty_of
+from edge_agent.drivers.sas.metering import Metering
+from edge_agent.drivers.sas.mishaps import Mishaps
+from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
+from edge_agent.drivers.sas.profile import STANDARD_VALIDATION
+from edge_agent.drivers.sas.schedule import Schedule
+from edge_agent.events import EventBody, Observation
+from edge_agent.events.agent import LineDown, LineUp
+from edge_agent.sas.host_events import (
+    Acknowledged,
+    Answered,
+    ExceptionReported,
+    GarbageHeard,
+    HostEvent,
+    MachineBusy,
+    MachineFound,
+    MachineLost,
+    Refused,
+    RepeatRecognised,
+    Unanswered,
+)
+from edge_agent.sas.messages import LongPollRequest
+from edge_agent.station import DeviceIdentity, LineCounters
+
+OPERATOR_MENU_LEFT = 0x85
+
+# A machine that was away for so long may have been serviced, or replaced.
+LONG_SILENCE_SECONDS = 30.0
+
+
+class Attention:
+    """What is made of what one machine says.
+
+    Args:
+        identity: what the site calls the machine.
+        counters: what the line has done, kept up to date here.
+        machine: what is known of it.
+        metering: its meters over time.
+        schedule: what to ask it next.
+        cadence: how well it is heard.
+        mishaps: what made no sense.
+        rough: whether an earlier run noted that the line is.
+    """
+
+    def __init__(
+        self,
+        identity: DeviceIdentity,
+        counters: LineCounters,
+        *,
+        machine: Acquaintance,
+        metering: Metering,
+        schedule: Schedule,
+        cadence: Cadence,
+        mishaps: Mishaps,
+        rough: bool,
+    ) -> None:
+        self.observations: list[Observation] = []
+        self.noteworthy = True  # something changed that the note should say
+        self.rough = rough
+        self.silent_since = 0.0
+        self._identity = identity
+        self._counters = counters
+        self._machine = machine
+        self._metering = metering
+        self._schedule = schedule
+        self._cadence = cadence
+        self._mishaps = mishaps
+        self._up: bool | None = None  # None: nothing heard or missed yet
+        self._found_at: float | None = None
+        self._introduced = False
+
+    def pay(self, events: Iterable[HostEvent], now: float, *, real_time: bool) -> None:
+        """Take what was heard; `real_time` if the machine reports real-time events now."""
+        for event in events:
+            self._on(event, now, real_time=real_time)
+
+    def line_down(self, reason: str, now: float, since: float) -> None:
+        """Nothing is heard of the machine, since a moment."""
+        if self._up is not False:
+            self._up = False
+            self.silent_since = since
+            self._metering.reader.interrupted(now)
+            self._observe(LineDown(line=self._identity.subject, reason=reason), now)
+
+    def look_after(self, now: float) -> None:
+        """Do what is in no hurry: reports, introductions, counters."""
+        report = self._mishaps.report(now)
+        if report is not None:
+            self._observe(report, now)
+        self._counters.protocol_errors = self._mishaps.total
+        rough = self._mishaps.is_rough(now)
+        if rough != self.rough:
+            self.rough, self.noteworthy = rough, True
+        if self._up and self._machine.look_after(now):
+            self._introduce(now)
+        self._counters.state = self._state()
+
+    def _introduce(self, now: float) -> None:
+        """The interrogation has come to its end: tell what the machine is."""
+        self._observe(self._machine.profile.identified(), now)
+        if not self._introduced:
+            self._metering.reader.want("start", now)
+        self._introduced = True
+
+    def _state(self) -> str:
+        if self._up is None:
+            return "starting"
+        if not self._up:
+            return "silent"
+        return "interrogating" if self._machine.interrogating else "polling"
+
+    def _on(self, event: HostEvent, now: float, *, real_time: bool) -> None:
+        match event:
+            case Answered(poll=LongPollRequest(command=command), values=values):
+                self._answered(now)
+                self._on_data(command, values, now, real_time=real_time)
+            case Answered():
+                self._answered(now)
+                self._on_silence(now)
+            case ExceptionReported():
+                self._answered(now)
+                self._on_exception(event, now)
+            case RepeatRecognised():
+                self._answered(now)
+                self._counters.repeats_recognised += 1
+            case Acknowledged(poll=LongPollRequest(values={"enable": enabled})):
+                self._answered(now)
+                self._machine.mode_confirmed(enabled, now)
+            case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
+                self._on_doubt(poll, now)
+            case MachineBusy(poll=LongPollRequest(command=command)):
+                self._answered(now)
+                self._machine.postpone(command, now)
+                self._metering.reader.interrupted(now)
+            case _:
+                self._on_line(event, now)
+
+    def _answered(self, now: float) -> None:
+        self._cadence.answered()
+        if not self._up:
+            self._on_found(now)
+
+    def _on_line(self, event: HostEvent, now: float) -> None:
+        match event:
+            case GarbageHeard(reason=reason):
+                self._cadence.garbled = True
+                self._mishaps.count(reason, now)
+            case MachineFound():
+                self._found_at = now
+            case MachineLost(silent_for=silent_for, heard=heard):
+                self._cadence.gave_up()
+                self.line_down(heard or f"silent for {silent_for:.1f} s", now, now - silent_for)
+
+    def _on_data(self, command: int, values: Mapping[str, Any], now: float, *, real_time: bool) -> None:
+        if self._machine.answered(command, values):
+            self._metering.begin_epoch()
+            self._metering.reader.want("configuration", now)
+            self.noteworthy = True
+        if self._schedule.duty_done(command):
+            self.noteworthy = True
+            body = self._metering.amount_read(command, values, self._machine.profile)
+            if body is not None:
+                self._observe(body, now)
+        self._metering.reader.answered(command, values)
+        if real_time:
+            self._on_silence(now)
+
+    def _on_silence(self, now: float) -> None:
+        """The machine has nothing more to say."""
+        for body in self._metering.nothing_to_say(self._machine.profile, now):
+            self._observe(body, now)
+
+    def _on_exception(self, event: ExceptionReported, now: float) -> None:
+        profile = self._machine.profile
+        body = normalise(event, MoneyRules.of(self._identity, profile.denomination))
+        self._observe(body, now)
+        self._counters.events += 1
+        self._counters.last_event = body.name
+        if body.category == UNKNOWN_CATEGORY:
+            self._counters.unknown_codes[body.name] = self._counters.unknown_codes.get(body.name, 0) + 1
+        duty = duty_of(event.code)
+        self._metering.heard(event, duty, profile, now)
+        if duty.read is not None:
+            self._read_amount(duty.read, event)
+        if duty.interrogate:
+            self._machine.ask_again_soon(now)
+        elif event.code == OPERATOR_MENU_LEFT:
+            self._machine.still_changing(now)
+
+    def _read_amount(self, command: int, event: ExceptionReported) -> None:
+        """Read the bill or ticket an exception told of, unless it told the amount itself or may not."""
+        if command == LAST_BILL and event.values:
+            return
+        profile = self._machine.askable
+        may = command == LAST_BILL or profile.validation == STANDARD_VALIDATION
+        if may and profile.answers(command):
+            self._schedule.want_read(command)
+        else:
+            self._metering.amount_unknown(command)
+
+    def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
+        """A long poll was refused or not answered: it is asked again, within reason."""
+        fine = self._line_is_fine(now)
+        self._cadence.gave_up()
+        self._metering.reader.interrupted(now)
+        if not self._machine.doubt(poll.command, now):
+            return
+        self.noteworthy = True
+        if "enable" in poll.values:
+            self._machine.mode_refused(poll.values["enable"])
+        elif fine:
+            self._machine.unsupported(poll.command)
+        else:
+            self._machine.not_now(poll.command, now)
+        self._metering.reader.skip(poll.command)
+        if self._schedule.duty_done(poll.command):
+            self._metering.amount_unknown(poll.command)
+
+    def _line_is_fine(self, now: float) -> bool:
+        """Whether silence to a long poll can only mean that the machine does not know it."""
+        just_back = now == self._found_at
+        return not (just_back or self._cadence.garbled or self._mishaps.is_rough(now))
+
+    def _on_found(self, now: float) -> None:
+        silent = max(0.0, now - self.silent_since)
+        if self._up is False:
+            self._machine.came_back()
+            self._metering.reader.want("link_recovery", now)
+            if silent >= LONG_SILENCE_SECONDS:
+                self._machine.ask_again_soon(now)
+        self._up = True
+        self._observe(LineUp(line=self._identity.subject, silent_seconds=round(silent, 3)), now)
+
+    def _observe(self, body: EventBody, now: float) -> None:
+        self.noteworthy = True  # whatever is worth telling may be worth noting
+        self.observations.append(Observation(self._identity.subject, now, body))
