@@ -53,7 +53,7 @@ from edge_agent.sas.host_events import (
 )
 from edge_agent.sas.link_watch import SYNCHRONISATION_POLL
 from edge_agent.sas.meaning import Mode
-from edge_agent.sas.messages import GeneralPoll, Poll
+from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
 from edge_agent.sas.outstanding import GENERAL_POLL, NEVER, Outstanding, outstanding, poll_key
 from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message
 
@@ -92,6 +92,8 @@ class HostConnection(HostEar):
         real_time: how the machine reported when the earlier run ended, if that is known. It holds if the
             machine answers without being woken up: one that lost power would not.
         reply_window: how long an answer may take to begin.
+        first_poll: what to wake a machine with that nobody knows; a general poll if left out, which may
+            bring an exception.
     """
 
     def __init__(
@@ -102,12 +104,14 @@ class HostConnection(HostEar):
         last_event: bytes = b"",
         real_time: bool | None = None,
         reply_window: float = REPLY_WINDOW_SECONDS,
+        first_poll: LongPollRequest | None = None,
     ) -> None:
         mode = Mode.UNKNOWN
         if real_time is not None:
             mode = Mode.REAL_TIME if real_time else Mode.ONE_BYTE
         super().__init__(address, last_event, mode, reply_window)
         self.last_poll = last_poll
+        self._first_poll: Poll = first_poll or GeneralPoll(address)
         self.repeats = 0  # polls sent again
         self._open = False
         self._same_key: int | None = None  # what the machine would take for a request to repeat
@@ -130,12 +134,15 @@ class HostConnection(HostEar):
             self._owes_synchronisation = True
         self._asked = outstanding(poll)
 
-    def link_opened(self, now: float) -> None:
-        """Begin, or go on with the poll that was not answered."""
+    def link_opened(self, now: float, *, quiet_since: float | None = None) -> None:
+        """Begin, or go on with the poll that was not answered.
+
+        `quiet_since`: when the line is known to have fallen silent, if that was before now.
+        """
         self._open = True
         self._watch.opened()
         if self.state is HostState.STARTING:
-            self._start(now)
+            self._start(now, now if quiet_since is None else quiet_since)
         elif self._asked is not None and self.state is not HostState.QUIET:
             self._asked.due = now
             self._asked.late_answers = True
@@ -230,8 +237,8 @@ class HostConnection(HostEar):
                 "this poll would not prove that the last event was let go", "send a different long poll"
             )
 
-    def _start(self, now: float) -> None:
-        self._asked = self._watch.begin_with(self.last_poll, now)
+    def _start(self, now: float, quiet_since: float) -> None:
+        self._asked = self._watch.begin_with(self.last_poll, now, self._first_poll, quiet_since)
         self._restarted = self._asked.restarted
-        if now < self._watch.quiet_until:
+        if self._watch.quiet_until > NEVER:
             self.state = HostState.QUIET

@@ -21,7 +21,7 @@ from edge_agent.sas.host_bounds import (
     QUIET_SECONDS,
 )
 from edge_agent.sas.host_events import HostEvent, MachineFound, MachineLost, Unanswered
-from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, UnknownPoll, decode_poll
+from edge_agent.sas.messages import LongPollRequest, Poll, UnknownPoll, decode_poll
 from edge_agent.sas.outstanding import NEVER, Outstanding, outstanding
 from edge_agent.sas.poll_lengths import READ_POLL_BYTES
 from edge_agent.sas.unread import Unread
@@ -47,10 +47,10 @@ class LinkWatch:
         self._rounds = 0  # of waking up, since something was answered
         self.quiet_until = NEVER
 
-    def begin_with(self, last_poll: bytes, now: float) -> Outstanding:
+    def begin_with(self, last_poll: bytes, now: float, first: Poll, quiet_since: float) -> Outstanding:
         """What to ask first: what an earlier run asked last, after a moment in which to hear chirps.
 
-        Where it left nothing, the machine has to be woken up: `quiet_until` is set.
+        Where it left nothing, the machine has to be woken up, with `first`: `quiet_until` is set.
         """
         listened = now + LISTEN_SECONDS
         if last_poll == SYNCHRONISATION_POLL:
@@ -58,8 +58,8 @@ class LinkWatch:
             return outstanding(self._certain_poll(), due=listened)
         poll = self._understood(last_poll)
         if poll is None:
-            self.quiet_until = now + QUIET_SECONDS
-            return outstanding(GeneralPoll(self._address))
+            self.quiet_until = quiet_since + QUIET_SECONDS
+            return outstanding(first)
         return Outstanding(poll, last_poll, listened, late_answers=True, restarted=True)
 
     def opened(self) -> None:

@@ -135,6 +135,32 @@ def started(last_poll: bytes, last_event: bytes = b"", *, real_time: bool | None
     return bench
 
 
+# Beginning.
+
+
+def test_a_machine_nobody_knows_is_woken_with_the_poll_that_was_chosen() -> None:
+    bench = Bench(HostConnection(1, first_poll=CREDITS))
+    bench.host.link_opened(bench.now)
+
+    assert bench.wait(5.49) == b""
+    assert bench.wait(0.02) == SYNC + ASK_CREDITS
+
+
+def test_a_line_known_to_have_been_silent_is_not_waited_for_again() -> None:
+    bench = Bench(HostConnection(1, first_poll=CREDITS, real_time=False))
+    bench.host.link_opened(bench.now, quiet_since=bench.now - 3.0)
+
+    assert bench.wait(2.49) == b""
+    assert bench.wait(0.02) == SYNC + ASK_CREDITS
+
+
+def test_a_line_silent_for_long_enough_is_woken_at_once() -> None:
+    bench = Bench(HostConnection(1))
+    bench.host.link_opened(bench.now, quiet_since=bench.now - 5.5)
+
+    assert bench.turn() == SYNC + ASK
+
+
 # 1. Append, then poll.
 
 

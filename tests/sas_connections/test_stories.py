@@ -219,8 +219,8 @@ def test_the_bench_shows_what_breaking_the_second_rule_loses(profile: WireProfil
 class SynchronisesFirst(HostConnection):
     """Breaks the third rule: after a restart it begins with a poll of its own liking."""
 
-    def _start(self, now: float) -> None:
-        super()._start(now)
+    def _start(self, now: float, quiet_since: float) -> None:
+        super()._start(now, quiet_since)
         if self._asked is not None:
             self._synchronise(self._asked, now)
 
