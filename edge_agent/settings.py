@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from edge_agent.errors import ConfigurationError
 from edge_agent.line_documents import line_names, named_lines
 from edge_agent.words import describe
+from edge_agent.yaml_documents import read_yaml
 
 ENVIRONMENT_PREFIX = "EDGE_AGENT_"
 # Variables of the commands, which are no settings.
@@ -283,7 +284,7 @@ def load_settings(
 
     Raises ConfigurationError with one line for each thing that is wrong.
     """
-    return read_settings(_read_yaml(file), str(file), environment=environment, overrides=overrides)
+    return read_settings(_read_document(file), str(file), environment=environment, overrides=overrides)
 
 
 def read_settings(
@@ -331,16 +332,8 @@ def _with_origin(problem: str, given: Mapping[str, str], origin: str) -> str:
     return f"{given[where]}: {what}" if where in given else f"{origin}: {problem}"
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"configuration {file} cannot be read: {error.strerror}", "check the path and its permissions"
-        ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # no UTF-8, no such date, no end
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"configuration {file} is not YAML: {reason}", "mend the file") from error
+def _read_document(file: Path) -> dict[str, Any]:
+    document = read_yaml(file, "configuration")
     if not isinstance(document, dict):
         raise ConfigurationError(
             f"configuration {file} holds no settings",

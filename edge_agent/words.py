@@ -11,6 +11,9 @@ from pydantic import ValidationError
 IN_PLAIN_WORDS = {
     "missing": "missing",
     "extra_forbidden": "not known here",
+    "unexpected_keyword_argument": "not known here",
+    "model_type": "not a group of fields",
+    "dataclass_type": "not a group of fields",
     "string_type": "not text",
     "int_parsing": "not a whole number",
     "int_type": "not a whole number",

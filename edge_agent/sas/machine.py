@@ -122,7 +122,8 @@ class MachineConnection:
         capacity: how many ordinary exceptions are kept.
         answer_delay: seconds between a poll and its answer.
         gap: silence that ends a partial poll: 5 ms in the text, 50 ms is kinder to adapters and ptys.
-        idle_frames: answer general polls under real-time events with `FF 00`, as some machines do.
+        idle_frames: answer general polls under real-time events with an event frame, as some machines do.
+        idle_code: what a machine says that has nothing to tell: 00, or 1F while it waits for its player.
         secure_validation: enhanced or system validation is configured.
         secure_handpays: handpays are reported the secure way.
         on_acknowledged: told of each long poll whose answer the host has acknowledged.
@@ -137,6 +138,7 @@ class MachineConnection:
         answer_delay: float = 0.0,
         gap: float = GAP_SECONDS,
         idle_frames: bool = False,
+        idle_code: int = NO_ACTIVITY,
         secure_validation: bool = False,
         secure_handpays: bool = False,
         on_acknowledged: Callable[[LongPollRequest, float], None] | None = None,
@@ -145,9 +147,11 @@ class MachineConnection:
         self.link_up = False
         self.real_time = False
         self.powered = True
+        self.gap = gap
         self._answers = answers
         self._answer_delay = answer_delay
         self._idle_frames = idle_frames
+        self._idle_code = idle_code
         self._on_acknowledged = on_acknowledged
         self._exceptions = ExceptionQueue(
             capacity, secure_validation=secure_validation, secure_handpays=secure_handpays
@@ -276,6 +280,11 @@ class MachineConnection:
     def _take_own(self, poll: Poll, key: int, now: float) -> None:
         if not self.link_up:
             return
+        instead = self._says_instead(poll, now)
+        if instead is not None:
+            if instead:
+                self._prepare(_Said(_GENERAL, instead), now)
+            return
         said = self._said
         if said is None:
             self._answer(poll, key, now)
@@ -286,6 +295,10 @@ class MachineConnection:
             self._prepare(said, now)
         else:
             self._said = None
+
+    def _says_instead(self, poll: Poll, now: float) -> bytes | None:  # noqa: ARG002  for who strays
+        """What is said without taking the poll in, b"" for nothing; None: the text is followed, as here."""
+        return None
 
     def _acknowledge(self, now: float) -> None:
         """The host has heard what was said last."""
@@ -308,9 +321,9 @@ class MachineConnection:
         elif isinstance(poll, LongPollRequest):
             self._answer_long_poll(poll, key, now)
         elif not self.real_time:
-            self._prepare(_Said(key, encode_reply(ExceptionReply(self.address, NO_ACTIVITY))), now)
+            self._prepare(_Said(key, encode_reply(ExceptionReply(self.address, self._idle_code))), now)
         elif self._idle_frames:
-            self._prepare(_Said(key, encode_reply(EventReply(self.address, NO_ACTIVITY))), now)
+            self._prepare(_Said(key, encode_reply(EventReply(self.address, self._idle_code))), now)
 
     def _answer_long_poll(self, poll: LongPollRequest, key: int, now: float) -> None:
         self._exceptions.polled(poll.command, acknowledged=False)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from edge_agent.sas.machine import DroppedByOverflow, MachineAnswers, MachineConnection, Raised
+from edge_agent.sas.machine import DroppedByOverflow, MachineAnswers, Raised
 from edge_agent.sas.messages import LongPollRequest
 from edge_agent.sas.wakeup import WakeupDecoder
 from edge_agent.simulator.gaming_machine import GamingMachine
 from edge_agent.simulator.specification import MachineSpec
+from edge_agent.simulator.temperament import PLAIN, Temperament
+from edge_agent.simulator.tempered_port import TemperedPort
 from edge_agent.simulator.travelling import Travelling, Wire
 
 # A pseudo-terminal is no 5 ms wire: a busy host may pause this long inside a poll.
@@ -30,6 +32,7 @@ class MachineOnLine:
         spec: what the machine is.
         seed: of its story.
         rate: how much faster than life it is played.
+        temperament: how it behaves on the line.
         to_machine: the wire from the host; None for a perfect one.
         to_host: the wire to the host.
     """
@@ -40,10 +43,13 @@ class MachineOnLine:
         seed: int,
         *,
         rate: float = 1.0,
+        temperament: Temperament = PLAIN,
         to_machine: Wire | None = None,
         to_host: Wire | None = None,
     ) -> None:
         self._spec = spec
+        self._temperament = temperament
+        self._seed = seed
         self.machine = GamingMachine(spec, self._connect, seed, rate)
         self.connection = self.machine.connection
         self._to_machine = Travelling(to_machine)
@@ -106,10 +112,12 @@ class MachineOnLine:
         """What the machine's own meters say: money in cents, games counted."""
         return self.machine.meters_in_minor_units()
 
-    def _connect(self, answers: MachineAnswers) -> MachineConnection:
-        return MachineConnection(
+    def _connect(self, answers: MachineAnswers) -> TemperedPort:
+        return TemperedPort(
             self._spec.address,
             answers,
+            self._temperament,
+            seed=self._seed,
             capacity=self._spec.queue_capacity,
             gap=PARTIAL_POLL_SECONDS,
             secure_handpays=self._spec.secure_handpays,

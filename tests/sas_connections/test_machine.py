@@ -435,3 +435,51 @@ def test_a_poll_cut_into_pieces_is_the_same_poll(machine: MachineConnection, pol
         assert say(machine, stream[at : at + 1]) == b""
 
     assert say(machine, stream[-1:]) != b""
+
+
+@pytest.mark.parametrize("idle_code", [0x00, 0x1F])
+def test_an_idle_machine_says_its_own_idle_code_in_either_mode(answers: Answers, idle_code: int) -> None:
+    machine = MachineConnection(1, answers, idle_code=idle_code, idle_frames=True)
+    machine.power_on(0.0)
+    say(machine, SYNCHRONISE)
+    assert say(machine, GENERAL) == bytes((idle_code,))
+
+    in_real_time(machine)
+
+    assert (
+        say(machine, GENERAL)
+        == {
+            0x00: bytes.fromhex("01ffff001ca5"),
+            0x1F: bytes.fromhex("01ffff1f6a4d"),
+        }[idle_code]
+    )
+
+
+class Strays(MachineConnection):
+    """Says 81, or nothing, in place of an answer, and does not take the poll in."""
+
+    words: bytes | None = None
+
+    def _says_instead(self, poll: Poll, now: float) -> bytes | None:  # noqa: ARG002  as the base
+        return self.words
+
+
+@pytest.mark.parametrize("words", [b"\x81", b""], ids=["81", "nothing"])
+def test_what_is_said_instead_neither_takes_the_poll_in_nor_lets_anything_go(
+    answers: Answers, words: bytes
+) -> None:
+    machine = Strays(1, answers)
+    machine.power_on(0.0)
+    say(machine, SYNCHRONISE)
+    machine.raise_exception(0x11, 0.0)
+    assert say(machine, GENERAL) == b"\x11"
+
+    machine.words = words
+
+    assert say(machine, CREDITS) == words
+    assert answers.asked == []
+    assert delivered(machine) == []
+    machine.words = None
+    assert say(machine, GENERAL) == b"\x11"
+    assert say(machine, CREDITS) == CREDITS_ANSWER
+    assert delivered(machine) == [1]
