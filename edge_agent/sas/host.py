@@ -34,6 +34,8 @@ Time is monotonic seconds; streams are marked as in `wakeup`. Which polls to sen
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge_agent.errors import LocalProtocolError
 from edge_agent.sas.host_bounds import REPLY_WINDOW_SECONDS
 from edge_agent.sas.host_ear import HostEar, HostState
@@ -94,6 +96,8 @@ class HostConnection(HostEar):
         reply_window: how long an answer may take to begin.
         first_poll: what to wake a machine with that nobody knows; a general poll if left out, which may
             bring an exception.
+        may_send: which polls may leave. What `send` is given is held to it, and what an earlier run left in
+            the note: a poll that may not leave is not repeated, and the machine is woken up instead.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class HostConnection(HostEar):
         real_time: bool | None = None,
         reply_window: float = REPLY_WINDOW_SECONDS,
         first_poll: LongPollRequest | None = None,
+        may_send: Callable[[Poll], bool] = lambda _: True,
     ) -> None:
         mode = Mode.UNKNOWN
         if real_time is not None:
@@ -114,6 +119,7 @@ class HostConnection(HostEar):
         self._first_poll: Poll = first_poll or GeneralPoll(address)
         self.repeats = 0  # polls sent again
         self._open = False
+        self._may_send = may_send
         self._same_key: int | None = None  # what the machine would take for a request to repeat
 
     def __repr__(self) -> str:
@@ -228,6 +234,8 @@ class HostConnection(HostEar):
         """Refuse a poll that would break a rule."""
         if poll.address != self.address:
             raise LocalProtocolError(f"a poll for address {poll.address} on the connection of {self.address}")
+        if not self._may_send(poll):
+            raise LocalProtocolError(f"{_named(poll)} may not leave here", "send what this host may ask")
         if self.real_time and isinstance(poll, GeneralPoll):
             raise LocalProtocolError(
                 "a general poll under real-time events: silence could mean anything", "send a long poll"
@@ -238,7 +246,14 @@ class HostConnection(HostEar):
             )
 
     def _start(self, now: float, quiet_since: float) -> None:
-        self._asked = self._watch.begin_with(self.last_poll, now, self._first_poll, quiet_since)
+        self._asked = self._watch.begin_with(
+            self.last_poll, now, self._first_poll, quiet_since, self._may_send
+        )
         self._restarted = self._asked.restarted
         if self._watch.quiet_until > NEVER:
             self.state = HostState.QUIET
+
+
+def _named(poll: Poll) -> str:
+    """A poll without its data, which no log may show."""
+    return f"long poll {poll.command:02X}" if isinstance(poll, LongPollRequest) else "a general poll"

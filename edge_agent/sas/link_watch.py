@@ -10,6 +10,8 @@ machine's poll state is gone, so neither acknowledges anything.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge_agent.errors import RemoteProtocolError
 from edge_agent.sas.host_bounds import (
     CERTAIN_CHIRP_SECONDS,
@@ -47,17 +49,25 @@ class LinkWatch:
         self._rounds = 0  # of waking up, since something was answered
         self.quiet_until = NEVER
 
-    def begin_with(self, last_poll: bytes, now: float, first: Poll, quiet_since: float) -> Outstanding:
+    def begin_with(
+        self,
+        last_poll: bytes,
+        now: float,
+        first: Poll,
+        quiet_since: float,
+        may_send: Callable[[Poll], bool],
+    ) -> Outstanding:
         """What to ask first: what an earlier run asked last, after a moment in which to hear chirps.
 
-        Where it left nothing, the machine has to be woken up, with `first`: `quiet_until` is set.
+        Where it left nothing that may be sent, the machine has to be woken up, with `first`: `quiet_until`
+        is set.
         """
         listened = now + LISTEN_SECONDS
         if last_poll == SYNCHRONISATION_POLL:
             # All that was heard before it had been journalled, and nothing was asked after it.
             return outstanding(self._certain_poll(), due=listened)
         poll = self._understood(last_poll)
-        if poll is None:
+        if poll is None or not may_send(poll):
             self.quiet_until = quiet_since + QUIET_SECONDS
             return outstanding(first)
         return Outstanding(poll, last_poll, listened, late_answers=True, restarted=True)

@@ -800,6 +800,30 @@ def test_a_poll_for_another_machine_is_refused(real_time: Bench) -> None:
         real_time.host.send(LongPollRequest(2, 0x1A))
 
 
+@pytest.mark.parametrize(
+    ("poll", "named"), [(LongPollRequest(1, 0x1B), "long poll 1B"), (GENERAL, "a general poll")]
+)
+def test_a_poll_that_may_not_leave_is_refused_without_its_data(
+    poll: GeneralPoll | LongPollRequest, named: str
+) -> None:
+    bench = Bench(HostConnection(1, last_poll=b"\x01\x1a", may_send=lambda asked: asked == CREDITS))
+    bench.host.link_opened(bench.now)
+    assert bench.wait(1.0).startswith(ASK_CREDITS)
+    bench.hear(CREDITS_ARE_103)
+
+    with pytest.raises(LocalProtocolError, match=f"^{named} may not leave here"):
+        bench.host.send(poll)
+
+
+def test_what_an_earlier_run_asked_and_may_not_leave_now_is_not_repeated() -> None:
+    bench = Bench(HostConnection(1, last_poll=b"\x01\x1b", may_send=lambda asked: asked == GENERAL))
+    bench.host.link_opened(bench.now)
+
+    assert bench.host.state is HostState.QUIET
+    assert bench.wait(5.4) == b""
+    assert bench.wait(0.2) == SYNC + ASK
+
+
 def test_a_host_says_what_it_is_about(real_time: Bench) -> None:
     assert repr(real_time.host) == "<HostConnection 01 polling>"
     real_time.ask(CREDITS)
