@@ -21,7 +21,15 @@ SnapshotReason = Literal[
     "interval",
     "command",
     "stop",
+    "backwards",
 ]
+
+MeterUnit = Literal["credits", "minor", "count", "percent_hundredths", "currency_units"]
+
+# What a meter did since the last settled reading of the same epoch. See docs/meters.md.
+MeterChange = Literal["first", "rose", "rolled_over", "backwards", "began_again", "level", "unsettled"]
+
+EpochCause = Literal["ram_clear", "denomination_change", "another_machine"]
 
 VarianceCause = Literal["unknown", "overflow", "memory_error", "power_cycle"]
 
@@ -153,14 +161,23 @@ class BillRecorded(EventBody):
 
 
 class Meter(Strict):
-    """One lifetime meter as the machine gave it."""
+    """One meter as the machine gave it, and what it rose by."""
 
     name: str
     code: str | None = Field(default=None, description="SAS meter code, e.g. 0x00 for coin-in")
     value: Count = Field(description="the digits on the wire")
     digits: int = Field(ge=1, le=18, description="it rolls over at 10 to this power")
-    unit: Literal["credits", "minor", "count", "percent_hundredths", "currency_units"]
+    unit: MeterUnit
     money: Money | None = Field(default=None, description="the value as money, where it is some")
+    change: MeterChange = Field(
+        description="first: nothing to compare with; rose, or rolled_over once; backwards: lower without a"
+        " reason, not counted yet; began_again: it stayed lower and counts from here; level: it goes up and"
+        " down; unsettled: not compared"
+    )
+    delta: Count | None = Field(
+        description="what it rose by since the last settled reading, which was value - delta modulo"
+        " 10 ** digits; null unless it rose or rolled over"
+    )
 
 
 class MetersRead(EventBody):
@@ -180,6 +197,48 @@ class MetersRead(EventBody):
     def event_type(self) -> str:
         """`floor.slot.meters_read`."""
         return "floor.slot.meters_read"
+
+
+class MeterEpochBegan(EventBody):
+    """A machine's meters begin again, or count in another unit: no difference reaches back beyond this."""
+
+    schema_name: ClassVar[str] = "slot-meter-epoch-began"
+
+    epoch: Count = Field(description="of the readings from here on")
+    cause: EpochCause
+    evidence: tuple[str, ...] = Field(
+        description="what shows it: names of exceptions, all_meters_near_zero, meter_fell, serial_number,"
+        " denomination"
+    )
+    denomination: str | None = Field(description="accounting denomination from here on, in currency units")
+    denomination_before: str | None
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.meter_epoch_began`."""
+        return "floor.slot.meter_epoch_began"
+
+
+class MeterBackwards(EventBody):
+    """A meter reads less than before, and nothing explains it: what it rose by in between is not known."""
+
+    schema_name: ClassVar[str] = "slot-meter-backwards"
+
+    meter: str
+    unit: MeterUnit
+    digits: int = Field(ge=1, le=18)
+    before: Count
+    after: Count
+    epoch: Count
+    game: Count | None = Field(description="the game whose meter it is; null for the whole machine")
+    denomination: str | None = Field(
+        description="the player denomination whose meter it is; null for all of them"
+    )
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.meter_backwards`."""
+        return "floor.slot.meter_backwards"
 
 
 class MeterVariance(EventBody):

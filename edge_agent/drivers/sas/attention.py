@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edge_agent.drivers.sas.acquaintance import Acquaintance
+from edge_agent.drivers.sas.acquaintance import VERSION_AND_SERIAL, Acquaintance
 from edge_agent.drivers.sas.cadence import Cadence
 from edge_agent.drivers.sas.duties import LAST_BILL, duty_of
 from edge_agent.drivers.sas.metering import Metering
@@ -169,9 +169,9 @@ class Attention:
 
     def _on_data(self, command: int, values: Mapping[str, Any], now: float, *, real_time: bool) -> None:
         if self._machine.answered(command, values):
-            self._metering.begin_epoch()
+            another = command == VERSION_AND_SERIAL
+            self._observe(self._metering.begin_epoch(self._machine.profile, now, another=another), now)
             self._metering.reader.want("configuration", now)
-            self.noteworthy = True
         if self._schedule.duty_done(command):
             self.noteworthy = True
             body = self._metering.amount_read(command, values, self._machine.profile)
@@ -195,7 +195,9 @@ class Attention:
         if body.category == UNKNOWN_CATEGORY:
             self._counters.unknown_codes[body.name] = self._counters.unknown_codes.get(body.name, 0) + 1
         duty = duty_of(event.code)
-        self._metering.heard(event, duty, profile, now)
+        began = self._metering.heard(event, duty, profile, now)
+        if began is not None:
+            self._observe(began, now)
         if duty.read is not None:
             self._read_amount(duty.read, event)
         if duty.interrogate:

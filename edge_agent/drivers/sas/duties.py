@@ -27,7 +27,6 @@ class Duty:
     snapshot: SnapshotReason | None = None  # read the meters, and why
     moves_money: bool = False  # meters read before it and after it do not belong together
     interrogate: bool = False  # ask again what the machine is
-    new_epoch: bool = False  # its meters begin again
     accounts_for: VarianceCause | None = None  # of a variance found next, this is the likely cause
 
 
@@ -37,8 +36,8 @@ _BILL = Duty(read=LAST_BILL, snapshot="money", moves_money=True)
 _DOOR = Duty(snapshot="door")
 _MONEY = Duty(snapshot="money", moves_money=True)
 _HANDPAY = Duty(snapshot="handpay", moves_money=True)
-_MEMORY = Duty(snapshot="configuration", new_epoch=True, accounts_for="memory_error")
-_FIRMWARE = Duty(snapshot="configuration", interrogate=True, new_epoch=True, accounts_for="memory_error")
+_MEMORY = Duty(snapshot="configuration", accounts_for="memory_error")
+_FIRMWARE = Duty(snapshot="configuration", interrogate=True, accounts_for="memory_error")
 _CONFIGURATION = Duty(snapshot="configuration", interrogate=True)
 
 # In the order of the exception table.
@@ -57,7 +56,7 @@ _ROWS: tuple[tuple[Iterable[int], Duty], ...] = (
     ((0x54, 0x56, 0x59, 0x5A), _HANDPAY),  # progressive wins
     ((0x66, 0x68, 0x69), _MONEY),
     ((0x70,), Duty(snapshot="overflow", moves_money=True, accounts_for="overflow")),
-    ((0x7A,), Duty(snapshot="configuration", new_epoch=True)),
+    ((0x7A,), Duty(snapshot="configuration")),
     ((0x7B,), Duty(snapshot="configuration")),
     ((0x7C,), _MONEY),
     ((0x7E,), Duty(moves_money=True)),

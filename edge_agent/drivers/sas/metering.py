@@ -1,25 +1,28 @@
 """Metering: the meters of one machine over time, and whether its events explain them.
 
-Keeps the accounts, the epoch and the reader of snapshots together, because each needs the others: an
-exception is booked, may want a snapshot, may spoil one, may end an epoch; a settled snapshot settles the
-accounts. Bills and tickets whose amount has to be read are booked when it was.
+Keeps the accounts, the epochs, the progress of each meter and the reader of snapshots together, because each
+needs the others: an exception is booked, may want a snapshot, may spoil one, may end an epoch; a settled
+snapshot settles the accounts and says what each meter rose by. Bills and tickets whose amount has to be read
+are booked when it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.drivers.sas.bookkeeping import bill_worth, book
 from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION, Duty
-from edge_agent.drivers.sas.meters import meters_of, readings_for_accounts
+from edge_agent.drivers.sas.epochs import Epochs
+from edge_agent.drivers.sas.meters import MeterRead, Step, meters_read, published, readings_for_accounts
 from edge_agent.drivers.sas.normalise import MoneyRules, bill_recorded, ticket_recorded
 from edge_agent.drivers.sas.profile import MachineProfile, decimal_of
+from edge_agent.drivers.sas.progress import Progress
 from edge_agent.drivers.sas.reconcile import Accounts, Variance
 from edge_agent.drivers.sas.snapshot import MeterReader, Reading
 from edge_agent.events import EventBody
-from edge_agent.events.slot import MetersRead, MeterVariance, VarianceCause
+from edge_agent.events.slot import MeterBackwards, MetersRead, MeterVariance, VarianceCause
 from edge_agent.sas.host_events import ExceptionReported
 from edge_agent.station import DeviceIdentity
 
@@ -27,9 +30,6 @@ BILL_ACCEPTED, TICKET_PRINTED = 0x4F, 0x3D
 GAME_STARTED = 0x7E
 # After these no game is on, or nobody can know whether one is.
 GAME_OVER = frozenset({0x7F, 0x17, 0x70})
-
-# Meters that were cleared read next to nothing; a machine that has not played so much has nothing to lose.
-NEAR_ZERO = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,13 @@ class Unread:
 class Metering:
     """The meters of one machine over time."""
 
-    def __init__(self, identity: DeviceIdentity, reader: MeterReader, accounts: Accounts, epoch: int) -> None:
+    def __init__(
+        self, identity: DeviceIdentity, reader: MeterReader, accounts: Accounts, epochs: Epochs
+    ) -> None:
         self.reader = reader
         self.accounts = accounts
-        self.epoch = epoch
+        self.epochs = epochs
+        self._progress = Progress(accounts.kept())
         self._identity = identity
         self._cause: VarianceCause = "unknown"
         self._last_read: dict[int, tuple[Any, ...]] = {}
@@ -61,8 +64,10 @@ class Metering:
         """An amount was not read before the host was restarted."""
         self._unread[command] = Unread(1, doubtful=True)
 
-    def heard(self, event: ExceptionReported, duty: Duty, profile: MachineProfile, now: float) -> None:
-        """Book an exception, and see what it means for the snapshots."""
+    def heard(
+        self, event: ExceptionReported, duty: Duty, profile: MachineProfile, now: float
+    ) -> EventBody | None:
+        """Book an exception, and see what it means for the snapshots; the epoch that begins with it."""
         book(self.accounts, event, profile.denomination, self._identity)
         if event.code == BILL_ACCEPTED and not event.values:
             self._owe(LAST_BILL, event)
@@ -73,24 +78,34 @@ class Metering:
             self.reader.game_started(now)
         elif event.code in GAME_OVER:
             self.reader.game_over()
-        if duty.moves_money:
+        if duty.moves_money or duty.interrogate:
             self.reader.money_moved(now)
-        if duty.new_epoch:
-            self.begin_epoch()
         if duty.accounts_for is not None:
             self._cause = duty.accounts_for
         if duty.snapshot is not None:
             self.reader.want(duty.snapshot, now)
+        began = self.epochs.heard(event.code)
+        if began is not None:
+            self._begin_again(now)
+        return began
+
+    def begin_epoch(self, profile: MachineProfile, now: float, *, another: bool) -> EventBody:
+        """Another machine stands here, or this one's meters count in another unit."""
+        self._begin_again(now)
+        if another:
+            return self.epochs.another_machine(profile.denomination)
+        return self.epochs.denomination_changed(profile.denomination)
+
+    def _begin_again(self, now: float) -> None:
+        """What was read before, and what a reading under way has so far, belongs to another epoch."""
+        self.reader.money_moved(now)
+        self.accounts.forget()
+        self._progress.forget()
 
     def _owe(self, command: int, event: ExceptionReported) -> None:
         unread = self._unread[command]
         doubtful = event.possibly_repeated and not unread.events
         self._unread[command] = Unread(unread.events + 1, doubtful=doubtful)
-
-    def begin_epoch(self) -> None:
-        """The meters begin again, or count in another unit."""
-        self.epoch += 1
-        self.accounts.forget()
 
     def amount_read(
         self, command: int, values: Mapping[str, Any], profile: MachineProfile
@@ -121,38 +136,72 @@ class Metering:
     def nothing_to_say(self, profile: MachineProfile, now: float) -> list[EventBody]:
         """The machine has nothing more to say: what a snapshot that is now complete tells."""
         reading = self.reader.nothing_to_say(now)
-        return [] if reading is None else self._publish(reading, profile)
+        return [] if reading is None else self._publish(reading, profile, now)
 
-    def _publish(self, reading: Reading, profile: MachineProfile) -> list[EventBody]:
-        meters = meters_of(reading.answers, profile, self._identity)
-        found: list[Variance] = []
-        if reading.settled:
-            readings = readings_for_accounts(meters, profile, self._identity)
-            if self._cleared(readings):
-                self.begin_epoch()
-            found = self.accounts.settle(readings)
-        read = MetersRead(
+    def _publish(self, reading: Reading, profile: MachineProfile, now: float) -> list[EventBody]:
+        meters = meters_read(reading.answers)
+        if not reading.settled:
+            return [self._snapshot(reading, meters, {}, profile)]
+        self.epochs.learnt(profile.denomination)
+        began = self._began(meters, now)
+        before = {meter.name: self._progress.before(meter.name) for meter in meters}
+        steps = self._progress.take(meters, now)
+        found = self.accounts.settle(readings_for_accounts(meters, profile, self._identity))
+        cause, self._cause = self._cause, "unknown"
+        return [
+            *began,
+            self._snapshot(reading, meters, steps, profile),
+            *self._backwards(meters, steps, before, now),
+            *(_variance(variance, cause) for variance in found),
+        ]
+
+    def _snapshot(
+        self,
+        reading: Reading,
+        meters: Sequence[MeterRead],
+        steps: Mapping[str, Step],
+        profile: MachineProfile,
+    ) -> MetersRead:
+        return MetersRead(
             reason=reading.reason,
             denomination=decimal_of(profile.denomination),
-            epoch=self.epoch,
+            epoch=self.epochs.number,
             settled=reading.settled,
-            meters=meters,
+            meters=published(meters, steps, profile, self._identity),
         )
-        cause = self._cause
-        if reading.settled:
-            self._cause = "unknown"
-        return [read, *(_variance(variance, cause) for variance in found)]
 
-    def _cleared(self, readings: Mapping[str, int]) -> bool:
-        """Whether all meters that had counted something are next to nothing."""
-        counted = [
-            (account.before + account.certain, readings[account.meter])
-            for account in self.accounts.every()
-            if account.before is not None and account.meter in readings
-        ]
-        return any(expected > NEAR_ZERO for expected, _ in counted) and all(
-            value < min(expected, NEAR_ZERO) for expected, value in counted if expected
-        )
+    def _began(self, meters: Sequence[MeterRead], now: float) -> list[EventBody]:
+        """The epoch that begins with these meters, if they show that they were cleared."""
+        suspected = self.epochs.suspicious and self._progress.has_fallen(meters)
+        if not suspected and not self._progress.was_cleared(meters, now):
+            self.epochs.read()
+            return []
+        self.accounts.forget()
+        self._progress.forget()
+        return [self.epochs.cleared()]
+
+    def _backwards(
+        self,
+        meters: Sequence[MeterRead],
+        steps: Mapping[str, Step],
+        before: Mapping[str, int | None],
+        now: float,
+    ) -> Iterator[MeterBackwards]:
+        """What is told, once, of a meter that fell for no reason; it may be late, and is read again."""
+        for meter in meters:
+            if steps[meter.name].change == "backwards":
+                self.reader.want("backwards", now)
+                if self._progress.lower(meter.name) == 1:
+                    yield MeterBackwards(
+                        meter=meter.name,
+                        unit=meter.unit,
+                        digits=meter.digits,
+                        before=before[meter.name] or 0,
+                        after=meter.value,
+                        epoch=self.epochs.number,
+                        game=None,
+                        denomination=None,
+                    )
 
 
 def _variance(variance: Variance, cause: VarianceCause) -> MeterVariance:

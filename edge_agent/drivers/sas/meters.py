@@ -8,20 +8,20 @@ accounts are settled with; a long one has everything worth having at a start, a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, MachineProfile
 from edge_agent.events import Money, money_of
 from edge_agent.events.base import TEN_THOUSANDTHS
-from edge_agent.events.slot import Meter, SnapshotReason
+from edge_agent.events.slot import Meter, MeterChange, MeterUnit, SnapshotReason
 from edge_agent.sas.long_polls import LONG_POLLS
 from edge_agent.sas.messages import LongPollRequest
 from edge_agent.sas.meter_codes import METERS, meter_name
 from edge_agent.sas.meter_fields import MeterValue
 from edge_agent.station import DeviceIdentity
 
-Unit = Literal["credits", "minor", "count", "percent_hundredths", "currency_units"]
 Answer = tuple[int, Mapping[str, Any]]
 
 SELECTED, EXTENDED, EXTENDED_TOO = 0x2F, 0x6F, 0xAF
@@ -41,7 +41,7 @@ _LAST = (COIN_IN, 0x19, 0x0F)
 _CODES = {EXTENDED: SETTLING_CODES, EXTENDED_TOO: FURTHER_CODES, SELECTED: SETTLING_CODES}
 
 # What the meter table counts in, as it is published.
-_UNITS: Mapping[str, Unit] = MappingProxyType(
+_UNITS: Mapping[str, MeterUnit] = MappingProxyType(
     {
         "credits": "credits",
         "cents": "minor",
@@ -51,7 +51,29 @@ _UNITS: Mapping[str, Unit] = MappingProxyType(
 )
 _CODE_OF = MappingProxyType({row.name: row.code for row in METERS.values()})
 # Meters of fixed polls that have no code of their own.
-_UNCODED: Mapping[str, Unit] = MappingProxyType({"bills_value": "currency_units"})
+_UNCODED: Mapping[str, MeterUnit] = MappingProxyType({"bills_value": "currency_units"})
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRead:
+    """One meter as the wire gave it."""
+
+    name: str
+    code: int | None  # None: it has none, but a poll of its own
+    value: int
+    digits: int  # it rolls over at 10 to this power
+    unit: MeterUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a meter did since it was read last."""
+
+    change: MeterChange
+    delta: int | None = None
+
+
+NOT_COMPARED = Step("unsettled")
 
 
 def requests_for(reason: SnapshotReason, address: int, profile: MachineProfile) -> list[LongPollRequest]:
@@ -72,25 +94,40 @@ def meters_request(address: int, command: int, codes: tuple[int, ...] | None = N
     return LongPollRequest(address, command, {"game": 0, "meter_codes": codes})
 
 
-def meters_of(
-    answers: Sequence[Answer], profile: MachineProfile, identity: DeviceIdentity
-) -> tuple[Meter, ...]:
-    """The meters of a reading, each once, as they are published."""
-    found: dict[str, Meter] = {}
-    for name, code, value, digits, unit in _values_of(answers):
-        found[name] = Meter(
-            name=name,
-            code=None if code is None else f"0x{code:02x}",
-            value=value,
-            digits=digits,
-            unit=unit,
-            money=_money(value, unit, profile.denomination, identity),
-        )
+def meters_read(answers: Sequence[Answer]) -> tuple[MeterRead, ...]:
+    """The meters of a reading, each once: where two polls gave one, the wider counts, and then the later."""
+    found: dict[str, MeterRead] = {}
+    for meter in _values_of(answers):
+        known = found.get(meter.name)
+        if known is None or meter.digits >= known.digits:
+            found[meter.name] = meter
     return tuple(found.values())
 
 
+def published(
+    meters: Sequence[MeterRead],
+    steps: Mapping[str, Step],
+    profile: MachineProfile,
+    identity: DeviceIdentity,
+) -> tuple[Meter, ...]:
+    """Meters as they are published, each with its step; one without has not been compared."""
+    return tuple(
+        Meter(
+            name=meter.name,
+            code=None if meter.code is None else f"0x{meter.code:02x}",
+            value=meter.value,
+            digits=meter.digits,
+            unit=meter.unit,
+            money=_money(meter.value, meter.unit, profile.denomination, identity),
+            change=steps.get(meter.name, NOT_COMPARED).change,
+            delta=steps.get(meter.name, NOT_COMPARED).delta,
+        )
+        for meter in meters
+    )
+
+
 def readings_for_accounts(
-    meters: Sequence[Meter], profile: MachineProfile, identity: DeviceIdentity
+    meters: Sequence[MeterRead], profile: MachineProfile, identity: DeviceIdentity
 ) -> dict[str, int]:
     """What the accounts are settled with, by their meters; those that were not read are missing."""
     read = {meter.name: meter.value for meter in meters}
@@ -133,7 +170,7 @@ def _further_selected(commands: Sequence[int]) -> int | None:
     return positions[-1] if len(positions) > 1 else None
 
 
-def _values_of(answers: Sequence[Answer]) -> Iterator[tuple[str, int | None, int, int, Unit]]:
+def _values_of(answers: Sequence[Answer]) -> Iterator[MeterRead]:
     for command, values in answers:
         if "meters" in values:
             yield from _selected_values(values["meters"])
@@ -141,24 +178,22 @@ def _values_of(answers: Sequence[Answer]) -> Iterator[tuple[str, int | None, int
             yield from _fixed_values(command, values)
 
 
-def _selected_values(meters: Sequence[MeterValue]) -> Iterator[tuple[str, int | None, int, int, Unit]]:
+def _selected_values(meters: Sequence[MeterValue]) -> Iterator[MeterRead]:
     for meter in meters:
         if meter.size:
             row = METERS.get(meter.code)
             unit = _UNITS[row.unit] if row else "count"
-            yield meter_name(meter.code), meter.code, meter.digits, 2 * meter.size, unit
+            yield MeterRead(meter_name(meter.code), meter.code, meter.digits, 2 * meter.size, unit)
 
 
-def _fixed_values(
-    command: int, values: Mapping[str, Any]
-) -> Iterator[tuple[str, int | None, int, int, Unit]]:
+def _fixed_values(command: int, values: Mapping[str, Any]) -> Iterator[MeterRead]:
     for field in LONG_POLLS[command].reply:
         code = _CODE_OF.get(field.name)
         unit = _UNCODED.get(field.name, "count") if code is None else _UNITS[METERS[code].unit]
-        yield field.name, code, values[field.name], 2 * (field.size or 0), unit
+        yield MeterRead(field.name, code, values[field.name], 2 * (field.size or 0), unit)
 
 
-def _money(value: int, unit: Unit, denomination: int | None, identity: DeviceIdentity) -> Money | None:
+def _money(value: int, unit: MeterUnit, denomination: int | None, identity: DeviceIdentity) -> Money | None:
     """A meter's value as money, where it is some."""
     match unit:
         case "credits" if denomination is not None:

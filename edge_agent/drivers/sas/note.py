@@ -8,7 +8,7 @@ which a repeat is recognised.
 
 A note that is damaged, foreign or of another version is no note: the machine is asked afresh.
 
-    version 1 | flags 1 | serial check 4 | epoch 4 | denomination 4 | unsupported polls 32 (a bit each)
+    version 1 | flags 2 | serial check 4 | epoch 4 | denomination 4 | unsupported polls 32 (a bit each)
     for each account: flags 1 | before 5 | certain 4 | number of doubtful 1, each 4
     length 1, last poll | length 1, last event
 """
@@ -23,18 +23,20 @@ from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING
 from edge_agent.drivers.sas.reconcile import Account, Accounts
 
-VERSION = 1
+VERSION = 2
 
 # A note must fit NOTE_LIMIT_BYTES: with more doubtful events an account is written down as blind.
-MOST_DOUBTFUL_NOTED = 3
+MOST_DOUBTFUL_NOTED = 2
 MOST_NOTED = 2**32 - 1  # between two readings: an hour at a million credits a second
+DIGITS_NOTED = 10**10  # of a meter: accounts compare no more of them
 LONGEST_FRAME_BYTES = 30  # the longest poll a driver sends (ten extended meters) has 27, an event 15
 
-_HEAD = struct.Struct("<BBIII32s")
+_HEAD = struct.Struct("<BHIII32s")
 _ACCOUNT = struct.Struct("<BIBIB")
 _AMOUNT = struct.Struct("<I")
 
 _HANDPAY, _STANDARD_VALIDATION, _PLAYING, _ROUGH = 0x01, 0x02, 0x40, 0x80
+_MEMORY_DOUBTFUL = 0x100
 _UNREAD = {LAST_BILL: 0x04, TICKET_INFORMATION: 0x08}
 _FEATURES = {FAST_POLLING: 0x10, EXTENDED_METERS: 0x20}
 _BLIND, _READ = 1, 2
@@ -50,6 +52,7 @@ class Note:
     playing: bool = False  # a game is on
     rough: bool = False  # the line lost or changed characters lately
     unread: tuple[int, ...] = ()  # the polls that still have to read the amount of a bill or a ticket
+    memory_doubtful: bool = False  # an error of the machine's memory was told, and no meters were read since
     epoch: int = 0
     denomination: int | None = None  # ten-thousandths of a currency unit
     unsupported: frozenset[int] = frozenset()
@@ -61,7 +64,7 @@ class Note:
 def write_body(note: Note) -> bytes:
     """All but the two frames: it changes seldom, so a station keeps it."""
     flags = _HANDPAY * note.accounts.handpay_pending | _PLAYING * note.playing | _ROUGH * note.rough
-    flags |= _STANDARD_VALIDATION * note.standard_validation
+    flags |= _STANDARD_VALIDATION * note.standard_validation | _MEMORY_DOUBTFUL * note.memory_doubtful
     flags |= sum(flag for command, flag in _UNREAD.items() if command in note.unread)
     flags |= sum(flag for feature, flag in _FEATURES.items() if feature in note.features)
     unsupported = sum(1 << command for command in note.unsupported).to_bytes(32, "little")
@@ -86,7 +89,7 @@ def _write_account(account: Account) -> bytes:
     noted = account.doubtful if len(account.doubtful) <= MOST_DOUBTFUL_NOTED else []
     blind = account.blind or len(noted) != len(account.doubtful) or account.certain > MOST_NOTED
     flags = _BLIND * blind | _READ * (account.before is not None)
-    high, low = divmod(account.before or 0, 2**32)
+    high, low = divmod((account.before or 0) % DIGITS_NOTED, 2**32)
     head = _ACCOUNT.pack(flags, low, high, min(account.certain, MOST_NOTED), len(noted))
     return head + b"".join(_AMOUNT.pack(amount) for amount in noted)
 
@@ -118,6 +121,7 @@ class _Reader:
             playing=bool(flags & _PLAYING),
             rough=bool(flags & _ROUGH),
             unread=tuple(command for command, flag in _UNREAD.items() if flags & flag),
+            memory_doubtful=bool(flags & _MEMORY_DOUBTFUL),
             epoch=epoch,
             denomination=denomination or None,
             unsupported=_read_set(unsupported),

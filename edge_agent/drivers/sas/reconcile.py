@@ -129,6 +129,14 @@ class Accounts:
             account.before, account.certain, account.blind = None, 0, False
             account.doubtful.clear()
 
+    def kept(self) -> dict[str, tuple[int, int]]:
+        """The meters as they were read last, by name, with the digits that are known of them."""
+        return {
+            account.meter: (account.before % 10**account.digits, account.digits)
+            for account in self.every()
+            if account.before is not None and account is not self.won  # which is two meters
+        }
+
     def every(self) -> tuple[Account, ...]:
         """All of them, in a fixed order."""
         return (self.coin_in, self.won, self.bills, self.tickets, self.starts, self.ends)

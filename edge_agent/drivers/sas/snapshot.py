@@ -45,6 +45,7 @@ REASONS: tuple[SnapshotReason, ...] = (
     "command",
     "handpay",
     "money",
+    "backwards",
     "interval",
     "game_end",
 )

@@ -19,6 +19,7 @@ from edge_agent.drivers.sas.acquaintance import Acquaintance
 from edge_agent.drivers.sas.attention import Attention
 from edge_agent.drivers.sas.cadence import Cadence
 from edge_agent.drivers.sas.duties import TICKET_INFORMATION
+from edge_agent.drivers.sas.epochs import Epochs
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.note import Note, read_note, write_body, write_note
@@ -56,7 +57,8 @@ class SasStation:
             may_real_time=options.real_time_events == "auto",
         )
         reader = MeterReader(options.meters_seconds, options.idle_meters_seconds)
-        self._metering = Metering(identity, reader, kept.accounts, kept.epoch)
+        epochs = Epochs(kept.epoch, kept.denomination, suspicious=kept.memory_doubtful)
+        self._metering = Metering(identity, reader, kept.accounts, epochs)
         self._schedule = Schedule(options.address, self._machine, reader)
         self._mishaps = Mishaps(identity.subject)
         self._cadence = Cadence(self.counters)
@@ -180,7 +182,8 @@ class SasStation:
             playing=self._metering.reader.playing,
             rough=self._attention.rough,
             unread=self._metering.unread,
-            epoch=self._metering.epoch,
+            epoch=self._metering.epochs.number,
+            memory_doubtful=self._metering.epochs.suspicious,
             denomination=profile.denomination,
             unsupported=self._machine.askable.unsupported,
             accounts=self._metering.accounts,

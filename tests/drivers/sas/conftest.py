@@ -40,6 +40,7 @@ class Cabinet:
     features: Mapping[str, int] = field(default_factory=lambda: dict(MODERN))
     serial: str = "SN1"
     denomination: int = 0x01
+    game: dict[str, Any] = field(default_factory=dict)  # what of 1F is not as usual
     silent: set[int] = field(default_factory=lambda: {0xB5, 0x56})
     busy: set[int] = field(default_factory=set)
     said: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class Cabinet:
             "game_options": 0,
             "paytable_id": "PT0001",
             "base_percent": "9450",
+            **self.game,
         }
         known: Mapping[int, Mapping[str, Any]] = {
             0x54: {"version": "602", "serial": self.serial},

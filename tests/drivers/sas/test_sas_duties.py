@@ -52,11 +52,6 @@ def test_most_exceptions_need_nothing_but_being_journalled() -> None:
     assert duty_of(0xEE) is NO_DUTY
 
 
-@pytest.mark.parametrize("code", [*range(0x31, 0x3B), 0x7A])
-def test_meters_that_begin_again_begin_an_epoch(code: int) -> None:
-    assert duty_of(code).new_epoch
-
-
 @pytest.mark.parametrize("code", [0x17, 0x36, 0x38, 0x3A, 0x3C, 0xA2])
 def test_a_machine_that_may_have_changed_is_asked_again(code: int) -> None:
     assert duty_of(code).interrogate

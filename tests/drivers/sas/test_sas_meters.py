@@ -13,8 +13,11 @@ from edge_agent.drivers.sas.meters import (
     FURTHER_CODES,
     SELECTED,
     SETTLING_CODES,
+    Answer,
+    Step,
     credits_worth,
-    meters_of,
+    meters_read,
+    published,
     readings_for_accounts,
     requests_for,
 )
@@ -31,6 +34,10 @@ MODERN = replace(PENNY, features=(EXTENDED_METERS,))
 
 def commands(reason: SnapshotReason, profile: MachineProfile) -> list[int]:
     return [request.command for request in requests_for(reason, 1, profile)]
+
+
+def meters_of(answers: list[Answer], profile: MachineProfile) -> tuple[Meter, ...]:
+    return published(meters_read(answers), {}, profile, IDENTITY)
 
 
 def by_name(meters: tuple[Meter, ...]) -> dict[str, Meter]:
@@ -73,7 +80,7 @@ def test_selected_meters_fit_one_poll_and_are_in_the_table(codes: tuple[int, ...
 
 
 def test_credits_meters_are_published_with_what_they_are_worth() -> None:
-    meters = by_name(meters_of([(0x1A, {"current_credits": 1234})], PENNY, IDENTITY))
+    meters = by_name(meters_of([(0x1A, {"current_credits": 1234})], PENNY))
 
     credits_now = meters["current_credits"]
     assert (credits_now.code, credits_now.digits, credits_now.unit) == ("0x0c", 8, "credits")
@@ -82,19 +89,19 @@ def test_credits_meters_are_published_with_what_they_are_worth() -> None:
 
 
 def test_meters_without_a_known_denomination_have_no_worth() -> None:
-    meters = by_name(meters_of([(0x1A, {"current_credits": 1234})], MachineProfile(), IDENTITY))
+    meters = by_name(meters_of([(0x1A, {"current_credits": 1234})], MachineProfile()))
 
     assert meters["current_credits"].money is None
 
 
 def test_a_count_is_no_money() -> None:
-    meters = by_name(meters_of([(0x15, {"games_played": 7})], PENNY, IDENTITY))
+    meters = by_name(meters_of([(0x15, {"games_played": 7})], PENNY))
 
     assert (meters["games_played"].unit, meters["games_played"].money) == ("count", None)
 
 
 def test_bills_in_currency_units_are_money() -> None:
-    meters = by_name(meters_of([(0x20, {"bills_value": 120})], PENNY, IDENTITY))
+    meters = by_name(meters_of([(0x20, {"bills_value": 120})], PENNY))
 
     assert meters["bills_value"].unit == "currency_units"
     assert meters["bills_value"].money is not None
@@ -104,7 +111,7 @@ def test_bills_in_currency_units_are_money() -> None:
 def test_selected_meters_keep_their_size_and_skip_what_is_not_supported() -> None:
     selected = (MeterValue(0x0E, 2_500, 5), MeterValue(0x12, 1, 4), MeterValue(0x03, 0, 0))
 
-    meters = by_name(meters_of([(EXTENDED, {"meters": selected})], PENNY, IDENTITY))
+    meters = by_name(meters_of([(EXTENDED, {"meters": selected})], PENNY))
 
     assert set(meters) == {"cashable_ticket_out", "cashable_ticket_out_count"}
     assert meters["cashable_ticket_out"].digits == 10
@@ -112,17 +119,36 @@ def test_selected_meters_keep_their_size_and_skip_what_is_not_supported() -> Non
 
 
 def test_a_meter_no_table_lists_travels_as_itself() -> None:
-    meters = meters_of([(EXTENDED, {"meters": (MeterValue(0xE7, 9, 4),)})], PENNY, IDENTITY)
+    meters = meters_of([(EXTENDED, {"meters": (MeterValue(0xE7, 9, 4),)})], PENNY)
 
     assert (meters[0].name, meters[0].unit) == ("unknown_0xe7", "count")
 
 
 def test_a_meter_read_twice_is_published_once() -> None:
-    answers = [(0x19, group(coin_in=5)), (0x11, {"coin_in": 5})]
+    answers: list[Answer] = [(0x19, group(coin_in=5)), (0x11, {"coin_in": 5})]
 
-    names = [meter.name for meter in meters_of(answers, PENNY, IDENTITY)]
+    names = [meter.name for meter in meters_of(answers, PENNY)]
 
     assert names.count("coin_in") == 1
+
+
+@pytest.mark.parametrize("wider_first", [False, True])
+def test_of_two_widths_of_one_meter_the_wider_counts(wider_first: bool) -> None:  # noqa: FBT001  both ways
+    narrow: Answer = (0x46, {"bills_credits": 23_456_789})
+    wide: Answer = (EXTENDED, {"meters": (MeterValue(0x0B, 123_456_789, 8),)})
+
+    meters = by_name(meters_of([wide, narrow] if wider_first else [narrow, wide], PENNY))
+
+    assert (meters["bills_credits"].value, meters["bills_credits"].digits) == (123_456_789, 16)
+
+
+def test_each_meter_is_published_with_its_step() -> None:
+    read = meters_read([(0x11, {"coin_in": 7}), (0x15, {"games_played": 2})])
+
+    meters = by_name(published(read, {"coin_in": Step("rose", 3)}, PENNY, IDENTITY))
+
+    assert (meters["coin_in"].change, meters["coin_in"].delta) == ("rose", 3)
+    assert (meters["games_played"].change, meters["games_played"].delta) == ("unsettled", None)
 
 
 def group(**values: int) -> dict[str, int]:
@@ -130,26 +156,26 @@ def group(**values: int) -> dict[str, int]:
 
 
 def test_wins_are_what_the_machine_and_the_attendant_paid() -> None:
-    meters = meters_of([(0x19, group(coin_out=30, jackpot=12))], PENNY, IDENTITY)
+    meters = meters_read([(0x19, group(coin_out=30, jackpot=12))])
 
     assert readings_for_accounts(meters, PENNY, IDENTITY)["won"] == 42
 
 
 def test_bills_in_currency_units_are_settled_in_credits() -> None:
-    meters = meters_of([(0x20, {"bills_value": 3})], PENNY, IDENTITY)
+    meters = meters_read([(0x20, {"bills_value": 3})])
 
     assert readings_for_accounts(meters, PENNY, IDENTITY) == {"bills_credits": 300}
 
 
 def test_bills_are_not_settled_where_they_are_no_whole_credits() -> None:
     odd = MachineProfile(denomination=25_000)
-    meters = meters_of([(0x20, {"bills_value": 3})], odd, IDENTITY)
+    meters = meters_read([(0x20, {"bills_value": 3})])
 
     assert readings_for_accounts(meters, odd, IDENTITY) == {}
 
 
 def test_tickets_are_settled_in_minor_units() -> None:
-    meters = meters_of([(SELECTED, {"meters": (MeterValue(0x0E, 2_500, 5),)})], PENNY, IDENTITY)
+    meters = meters_read([(SELECTED, {"meters": (MeterValue(0x0E, 2_500, 5),)})])
 
     assert readings_for_accounts(meters, PENNY, IDENTITY) == {"cashable_ticket_out": 2_500}
 

@@ -36,6 +36,7 @@ def busiest_note() -> Note:
         standard_validation=True,
         playing=True,
         rough=True,
+        memory_doubtful=True,
         unread=(0x48, 0x3D),
         epoch=7,
         denomination=50_000_000,
@@ -82,6 +83,13 @@ def test_a_note_of_another_version_is_no_note() -> None:
     raw = as_bytes(Note(last_poll=b"\x81", serial_check=5))
 
     assert read_note(bytes((raw[0] + 1,)) + raw[1:]) == Note()
+
+
+def test_a_meter_wider_than_the_accounts_compare_is_noted_in_the_digits_they_do() -> None:
+    accounts = Accounts()
+    accounts.tickets.begin(10**17 + 42)
+
+    assert read_note(as_bytes(Note(accounts=accounts))).accounts.tickets.before == 42
 
 
 @given(st.binary(max_size=NOTE_LIMIT_BYTES))
