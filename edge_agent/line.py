@@ -23,7 +23,7 @@ import structlog
 from edge_agent.errors import InUseError, JournalError, LinkError
 from edge_agent.events import Observation
 from edge_agent.events.agent import LineDown, LineUp
-from edge_agent.links import Link
+from edge_agent.links import Advising, Link
 from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
 from edge_agent.station import Metered, Station
@@ -72,6 +72,7 @@ class Line:
         self.faults = 0
         self.held_back = False  # whether the journal refuses, so that the machine is not polled
         self.trouble = ""  # why the line is down, for as long as it is
+        self.advice: tuple[str, ...] = ()  # what would make its port better, each with its mend
         self.station = station(notebook.note)
         self._make_station = station
         self._link = link
@@ -155,10 +156,19 @@ class Line:
             self._pause, self._trouble = FIRST_REOPEN_SECONDS, ""
             self.station.link_opened(self._monotonic())
             self._log.info("line opened", port=self._link.name)
+            self._pass_on_advice()
             self._collect()
         finally:
             # Before any pause: an adapter that comes back gets another name while we hold this one.
             self._link.close()
+
+    def _pass_on_advice(self) -> None:
+        """Say what would make the port better: once, however often it is opened."""
+        advice = self._link.advice if isinstance(self._link, Advising) else ()
+        for new in advice:
+            if new not in self.advice:
+                self._log.warning("the port could be better", advice=new)
+        self.advice = advice
 
     def _collect(self) -> None:
         """Collect until asked to stop: timers, take, append, write, read."""

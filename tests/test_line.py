@@ -138,6 +138,38 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench.notebook.close()
 
 
+def test_what_would_make_a_port_better_is_said_once_and_shown_while_it_is_so(
+    bench: Bench, tmp_path: Path
+) -> None:
+    class Numbered(MemoryLink):
+        advice = ("port ttyUSB0 hears answers up to 16 ms late — let a udev rule set its timer",)
+
+    device, host = Numbered.pair()
+    notebook = Notebook(tmp_path / "slow")
+    line = Line(
+        name="slow",
+        link=host,
+        station=bench.make_station,
+        seal=lambda _: b"",
+        append=bench.append,
+        notebook=notebook,
+        monotonic=time.monotonic,
+    )
+
+    with capture_logs() as log:
+        line.start()
+        bench.wait_until(lambda: line.advice)
+        host.cut()
+        bench.wait_until(lambda: bench.story.count("opened") == 3)
+        line.stop()
+        assert line.join(PATIENCE_SECONDS)
+    notebook.close()
+
+    assert line.advice == device.advice
+    assert [entry["advice"] for entry in log if "advice" in entry] == [*device.advice]
+    assert bench.line.advice == ()
+
+
 def test_the_device_is_told_only_after_the_append(bench: Bench) -> None:
     bench.device.write(b"A")
 

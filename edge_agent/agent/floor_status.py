@@ -78,6 +78,7 @@ def _entries(
                 "faults": one.line.faults,
                 "held_back": one.line.held_back,
                 "trouble": one.line.trouble,
+                "advice": list(one.line.advice),
                 "device": device,
                 "since": since,
                 "last_event_seconds": quiet,

@@ -6,9 +6,10 @@ Every link carries the parity-marked stream that POSIX defines for PARMRK:
     FF FF      a literal FF
     xx         the character xx, wakeup bit clear
 
-so a serial port, memory, TCP, a capture and a fuzz input look alike from above.
+A break, as a wire that hangs in the air makes, reads as FF 00 00; no device has the address 0. The form
+holds in both directions, so a serial port, memory, TCP, a capture and a fuzz input look alike from above.
 """
 
-from edge_agent.links.base import Link, open_link
+from edge_agent.links.base import Advising, Link, open_link
 
-__all__ = ["Link", "open_link"]
+__all__ = ["Advising", "Link", "open_link"]

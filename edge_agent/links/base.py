@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edge_agent.errors import ConfigurationError
 from edge_agent.station import SerialFormat
@@ -29,6 +29,13 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Close it; a closed link may be opened again."""
+
+
+@runtime_checkable
+class Advising(Protocol):
+    """A link that knows, once open, what would make it better."""
+
+    advice: tuple[str, ...]  # each one line, `what — mend`
 
 
 # scheme -> module that has `make(rest_of_the_spec, serial_format) -> Link`; imported when used.

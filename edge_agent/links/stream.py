@@ -6,11 +6,15 @@ asked to write into runs for the wire, and plain bytes from a wire without marks
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from edge_agent.errors import LocalProtocolError
 
 MARK = b"\xff\x00"
+
+# What begins with FF, in whole: a literal FF, or marked characters in a row.
+_ESCAPED = re.compile(rb"\xff\xff|(?:\xff\x00.)+", re.DOTALL)
 
 
 def double_ff(plain: bytes) -> bytes:
@@ -44,3 +48,21 @@ def runs(stream: bytes) -> Iterator[tuple[bool, bytes]]:
         at += width
     if run:
         yield wakeup, bytes(run)
+
+
+def unmark_transfers(stream: bytes) -> bytes:
+    """What an adapter heard that marks all characters of a USB transfer for an error in one of them.
+
+    A chirp is one character and the next comes 200 ms later, so two or more in a row did not all have the
+    wakeup bit: they are characters of an answer that a chirp or noise ran into, and pass unmarked. One alone
+    stays marked. What is cut at an end of the stream passes as it is.
+
+    >>> unmark_transfers(bytes.fromhex("ff0001 1a ff0001 ff00ff ff0002")).hex(" ")
+    'ff 00 01 1a 01 ff ff 02'
+    """
+    return _ESCAPED.sub(_unmarked, stream) if MARK in stream else stream
+
+
+def _unmarked(escaped: re.Match[bytes]) -> bytes:
+    together = escaped[0]
+    return double_ff(together[2::3]) if len(together) > len(MARK) + 1 else together

@@ -1,14 +1,12 @@
 """A serial port: the kernel marks what it reads, and we drain and flip parity as we write.
 
-SAS has a ninth bit that no PC port sends. Mark parity sends it as 1, space parity as 0, so an
-address goes out in mark parity and the rest in space; the flip waits until the address has
-left (TCSETSW drains), because a parity change also changes what is still in the FIFO. The
-port rests in space parity. There a chirp is a parity error, which INPCK with PARMRK delivers
-as FF 00 xx: exactly the form all links share.
+The port is ours alone: a lock other programs of good manners heed, and TIOCEXCL for the rest. How the
+wakeup bit gets on the wire is told in `edge_agent.links.parity`, and what the chip behind the port makes
+of it in `edge_agent.links.adapters`. Whether the port took mark and space parity is read back, and a port
+that did not is refused, naming the adapter.
 
-A driver that silently ignores CMSPAR would send every byte with the wrong ninth bit, so the
-flags are read back and a port that did not take them is refused. A pseudo-terminal has no
-parity: there CMSPAR and PARODD stick, PARENB cannot, and nothing is marked.
+A name below /dev/serial/by-id follows its adapter from socket to socket, so an adapter that was pulled out
+and comes back as another ttyUSB is found again when the line opens its link the next time.
 """
 
 from __future__ import annotations
@@ -18,33 +16,25 @@ import fcntl
 import os
 import select
 import stat
-import struct
 import termios
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import serial
 
 from edge_agent.errors import InUseError, LinkError
+from edge_agent.links.adapters import BUY, ErrorFlags, Port, port_of, stable_name
 from edge_agent.links.base import Link
-from edge_agent.links.stream import double_ff, runs
+from edge_agent.links.latency import hear_at_once
+from edge_agent.links.parity import WakeupParity, plain
+from edge_agent.links.stream import double_ff, runs, unmark_transfers
 from edge_agent.station import SerialFormat
-
-# Linux asm-generic/termbits.h; the termios module does not name it.
-CMSPAR = 0o10000000000
-
-# On a USB adapter a drain means "handed to the adapter": one character takes 0.57 ms at 19200.
-USB_GUARD_SECONDS = 0.001
 
 # The longest SAS answer is 260 characters, at most doubled; more than that in one read is a storm.
 READ_BYTES = 1024
 
 # A write of a poll that does not finish in this time means flow control or a dead adapter.
 WRITE_SECONDS = 1.0
-
-_PTY_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt: Unix98 pty slaves
-_IFLAG, _OFLAG, _CFLAG, _LFLAG = range(4)
-_CFLAG_OFFSET = 8  # in struct termios: c_iflag, c_oflag, c_cflag, c_lflag are four words
 
 
 def make(port: str, serial_format: SerialFormat) -> Link:
@@ -53,23 +43,32 @@ def make(port: str, serial_format: SerialFormat) -> Link:
 
 
 class UartLink:
-    """A serial port, or a pseudo-terminal that stands for one."""
+    """A serial port, or a pseudo-terminal that stands for one.
 
-    def __init__(self, port: str, serial_format: SerialFormat) -> None:
+    Args:
+        port: its device, best a name below /dev/serial/by-id.
+        serial_format: how characters travel on it.
+        behind: tells what is behind a device.
+    """
+
+    def __init__(
+        self, port: str, serial_format: SerialFormat, behind: Callable[[Path], Port] = port_of
+    ) -> None:
         self.name = port
+        self.advice: tuple[str, ...] = ()
         self._format = serial_format
+        self._behind = behind
         self._serial: serial.Serial | None = None
         self._fd = -1
-        self._guard = 0.0
-        self._space = self._mark = b""
-        self._writing_marks = False
+        self._parity: WakeupParity | None = None
+        self._flags = ErrorFlags.NONE
 
     def __repr__(self) -> str:
         return f"<UartLink {self.name} {'open' if self._serial else 'closed'}>"
 
     def open(self) -> None:
         """Open the port for us alone and set it up, reading back what it took."""
-        is_pty = self._look()
+        device = self._look()
         try:
             self._serial = serial.Serial(
                 self.name, baudrate=self._format.baud, timeout=0, write_timeout=WRITE_SECONDS, exclusive=True
@@ -78,7 +77,7 @@ class UartLink:
             raise _cannot_open(self.name, error) from error
         self._fd = self._serial.fileno()
         try:
-            self._set_up(is_pty=is_pty)
+            self._set_up(device)
         except (OSError, termios.error) as error:
             self.close()
             raise LinkError(
@@ -99,17 +98,22 @@ class UartLink:
             return b""
         if not data:
             raise self._lost("it hung up")
-        return data if self._format.wakeup_bit else double_ff(data)
+        if self._parity is None:
+            return double_ff(data)
+        return unmark_transfers(data) if self._flags is ErrorFlags.TRANSFER else data
 
     def write(self, data: bytes) -> None:
         """Send a marked stream: wakeup characters in mark parity, all others in space parity."""
+        parity = self._parity
         try:
             for wakeup, characters in runs(data):
-                if self._format.wakeup_bit:
-                    self._flip(mark=wakeup)
+                if parity is not None:
+                    parity.flip(mark=wakeup)
                 self._write_all(characters)
-            if self._writing_marks:
-                self._flip(mark=False)
+                if parity is not None:
+                    parity.wrote(len(characters))
+            if parity is not None:
+                parity.flip(mark=False)
         except (OSError, ValueError) as error:
             raise self._lost(error) from error
 
@@ -117,56 +121,47 @@ class UartLink:
         """Close the port and let others have it."""
         if self._serial is not None:
             self._serial.close()
-        self._serial, self._fd = None, -1
+        self._serial, self._fd, self._parity = None, -1, None
 
-    def _look(self) -> bool:
-        """Whether the port is a pseudo-terminal; raises when it is nothing we can open."""
+    def _look(self) -> Path:
+        """Which device it is; raises when it is nothing we can open."""
         try:
-            status = Path(self.name).stat()
+            device = Path(self.name).resolve()
+            status = device.stat()
         except FileNotFoundError as error:
             raise LinkError(
                 f"port {self.name} does not exist",
                 "check the cable and the name; ls /dev/serial/by-id lists adapters",
             ) from error
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise _cannot_open(self.name, error) from error
         if not stat.S_ISCHR(status.st_mode):
             raise LinkError(f"port {self.name} is not a serial port", "name a device such as /dev/ttyUSB0")
-        return os.major(status.st_rdev) in _PTY_MAJORS
+        return device
 
-    def _set_up(self, *, is_pty: bool) -> None:
-        attributes = termios.tcgetattr(self._fd)
-        attributes[_IFLAG] = termios.INPCK | termios.PARMRK if self._format.wakeup_bit else 0
-        attributes[_CFLAG] &= ~(termios.PARENB | termios.PARODD | CMSPAR)
+    def _set_up(self, device: Path) -> None:
+        port = self._behind(device)
         if self._format.wakeup_bit:
-            attributes[_CFLAG] |= CMSPAR if is_pty else CMSPAR | termios.PARENB
-        wanted = attributes[_CFLAG]
-        termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
-        taken = termios.tcgetattr(self._fd)[_CFLAG]
-        if self._format.wakeup_bit and taken & (termios.PARENB | CMSPAR) != wanted & (
-            termios.PARENB | CMSPAR
-        ):
-            raise LinkError(
-                f"port {self.name} does not take mark and space parity, so it cannot send the wakeup bit",
-                "use an adapter whose Linux driver does, such as FTDI (ftdi_sio) or Prolific (pl2303)",
-            )
-        self._guard = 0.0 if is_pty or not _is_usb(self.name) else USB_GUARD_SECONDS
-        self._space = fcntl.ioctl(self._fd, termios.TCGETS, bytes(64))
-        (cflag,) = struct.unpack_from("=I", self._space, _CFLAG_OFFSET)
-        mark = bytearray(self._space)
-        struct.pack_into("=I", mark, _CFLAG_OFFSET, cflag | termios.PARODD)
-        self._mark = bytes(mark)
-        self._writing_marks = False
+            self._parity = self._send_wakeup_by_parity(port)
+            self._flags = port.adapter.flags
+        else:
+            plain(self._fd)
+        if port.adapter.parity:
+            # Not on a pseudo-terminal: its far end stays, and a killed process would leave it locked.
+            fcntl.ioctl(self._fd, termios.TIOCEXCL)
+        self.advice = (*_better_name(self.name, device), *hear_at_once(self._fd, self.name, device))
 
-    def _flip(self, *, mark: bool) -> None:
-        """Change parity once everything written has left."""
-        if mark == self._writing_marks:
-            return
-        if self._guard and self._writing_marks:
-            termios.tcdrain(self._fd)
-            time.sleep(self._guard)
-        fcntl.ioctl(self._fd, termios.TCSETSW, self._mark if mark else self._space)
-        self._writing_marks = mark
+    def _send_wakeup_by_parity(self, port: Port) -> WakeupParity:
+        if port.adapter.flaw:
+            raise LinkError(f"port {self.name} cannot send the wakeup bit: {port.adapter.flaw}", BUY)
+        parity = WakeupParity(self._fd, port.adapter, self._format.baud)
+        if not parity.took:
+            raise LinkError(
+                f"port {self.name} does not take mark and space parity, so it cannot send the wakeup bit"
+                f" ({port})",
+                BUY,
+            )
+        return parity
 
     def _write_all(self, characters: bytes) -> None:
         written = os.write(self._fd, characters)
@@ -180,6 +175,14 @@ class UartLink:
         return LinkError(
             f"port {self.name} was lost: {reason}", "check the cable; the line tries again by itself"
         )
+
+
+def _better_name(port: str, device: Path) -> list[str]:
+    """Advice to use the name that follows the adapter, where a port was named by its number."""
+    stable = stable_name(device) if Path(port) == device else None
+    if stable is None:
+        return []
+    return [f"port {port} is another adapter when they are plugged in another order — name it {stable}"]
 
 
 def _cannot_open(port: str, error: Exception) -> LinkError | InUseError:
@@ -205,7 +208,3 @@ def _errno(error: BaseException | None) -> int | None:
             return int(number)
         error = error.__context__
     return None
-
-
-def _is_usb(port: str) -> bool:
-    return Path(port).resolve().name.startswith(("ttyUSB", "ttyACM"))

@@ -26,6 +26,7 @@ class FakeLine:
     faults: int = 0
     held_back: bool = False
     trouble: str = ""
+    advice: tuple[str, ...] = ()
     station: FakeStation = field(default_factory=FakeStation)
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import struct
 import termios
 import threading
+import time
 import tty
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_agent.errors import ConfigurationError, InUseError, LinkError
 from edge_agent.links import open_link
-from edge_agent.links.uart import CMSPAR, UartLink
+from edge_agent.links.adapters import ADAPTERS, PSEUDO_TERMINAL, UNKNOWN, ErrorFlags, Port, stable_name
+from edge_agent.links.parity import CMSPAR
+from edge_agent.links.uart import UartLink
 from edge_agent.station import SerialFormat
 
 SAS = SerialFormat(baud=19200, wakeup_bit=True)
@@ -77,34 +79,6 @@ def test_the_port_rests_in_space_parity(pty: Pty) -> None:
 
     assert pty.flags() & CMSPAR
     assert not pty.flags() & termios.PARODD
-    link.close()
-
-
-def test_address_then_drain_and_mark_then_space_then_the_rest(
-    pty: Pty, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    link = UartLink(pty.port, SAS)
-    link.open()
-    calls: list[str] = []
-    ioctl, write = fcntl.ioctl, os.write
-
-    def watched_ioctl(fd: int, request: int, argument: bytes) -> object:
-        assert request == termios.TCSETSW, "a flip must drain first"
-        (cflag,) = struct.unpack_from("=I", argument, 8)
-        calls.append("mark" if cflag & termios.PARODD else "space")
-        return ioctl(fd, request, argument)
-
-    def watched_write(fd: int, data: bytes) -> int:
-        calls.append(data.hex())
-        return write(fd, data)
-
-    monkeypatch.setattr("edge_agent.links.uart.fcntl.ioctl", watched_ioctl)
-    monkeypatch.setattr("edge_agent.links.uart.os.write", watched_write)
-
-    link.write(bytes.fromhex("ff0080 ff0001 2f 03"))
-
-    monkeypatch.undo()
-    assert calls == ["mark", "8001", "space", "2f03"]
     link.close()
 
 
@@ -199,12 +173,67 @@ def test_a_character_device_that_is_not_a_tty_is_refused() -> None:
         UartLink("/dev/null", SAS).open()
 
 
-def test_an_adapter_that_ignores_mark_parity_is_refused(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adapter_that_ignores_mark_parity_is_refused(pty: Pty) -> None:
     """A pty takes CMSPAR but never PARENB: asked as if it were an adapter, it must be refused."""
-    monkeypatch.setattr("edge_agent.links.uart._PTY_MAJORS", ())
+    link = UartLink(pty.port, SAS, behind=lambda _: Port(UNKNOWN, "CP2101 Bridge"))
 
-    with pytest.raises(LinkError, match=r"does not take mark and space parity.*FTDI"):
-        UartLink(pty.port, SAS).open()
+    with pytest.raises(
+        LinkError, match=r"does not take mark and space parity.*CP2101 Bridge, driver unknown.*FTDI"
+    ):
+        link.open()
+
+
+def test_a_chip_without_a_parity_bit_is_refused_although_its_driver_takes_the_flags(pty: Pty) -> None:
+    (mini,) = [adapter for adapter in ADAPTERS if adapter.flaw]
+
+    with pytest.raises(LinkError, match=r"cannot send the wakeup bit: the mini UART has no parity bit"):
+        UartLink(pty.port, SAS, behind=lambda _: Port(mini, "")).open()
+    UartLink(pty.port, PLAIN, behind=lambda _: Port(mini, "")).open()
+
+
+def test_a_port_named_by_its_number_is_told_its_better_name(
+    pty: Pty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_id = tmp_path / "usb-FTDI_FT232R_A50285BI-if00-port0"
+    by_id.symlink_to(pty.port)
+    monkeypatch.setattr("edge_agent.links.uart.stable_name", lambda device: stable_name(device, tmp_path))
+    by_number, by_name = UartLink(pty.port, SAS), UartLink(str(by_id), SAS)
+
+    for link in (by_number, by_name):
+        link.open()
+        link.close()
+
+    assert [advice.endswith(f"— name it {by_id}") for advice in by_number.advice] == [True]
+    assert by_name.advice == ()
+
+
+def test_what_a_usb_transfer_marked_together_is_an_answer_and_one_alone_a_chirp(pty: Pty) -> None:
+    """A pty marks nothing, so here the far end does: the port is told to double no FF."""
+    chip = replace(PSEUDO_TERMINAL, flags=ErrorFlags.TRANSFER)
+    link = UartLink(pty.port, SAS, behind=lambda _: Port(chip, ""))
+    link.open()
+    attributes = termios.tcgetattr(pty.master)
+    attributes[0] &= ~termios.PARMRK
+    termios.tcsetattr(pty.master, termios.TCSANOW, attributes)
+
+    os.write(pty.master, bytes.fromhex("ff0001 1a ff0001 ff00ff ff001c"))
+
+    assert link.read(1.0).hex(" ") == "ff 00 01 1a 01 ff ff 1c"
+    link.close()
+
+
+def test_the_rest_waits_until_the_address_has_left(pty: Pty) -> None:
+    chip = replace(PSEUDO_TERMINAL, handover=0.001)
+    link = UartLink(pty.port, SAS, behind=lambda _: Port(chip, ""))
+    link.open()
+
+    began = time.monotonic()
+    link.write(bytes.fromhex("ff0080 ff0001 2f 03"))
+    took = time.monotonic() - began
+
+    # Two characters of 11 bits at 19200 baud, and one USB frame.
+    assert took >= 0.001 + 2 * 11 / 19200
+    link.close()
 
 
 def test_a_reader_wakes_when_bytes_arrive(pty: Pty) -> None:

@@ -1,0 +1,82 @@
+"""The wakeup bit on a port that has none: mark parity sends it as 1, space parity as 0.
+
+An address goes out in mark parity and the rest in space. A change of parity also changes what has not
+left yet, so before each flip everything written is given its time to leave, and drained (TCSETSW). The
+port rests in space parity, where a chirp is a parity error, which INPCK with PARMRK delivers as FF 00 xx:
+exactly the form all links share.
+
+A driver that silently ignores CMSPAR would send every byte with the wrong ninth bit, so the flags are
+read back. A pseudo-terminal has no parity: there CMSPAR and PARODD stick, PARENB cannot, and the far end
+can read both.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import struct
+import termios
+import time
+
+from edge_agent.links.adapters import Adapter
+
+# Linux asm-generic/termbits.h; the termios module does not name it.
+CMSPAR = 0o10000000000
+
+# One start bit, eight data bits, the wakeup bit and one stop bit.
+BITS_A_CHARACTER = 11
+
+_IFLAG, _OFLAG, _CFLAG, _LFLAG = range(4)
+_CFLAG_OFFSET = 8  # in the kernel's struct termios: c_iflag, c_oflag, c_cflag, c_lflag are four words
+_STICKS = termios.PARENB | CMSPAR
+
+
+def plain(fd: int) -> None:
+    """Eight data bits, no parity: nothing is marked."""
+    attributes = termios.tcgetattr(fd)
+    attributes[_IFLAG] = 0
+    attributes[_CFLAG] &= ~(termios.PARENB | termios.PARODD | CMSPAR)
+    termios.tcsetattr(fd, termios.TCSANOW, attributes)
+
+
+class WakeupParity:
+    """Sends characters of one parity after the other on an open port, and has the kernel mark what it hears.
+
+    Args:
+        fd: the port.
+        adapter: what is behind it.
+        baud: its speed.
+    """
+
+    def __init__(self, fd: int, adapter: Adapter, baud: int) -> None:
+        self._fd = fd
+        self._handover = adapter.handover
+        self._character = BITS_A_CHARACTER / baud if adapter.handover else 0.0
+        self._marking = False
+        self._gone_at = 0.0  # when all that was written has left
+        attributes = termios.tcgetattr(fd)
+        attributes[_IFLAG] = termios.INPCK | termios.PARMRK
+        attributes[_CFLAG] &= ~(_STICKS | termios.PARODD)
+        attributes[_CFLAG] |= _STICKS if adapter.parity else CMSPAR
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+        self.took = termios.tcgetattr(fd)[_CFLAG] & _STICKS == attributes[_CFLAG] & _STICKS
+        self._space = fcntl.ioctl(fd, termios.TCGETS, bytes(64))
+        (cflag,) = struct.unpack_from("=I", self._space, _CFLAG_OFFSET)
+        mark = bytearray(self._space)
+        struct.pack_into("=I", mark, _CFLAG_OFFSET, cflag | termios.PARODD)
+        self._mark = bytes(mark)
+
+    def flip(self, *, mark: bool) -> None:
+        """Change parity, once everything written has left."""
+        if mark == self._marking:
+            return
+        early = self._gone_at - time.monotonic()
+        if early > 0:
+            time.sleep(early)
+        fcntl.ioctl(self._fd, termios.TCSETSW, self._mark if mark else self._space)
+        self._marking = mark
+
+    def wrote(self, characters: int) -> None:
+        """So many characters were handed to the kernel just now."""
+        if self._handover:
+            begins = max(time.monotonic() + self._handover, self._gone_at)
+            self._gone_at = begins + characters * self._character
