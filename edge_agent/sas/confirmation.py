@@ -19,7 +19,7 @@ from typing import Any
 
 from edge_agent.sas.exception_codes import EXCEPTIONS, Priority
 from edge_agent.sas.host_bounds import CONFIRMATIONS_TRIED
-from edge_agent.sas.outstanding import GENERAL_POLL
+from edge_agent.sas.messages import GENERAL_POLL
 
 # Which number in an event's data moves with every such event, where it moves at all. The coin-in meter
 # stays where it is when nothing is wagered, and the count of bills where a machine keeps none.

@@ -10,7 +10,7 @@ position behind it. It writes from `values`. What does not fit on reading is the
     text      characters of a fixed width
     raw       bytes nobody has explained yet, kept as they are
     counted_* a length byte and that many bytes of the thing
-    rows      a count byte and that many numbers
+    rows      a count byte and that many numbers (`entries` has those of several fields)
     rest_*    whatever is left of the message
     trailing  fields that are there when bytes are left for them
 """
@@ -90,6 +90,7 @@ class Digits:
 
     name: str
     size: int
+    confidential: bool = False
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
@@ -144,6 +145,7 @@ class Raw:
 
     name: str
     size: int
+    confidential: bool = False
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
@@ -164,6 +166,7 @@ class CountedText:
 
     name: str
     size: None = None
+    confidential: bool = False
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
@@ -276,6 +279,12 @@ class Trailing:
     def encode(self, values: Mapping[str, Any]) -> bytes:
         """See Field."""
         return encode_fields(self.fields, values) if self.name in values else b""
+
+
+def parts(field: Field) -> tuple[Field, ...]:
+    """The fields a field is made of; none for a plain one."""
+    found = getattr(field, "fields", None) or getattr(field, "inner", None) or getattr(field, "element", ())
+    return found if isinstance(found, tuple) else (found,)
 
 
 def decode_fields(fields: tuple[Field, ...], data: bytes) -> dict[str, Any]:

@@ -55,8 +55,8 @@ from edge_agent.sas.host_events import (
 )
 from edge_agent.sas.link_watch import SYNCHRONISATION_POLL
 from edge_agent.sas.meaning import Mode
-from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
-from edge_agent.sas.outstanding import GENERAL_POLL, NEVER, Outstanding, outstanding, poll_key
+from edge_agent.sas.messages import GENERAL_POLL, GeneralPoll, LongPollRequest, Poll, poll_key
+from edge_agent.sas.outstanding import NEVER, Outstanding, outstanding
 from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message
 
 __all__ = [

@@ -51,8 +51,9 @@ from edge_agent.sas.messages import (
     Poll,
     Reply,
     encode_reply,
+    poll_key,
 )
-from edge_agent.sas.outstanding import NEVER, Outstanding, poll_key
+from edge_agent.sas.outstanding import NEVER, Outstanding
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder
 
 
@@ -86,7 +87,7 @@ class HostEar:
         self._marked = False  # what was heard last began like a chirp: with the machine's address, marked
         self._restarted = False  # the next event may have been journalled by an earlier run
         self._owes_synchronisation = False
-        self._answered_commands: set[int] = set()
+        self._answered_polls: set[int] = set()
         self._last_key: int | None = None  # of the poll that left last
         self._sent_at = NEVER
         self._heard_at = NEVER
@@ -105,7 +106,7 @@ class HostEar:
 
     @property
     def must_differ_from(self) -> int | None:
-        """What the next poll must not be: a long poll's command, GENERAL_POLL, or None for anything goes.
+        """What the next poll must not be: a long poll's key, GENERAL_POLL, or None for anything goes.
 
         Where it is not None, the next poll is a long poll with another command.
         """
@@ -193,7 +194,7 @@ class HostEar:
         """The poll, if its silence can hide no exception, and its answer has nothing to prove."""
         if self._mode is not Mode.ONE_BYTE or not isinstance(poll, LongPollRequest):
             return None
-        return None if self.confirming and poll.command in self._answered_commands else poll
+        return None if self.confirming and poll_key(poll) in self._answered_polls else poll
 
     def _give_up(self, poll: LongPollRequest) -> None:
         self._asked = None
@@ -262,7 +263,7 @@ class HostEar:
         event = told(reply, poll)
         self._events.append(event)
         if isinstance(event, Answered):
-            self._answered_commands.add(poll_key(poll))
+            self._answered_polls.add(poll_key(poll))
         if nothing_pending(reply, self._mode):
             self._confirmation.nothing_pending()
             self._restarted = False

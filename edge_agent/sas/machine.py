@@ -7,7 +7,8 @@ A machine keeps what it has just said until the host's next poll tells what beca
     a different poll to the machine  implied acknowledgement: the exception is removed
     any poll to another address, 80 included, or a broadcast: likewise
 
-"Same" is a general poll after a general poll, or the same command. After power-up, after 5 s without
+"Same" is a general poll after a general poll, or the same command; behind a preamble, also the same length,
+denomination and base command. After power-up, after 5 s without
 an address byte, or after 30 s without an acknowledgement, the link is down: polls to the machine are
 ignored, and acknowledge nothing, until one to another address has synchronised it. A machine that hears
 no address byte chirps. With real-time events on, an event answers any poll to the machine.
@@ -38,6 +39,7 @@ from edge_agent.sas.exception_queue import (
 from edge_agent.sas.framing import BadPoll, PollReader
 from edge_agent.sas.long_polls import LONG_POLLS, PollType
 from edge_agent.sas.messages import (
+    GENERAL_POLL,
     Ack,
     Busy,
     DataReply,
@@ -50,6 +52,7 @@ from edge_agent.sas.messages import (
     Reply,
     UnknownPoll,
     encode_reply,
+    poll_key,
 )
 from edge_agent.sas.poll_reader import GAP_SECONDS
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, marked, stuff
@@ -75,8 +78,6 @@ REAL_TIME_COMMAND = 0x0E
 BILL_ACCEPTED = 0x4F
 
 _NEVER = float("-inf")
-# What makes two polls the same is the command; no long poll has this number.
-_GENERAL = -1
 
 # Bills have codes of their own in one-byte mode, and 4F with data as real-time events.
 _DENOMINATION_OF = {units: code for code, units in BILL_DENOMINATIONS.items()}
@@ -262,13 +263,14 @@ class MachineConnection:
 
     def _take(self, poll: Poll | UnknownPoll | BadPoll, now: float) -> None:
         match poll:
-            case BadPoll(address=address, command=command):
-                if address == self.address and self.link_up and _may_be_refused(command):
-                    self._prepare(_Said(_GENERAL, encode_reply(Nack(address))), now)
+            case BadPoll(address=address):
+                # Only polls that carry a CRC can be bad, and those may be refused.
+                if address == self.address and self.link_up:
+                    self._prepare(_Said(GENERAL_POLL, encode_reply(Nack(address))), now)
             case GeneralPoll(address=address) if address == self.address:
-                self._take_own(poll, _GENERAL, now)
+                self._take_own(poll, now)
             case LongPollRequest(address=address) if address == self.address:
-                self._take_own(poll, poll.command, now)
+                self._take_own(poll, now)
             case UnknownPoll(address=address) if address == self.address:
                 self._acknowledge(now)
             case _:
@@ -277,15 +279,15 @@ class MachineConnection:
                 if isinstance(poll, LongPollRequest) and poll.address == 0 and _is_global(poll.command):
                     self._answers.answer(poll, now)
 
-    def _take_own(self, poll: Poll, key: int, now: float) -> None:
+    def _take_own(self, poll: Poll, now: float) -> None:
         if not self.link_up:
             return
         instead = self._says_instead(poll, now)
         if instead is not None:
             if instead:
-                self._prepare(_Said(_GENERAL, instead), now)
+                self._prepare(_Said(GENERAL_POLL, instead), now)
             return
-        said = self._said
+        said, key = self._said, poll_key(poll)
         if said is None:
             self._answer(poll, key, now)
         elif said.key != key:
@@ -372,12 +374,6 @@ class MachineConnection:
             if self._unacknowledged_since is None:
                 self._unacknowledged_since = now
         return stuff(said.frame)
-
-
-def _may_be_refused(command: int) -> bool:
-    """Type R polls carry no CRC, so there is nothing to refuse."""
-    row = LONG_POLLS.get(command)
-    return row is not None and row.type is not PollType.R
 
 
 def _is_global(command: int) -> bool:

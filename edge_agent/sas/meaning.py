@@ -22,7 +22,7 @@ from edge_agent.sas.messages import (
     Poll,
     Reply,
 )
-from edge_agent.sas.outstanding import Outstanding, poll_key
+from edge_agent.sas.outstanding import Outstanding
 
 REAL_TIME_COMMAND = 0x0E
 # What a machine answers when nothing has happened.
@@ -80,7 +80,7 @@ def nothing_pending(reply: Reply, mode: Mode) -> bool:
 def told(reply: Reply, poll: Poll) -> HostEvent:
     """What an answer that is no event means for the poll."""
     match reply:
-        case DataReply(command=command, values=values) if command == poll_key(poll):
+        case DataReply(values=values) if isinstance(poll, LongPollRequest) and reply.command == poll.command:
             return Answered(poll, values)
         case ExceptionReply(code=code) | EventReply(code=code) if isinstance(poll, GeneralPoll):
             return Answered(poll, {"exception": code})

@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_agent.errors import LocalProtocolError, RemoteProtocolError
+from edge_agent.sas.bodies import decode_body, encode_body, with_length
 from edge_agent.sas.crc import CRC_BYTES, append_crc, crc_is_good
 from edge_agent.sas.exception_codes import EVENT_MARK, event_fields
-from edge_agent.sas.fields import decode_fields, encode_fields, fixed_size
+from edge_agent.sas.fields import Field, decode_fields, encode_fields, fixed_size
 from edge_agent.sas.long_polls import LONG_POLLS, LongPoll, PollType
 from edge_agent.sas.poll_lengths import READ_POLL_BYTES, host_poll_length
+from edge_agent.sas.polls.multi_denomination import FAILED, MULTI_DENOMINATION
 
 GENERAL_POLL_BIT = 0x80
 LAST_ADDRESS = 0x7F
@@ -32,7 +34,11 @@ BUSY = 0x00
 SHORT_REPLY_BYTES = 2
 ROM_SIGNATURE = 0x21
 
-LARGEST_BODY_BYTES = 0xFF
+# What tells a general poll from long ones, whose commands are their keys.
+GENERAL_POLL = -1
+# A preamble is told apart by its first five bytes: besides the address, its command, length, denomination
+# and base command.
+_PREAMBLE_KEY = slice(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,17 @@ def encode_poll(poll: Poll) -> bytes:
     head = bytes((poll.address, poll.command))
     if row.type is PollType.R:
         return head
-    return append_crc(head + _body(encode_fields(row.request, poll.values), counted=row.request_counted))
+    body = encode_body(row.request, poll.values, has_length=row.request_counted)
+    return append_crc(head + body + poll.values.get("extra", b"")[: row.request_slack])
+
+
+def poll_key(poll: Poll) -> int:
+    """What makes two polls to one machine the same, to both ends: the same again asks for a repeat."""
+    if isinstance(poll, GeneralPoll):
+        return GENERAL_POLL
+    if poll.command == MULTI_DENOMINATION:
+        return int.from_bytes(encode_poll(poll)[_PREAMBLE_KEY])
+    return poll.command
 
 
 def decode_poll(frame: bytes) -> Poll | UnknownPoll:
@@ -134,20 +150,19 @@ def decode_poll(frame: bytes) -> Poll | UnknownPoll:
     if frame[0] & GENERAL_POLL_BIT:
         return _decode_general_poll(frame)
     length = host_poll_length(frame)
+    row = LONG_POLLS.get(frame[1]) if len(frame) > 1 else None
     # One public host sends type R polls with a CRC, and its machines take them.
     checked_read = length == READ_POLL_BYTES and len(frame) == READ_POLL_BYTES + CRC_BYTES
-    if length != len(frame) and not checked_read:
+    extra = len(frame) - length if length else 0
+    if length is None or not (0 <= extra <= (row.request_slack if row else 0) or checked_read):
         raise RemoteProtocolError(f"a poll of {len(frame)} bytes where {length} are due: {frame.hex(' ')}")
     if len(frame) > READ_POLL_BYTES:
         _check(frame)
     address, command = frame[0], frame[1]
-    row = LONG_POLLS.get(command)
     body = frame[2:-CRC_BYTES] if len(frame) > READ_POLL_BYTES else b""
     if row is None:
         return UnknownPoll(address, command, body)
-    if row.request_counted:
-        body = body[1:]  # framing has already used the length byte
-    return LongPollRequest(address, command, decode_fields(row.request, body))
+    return LongPollRequest(address, command, _decode_request(row, body))
 
 
 def encode_reply(reply: Reply) -> bytes:
@@ -160,8 +175,10 @@ def encode_reply(reply: Reply) -> bytes:
             return append_crc(bytes((address, EVENT_MARK, code)) + data)
         case DataReply(address, command, values):
             layout = _row(command)
+            if command == MULTI_DENOMINATION:
+                values = {**values, "address": address}  # the ACK of a base poll is one
             body = encode_fields(layout.reply, values) + values.get("extra", b"")[: layout.reply_slack]
-            return append_crc(bytes((address, command)) + _body(body, counted=layout.reply_counted))
+            return append_crc(bytes((address, command)) + with_length(body, has_length=layout.reply_counted))
         case Ack(address):
             return bytes((address,))
         case Nack(address):
@@ -181,7 +198,10 @@ def decode_reply(frame: bytes, poll: Poll) -> Reply:
         return _decode_event(poll.address, body)
     # A signature that was asked for earlier may answer any later poll.
     if command == ROM_SIGNATURE or (isinstance(poll, LongPollRequest) and command == poll.command):
-        return DataReply(poll.address, command, _decode_data(_row(command), body))
+        values = _decode_data(_row(command), body)
+        if command == MULTI_DENOMINATION and isinstance(poll, LongPollRequest):
+            _check_base(values, poll.values)
+        return DataReply(poll.address, command, values)
     raise RemoteProtocolError(f"an answer to long poll {command:02X}, which was not asked")
 
 
@@ -216,16 +236,34 @@ def _decode_event(address: int, body: bytes) -> EventReply:
     return EventReply(address, code, decode_fields(fields, data))
 
 
+def _decode_request(row: LongPoll, body: bytes) -> dict[str, Any]:
+    if not row.request_slack:
+        return decode_body(row.request, body, has_length=row.request_counted)
+    return _decode_loosely(row.request, body, row.request_slack)
+
+
 def _decode_data(row: LongPoll, body: bytes) -> dict[str, Any]:
-    if row.reply_counted:
-        if not body or body[0] != len(body) - 1:
-            raise RemoteProtocolError(f"the length byte of long poll {row.command:02X} does not fit")
-        return decode_fields(row.reply, body[1:])
-    size = fixed_size(row.reply) or 0
+    if not row.reply_slack:
+        return decode_body(row.reply, body, has_length=row.reply_counted)
+    return _decode_loosely(row.reply, body, row.reply_slack)
+
+
+def _decode_loosely(fields: tuple[Field, ...], body: bytes, slack: int) -> dict[str, Any]:
+    """A body of a fixed size, and what some machines and hosts put behind it."""
+    size = fixed_size(fields) or 0
     extra = body[size:]
-    if not extra or len(extra) > row.reply_slack:
-        return decode_fields(row.reply, body)
-    return decode_fields(row.reply, body[:size]) | {"extra": extra}
+    if not extra or len(extra) > slack:
+        return decode_fields(fields, body)
+    return decode_fields(fields, body[:size]) | {"extra": extra}
+
+
+def _check_base(values: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """An answer about another denomination or base command is a late one."""
+    command, denomination = values["base_command"], values["denomination"]
+    if command not in (FAILED, asked.get("base_command", command)):
+        raise RemoteProtocolError(f"an answer to base poll {command:02X}, which was not asked")
+    if denomination != asked.get("denomination", denomination) and asked["denomination"]:
+        raise RemoteProtocolError(f"an answer about denomination {denomination:02X}, which was not asked")
 
 
 def _row(command: int) -> LongPoll:
@@ -233,15 +271,6 @@ def _row(command: int) -> LongPoll:
     if row is None:
         raise LocalProtocolError(f"long poll {command:02X} has no row in the table")
     return row
-
-
-def _body(body: bytes, *, counted: bool) -> bytes:
-    """The body with its length byte, where it has one."""
-    if not counted:
-        return body
-    if len(body) > LARGEST_BODY_BYTES:
-        raise LocalProtocolError(f"a body of {len(body)} bytes does not fit its length byte")
-    return bytes((len(body),)) + body
 
 
 def _check(frame: bytes) -> None:

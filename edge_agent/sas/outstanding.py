@@ -5,17 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.sas.host_bounds import SENDS_OF_A_POLL
-from edge_agent.sas.messages import LongPollRequest, Poll, Reply, encode_poll
-
-# What makes two polls the same to a machine: the command. No long poll has the number of a general one.
-GENERAL_POLL = -1
+from edge_agent.sas.messages import Poll, Reply, encode_poll
 
 NEVER = float("-inf")
-
-
-def poll_key(poll: Poll) -> int:
-    """What makes two polls the same to a machine."""
-    return poll.command if isinstance(poll, LongPollRequest) else GENERAL_POLL
 
 
 @dataclass(slots=True)

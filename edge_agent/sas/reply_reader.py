@@ -208,6 +208,9 @@ class ReplyReader:
             return ()
         if row.reply_counted:
             return (more,) if third is None else (UNCOUNTED_BYTES + third,)
+        if not row.layout_known:
+            # Nobody knows how long it is: only silence ends it.
+            return (FRAME_BYTES if more <= FRAME_BYTES else len(self._low) if final else more,)
         size = FRAME_BYTES + (fixed_size(row.reply) or 0)
         return tuple(range(size, size + row.reply_slack + 1))
 

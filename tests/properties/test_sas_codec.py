@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.errors import RemoteProtocolError
+from edge_agent.sas.entries import CountedEntries, Entries, FixedEntries, Sized, SizedBcd
 from edge_agent.sas.exception_codes import event_fields
 from edge_agent.sas.fields import (
     Bcd,
@@ -42,6 +43,7 @@ from edge_agent.sas.messages import (
 )
 from edge_agent.sas.meter_fields import MeterCodes, MeterValue, SelfSizedMeters, TableSizedMeters, table_size
 from edge_agent.sas.poll_lengths import LONGEST_MESSAGE_BYTES
+from edge_agent.sas.polls.multi_denomination import BasePoll, BaseReply
 from edge_agent.sas.reply_reader import RUBBISH_LIMIT_BYTES
 from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message
 
@@ -63,6 +65,38 @@ def meter_values(field: TableSizedMeters | SelfSizedMeters) -> st.SearchStrategy
         pairs = st.tuples(st.integers(0, 0xFFFF), st.integers(0, 9))
         one = pairs.flatmap(lambda pair: sized(*pair))
     return st.lists(one, max_size=10).map(tuple)
+
+
+def sized_numbers(name: str, usual: int) -> st.SearchStrategy[dict[str, Any]]:
+    def sized(size: int) -> st.SearchStrategy[dict[str, Any]]:
+        if not size:
+            return st.just({name: None})
+        named = {} if size == usual else {f"{name}_bytes": st.just(size)}
+        return st.fixed_dictionaries({name: st.integers(0, 100**size - 1), **named})
+
+    return st.integers(0, 9).flatmap(sized)
+
+
+def base_values(
+    name: str, rows: Mapping[int, LongPoll], *, answers: bool
+) -> st.SearchStrategy[dict[str, Any]]:
+    """A base poll or answer, with its command: one that is aware of denominations, or one that is not."""
+
+    def based(command: int) -> st.SearchStrategy[dict[str, Any]]:
+        row = rows.get(command)
+        base: st.SearchStrategy[dict[str, Any]]
+        if row is None:
+            base = st.fixed_dictionaries({"data": st.binary(max_size=20)})
+        elif answers:
+            base = values_for(row.reply) if row.reply else st.just({"acknowledged": True})
+            base |= st.just({"acknowledged": False}) | st.just({"busy": True})
+        else:
+            base = values_for(row.request)
+        return st.fixed_dictionaries({"base_command": st.just(command), name: base})
+
+    failed = st.fixed_dictionaries({"base_command": st.just(0), "error_code": st.integers(0, 0xFF)})
+    commands = (st.sampled_from(sorted(rows)) | st.integers(1, 0xFF)).flatmap(based)
+    return commands | failed if answers else commands
 
 
 def values_of(  # noqa: C901, PLR0912  one case for each kind of field
@@ -91,6 +125,18 @@ def values_of(  # noqa: C901, PLR0912  one case for each kind of field
         case Rows(name, element):
             row = values_of(element).map(lambda made: made[element.name])
             value = st.lists(row, max_size=20).map(tuple)
+        case Entries(name, fields):
+            value = st.lists(values_for(fields), max_size=5).map(tuple)
+        case CountedEntries(name, fields):
+            value = st.lists(values_for(fields), max_size=5).map(tuple)
+        case FixedEntries(name, fields, times):
+            value = st.lists(values_for(fields), min_size=times, max_size=times).map(tuple)
+        case Sized(inner):
+            return values_of(inner)
+        case SizedBcd(name, usual):
+            return sized_numbers(name, usual)
+        case BasePoll(name, rows) | BaseReply(name, rows):
+            return base_values(name, rows, answers=isinstance(field, BaseReply))
         case MeterCodes(name, size):
             value = st.lists(st.integers(0, 256**size - 1), max_size=10).map(tuple)
         case TableSizedMeters(name) | SelfSizedMeters(name):
@@ -167,7 +213,7 @@ def test_polls_come_through_the_line(poll: Poll) -> None:
 @given(DATA_REPLIES | EVENTS)
 @example(EventReply(1, 0x88, missing_data=True))
 def test_replies_come_back_as_they_were(reply: DataReply | EventReply) -> None:
-    poll = (
+    poll: Poll = (
         LongPollRequest(reply.address, reply.command)
         if isinstance(reply, DataReply)
         else GeneralPoll(reply.address)

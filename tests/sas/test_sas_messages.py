@@ -77,7 +77,7 @@ def test_frames_that_are_no_answer(frame: bytes, poll: Poll, why: str) -> None:
     [
         (GeneralPoll(128), "address 128"),
         (LongPollRequest(-1, 0x1A), "address -1"),
-        (LongPollRequest(1, 0x72), "long poll 72"),
+        (LongPollRequest(1, 0xEB), "long poll EB"),
         (LongPollRequest(1, 0x0E), "enable"),
         (LongPollRequest(1, 0x52, {"game": 10_000}), "digits"),
     ],
@@ -90,7 +90,7 @@ def test_polls_we_cannot_write(poll: Poll, why: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        (DataReply(1, 0x72), "long poll 72"),
+        (DataReply(1, 0xEB), "long poll EB"),
         (EventReply(1, 0x7F), "win"),
         (DataReply(1, 0xAF, {"game": 0, "meters": (MeterValue(0, 0, 9),) * 22}), "length byte"),
     ],
@@ -102,7 +102,7 @@ def test_replies_we_cannot_write(reply: Reply, why: str) -> None:
 
 def test_a_poll_of_no_row_cannot_be_acknowledged_or_refused() -> None:
     with pytest.raises(LocalProtocolError):
-        decode_reply(b"\x01", LongPollRequest(1, 0x72))
+        decode_reply(b"\x01", LongPollRequest(1, 0xEB))
 
 
 def test_a_signature_answers_whatever_is_polled_next() -> None:
@@ -129,5 +129,7 @@ def test_messages_can_be_keys_whatever_they_carry() -> None:
 
 def test_a_read_poll_has_nothing_to_carry() -> None:
     assert [
-        row.name for row in long_polls.LONG_POLLS.values() if row.type is long_polls.R and row.request
+        row.name
+        for row in long_polls.LONG_POLLS.values()
+        if row.type is long_polls.PollType.R and row.request
     ] == []

@@ -98,11 +98,11 @@ def test_good_crc_over_bad_contents_is_a_bad_poll() -> None:
 
 
 def test_polls_nobody_laid_out_are_framed_and_checked() -> None:
-    wire = encode_host_message(bytes.fromhex("01 72 02 FF 00 0F 22"))
+    wire = encode_host_message(bytes.fromhex("01 66 00 59 6B"))
     unlisted = encode_host_message(bytes.fromhex("01 EB"))
 
     assert PollReader().feed(WakeupDecoder().feed(wire + unlisted), 0.0) == [
-        UnknownPoll(1, 0x72, b"\x02\xff\x00"),
+        LongPollRequest(1, 0x66, {"data": b"\x00"}),
         UnknownPoll(1, 0xEB, b""),
     ]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.sas.confirmation import Confirmation, Verdict
-from edge_agent.sas.messages import EventReply, ExceptionReply, encode_reply
-from edge_agent.sas.outstanding import GENERAL_POLL
+from edge_agent.sas.messages import GENERAL_POLL, EventReply, ExceptionReply, encode_reply
 
 START = {"wager": 2, "coin_in": 102, "wager_type": 0, "progressive_group": 0}
 BILL = {"country": 37, "denomination_code": 4, "count": 7}

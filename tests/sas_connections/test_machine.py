@@ -182,11 +182,6 @@ def test_what_is_not_for_the_machine_is_not_answered(machine: MachineConnection,
     assert say(machine, encode_host_message(bytes.fromhex(frame))) == b""
 
 
-def test_a_bad_read_poll_is_not_refused(machine: MachineConnection) -> None:
-    """A type R poll that lost its place: only a set command is worth a NACK."""
-    assert say(machine, encode_host_message(bytes.fromhex("015800000000000000000000ff"))) == b""
-
-
 def test_a_broadcast_is_carried_out_and_not_answered(machine: MachineConnection, answers: Answers) -> None:
     frame = encode_poll(LongPollRequest(0, 0x7F, {"date": "01022026", "time": "030405"}))
 

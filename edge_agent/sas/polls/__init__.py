@@ -1,0 +1,1 @@
+"""The rows of the long polls, a module a family, in the order in which the text treats them."""

@@ -1,0 +1,159 @@
+"""Validation and tickets: numbers for tickets that leave, and the cycle of those that come back."""
+
+from __future__ import annotations
+
+from edge_agent.sas.entries import Entries
+from edge_agent.sas.fields import Bcd, Binary, CountedText, Digits, Field, Trailing
+from edge_agent.sas.polls.row import (
+    AMOUNT,
+    ASSET_NUMBER,
+    CHANGES,
+    CONSUMES,
+    DATE,
+    EXPIRATION,
+    POOL,
+    READS,
+    TIME,
+    G,
+    LongPoll,
+    R,
+    S,
+    unless,
+)
+
+# Entries of the validation buffer that can be read again without marking anything as read.
+_BUFFER_INDEXES = range(0x01, 0x20)
+_PEEK = 0xFF
+
+_VALIDATION_ID: tuple[Field, ...] = (Binary("machine_id", 3), Binary("sequence", 3))
+_VALIDATION_NUMBER = Digits("validation_number", 8, confidential=True)
+_VALIDATION_SYSTEM = Digits("validation_system", 1)  # 00: a number the machine made itself
+_TICKET: tuple[Field, ...] = (
+    AMOUNT,
+    Binary("parsing_code", 1),
+    Digits("validation_data", 9, confidential=True),
+)
+_REDEMPTION = Trailing((
+    *_TICKET,
+    Trailing((EXPIRATION, POOL, Trailing((CountedText("target_id"),)))),  # restricted tickets; 6.03
+))  # fmt: skip
+_EXPIRATIONS: tuple[Field, ...] = (
+    Bcd("cashable_expiration_days", 2),  # 0: as it was; 9999: never
+    Bcd("restricted_expiration_days", 2),
+)
+_TICKET_DATA_STATUS: tuple[Field, ...] = (Binary("ticket_data_status", 1),)
+
+ROWS: tuple[LongPoll, ...] = (
+    # Standard validation only; the number is zero for a host that does not own validation.
+    LongPoll(
+        0x3D,
+        "cash_out_ticket",
+        R,
+        (Digits("validation_number", 4, confidential=True), AMOUNT),
+        effect=CONSUMES,
+    ),
+    LongPoll(
+        0x4C,
+        "secure_validation_id",
+        S,
+        _VALIDATION_ID,
+        _VALIDATION_ID,
+        effect=CHANGES,
+        exceptions=(unless(READS, machine_id=0),),
+        source="MO NC",
+    ),
+    LongPoll(
+        0x4D,
+        "enhanced_validation",
+        S,
+        (
+            Binary("validation_type", 1),
+            Binary("index", 1),
+            DATE,
+            TIME,
+            _VALIDATION_NUMBER,
+            AMOUNT,
+            Binary("ticket_number", 2),  # FFFF: none
+            _VALIDATION_SYSTEM,
+            EXPIRATION,
+            POOL,
+        ),
+        (Binary("function", 1),),  # 00: the first unread, which is then read; FF: the same, left unread
+        effect=CONSUMES,
+        exceptions=tuple(unless(READS, function=function) for function in (*_BUFFER_INDEXES, _PEEK)),
+    ),
+    LongPoll(
+        0x50,
+        "validation_meters",
+        S,
+        (Binary("validation_type", 1), Bcd("count", 4), AMOUNT),
+        (Binary("validation_type", 1),),
+    ),
+    LongPoll(0x57, "pending_cash_out", R, (Binary("cash_out_type", 1), AMOUNT), effect=CONSUMES),
+    LongPoll(
+        0x58,
+        "receive_validation_number",
+        S,
+        (Binary("status", 1),),
+        (_VALIDATION_SYSTEM, _VALIDATION_NUMBER),
+        effect=CHANGES,
+    ),
+    LongPoll(
+        0x70,
+        "ticket_validation_data",
+        R,
+        (Binary("status", 1), Trailing(_TICKET)),
+        reply_counted=True,
+        effect=CONSUMES,
+    ),
+    LongPoll(
+        0x71,
+        "redeem_ticket",
+        S,
+        (Binary("machine_status", 1), _REDEMPTION),
+        (Binary("transfer_code", 1), _REDEMPTION),
+        reply_counted=True,
+        effect=CHANGES,
+        exceptions=(unless(CONSUMES, transfer_code=0xFF),),
+    ),
+    LongPoll(
+        0x7B,
+        "extended_validation_status",
+        G,
+        (ASSET_NUMBER, Binary("status_bits", 2), *_EXPIRATIONS),
+        (Binary("control_mask", 2), Binary("status_bits", 2), *_EXPIRATIONS),
+        reply_counted=True,
+        effect=CHANGES,
+        exceptions=(
+            unless(READS, control_mask=0, cashable_expiration_days=0, restricted_expiration_days=0),
+        ),
+        source="MO NC",
+    ),
+    LongPoll(
+        0x7C,
+        "extended_ticket_data",
+        G,
+        _TICKET_DATA_STATUS,
+        (Entries("texts", (Binary("code", 1), CountedText("text"))),),
+        effect=CHANGES,
+        exceptions=(unless(READS, texts=()),),
+    ),
+    LongPoll(
+        0x7D,
+        "ticket_data",
+        G,
+        _TICKET_DATA_STATUS,
+        (
+            Trailing((
+                Binary("host_id", 2),
+                Binary("expiration_days", 1),  # 0: never
+                CountedText("location"),
+                CountedText("address_1"),
+                CountedText("address_2"),
+            )),
+        ),
+        effect=CHANGES,
+        exceptions=(unless(READS, host_id=None),),
+        source="MO NC",
+    ),
+)  # fmt: skip
