@@ -6,7 +6,6 @@ path. What does not fit its model is refused in one line that names the file and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -33,6 +32,11 @@ def read_yaml(file: Path, what: str) -> Any:  # noqa: ANN401  whatever the file 
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # no UTF-8, no such date, no end
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"{what} {file} is not YAML: {reason}", "mend the file") from error
+
+
+def is_path(name_or_path: str) -> bool:
+    """Whether a site means a file or a folder of its own."""
+    return "/" in name_or_path or name_or_path.endswith(SUFFIX)
 
 
 class Shelf(Generic[M]):
@@ -70,19 +74,20 @@ class Shelf(Generic[M]):
         except ConfigurationError as error:
             raise ConfigurationError(f"{self._what} {file}: {error.what}", error.mend) from error
 
-    def in_folder(self, folder: Path) -> Iterator[M]:
-        """The documents of a site's folder, in alphabetical order. Raises as `read` does."""
-        if not folder.is_dir():
-            raise ConfigurationError(f"{self._what}s: {folder} is no folder", "check the path")
-        for file in sorted(folder.glob(f"*{SUFFIX}")):
-            yield self.read(str(file))
+    def read_all(self, path: str) -> dict[str, M]:
+        """The documents of a site's folder, or the one in its file, by name. Raises as `read` does."""
+        if path.endswith(SUFFIX):
+            return {Path(path).stem: self.read(path)}
+        if not Path(path).is_dir():
+            raise ConfigurationError(f"{self._what}s: {path} is no folder", "check the path")
+        return {file.stem: self.read(str(file)) for file in sorted(Path(path).glob(f"*{SUFFIX}"))}
 
     def _files(self) -> dict[str, Path]:
         lying = (Path(str(file)) for file in files(self._package).iterdir())
         return {file.stem: file for file in lying if file.suffix == SUFFIX}
 
     def _find(self, name_or_path: str) -> Path:
-        if "/" in name_or_path or name_or_path.endswith(SUFFIX):
+        if is_path(name_or_path):
             return Path(name_or_path)
         files_ = self._files()
         if name_or_path not in files_:

@@ -39,7 +39,8 @@ def test_a_document_of_the_site_is_read_by_path(shelf: Shelf[Recipe], tmp_path: 
     (tmp_path / "own.yaml").write_text("about: own")
 
     assert shelf.read(str(tmp_path / "own.yaml")).about == "own"
-    assert [recipe.about for recipe in shelf.in_folder(tmp_path)] == ["own"]
+    assert shelf.read_all(str(tmp_path)) == {"own": Recipe(about="own")}
+    assert shelf.read_all(str(tmp_path / "own.yaml")) == {"own": Recipe(about="own")}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(shelf: Shelf[Recipe
 
 def test_a_folder_that_is_none_is_refused(shelf: Shelf[Recipe], tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="nowhere is no folder"):
-        list(shelf.in_folder(tmp_path / "nowhere"))
+        shelf.read_all(str(tmp_path / "nowhere"))
 
 
 def test_a_file_that_cannot_be_read_or_is_no_yaml_is_called_what_it_is(tmp_path: Path) -> None:

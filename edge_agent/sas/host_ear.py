@@ -112,6 +112,11 @@ class HostEar:
         """
         return self._confirmation.carrier
 
+    def wait_at_least(self, seconds: float) -> None:
+        """Give every answer so long to begin from now on, however soon others came."""
+        self._shortest_window = seconds
+        self._window = max(self._window, seconds)
+
     def events(self) -> list[HostEvent]:
         """What was learnt since last asked."""
         events, self._events = self._events, []

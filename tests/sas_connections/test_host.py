@@ -849,3 +849,28 @@ def test_what_is_given_waits_for_a_second_answer(real_time: Bench) -> None:
     real_time.hear(DOOR_OPENED)
     assert real_time.take()[-1] == ExceptionReported(1, 0x11, {}, real_time=True)
     assert real_time.wait(0.2).endswith(ASK_GAMES)
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(None, 0.2), (0.1, 0.1), (0.45, 0.45)])
+def test_an_answer_is_given_as_long_as_is_wanted_however_soon_others_came(
+    one_byte: Bench, wanted: float | None, given: float
+) -> None:
+    if wanted is not None:
+        one_byte.host.wait_at_least(wanted)
+    for _ in range(2):
+        one_byte.ask(CREDITS)
+        one_byte.hear(CREDITS_ARE_103)
+        one_byte.ask(GAMES)
+        one_byte.hear(GAMES_ARE_5)
+
+    one_byte.ask(CREDITS)
+
+    assert one_byte.host.next_timer() == pytest.approx(one_byte.now + given)
+
+
+def test_a_longer_wait_holds_at_once(one_byte: Bench) -> None:
+    one_byte.host.wait_at_least(0.9)
+
+    one_byte.ask(CREDITS)
+
+    assert one_byte.host.next_timer() == pytest.approx(one_byte.now + 0.9)

@@ -17,19 +17,18 @@ from zlib import crc32
 
 from edge_agent.drivers.sas.interrogation import QUESTIONS, Interrogation
 from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
+from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Quirks, Vendors
 from edge_agent.sas.messages import LongPollRequest
 
 REAL_TIME_EVENTS = 0x0E
 VERSION_AND_SERIAL = 0x54
+HOPPER = 0x4F
 
 # A machine that lost power for less than our patience comes back with real-time events off and says
 # nothing of it in answer to long polls: its reboot is found this much later at worst.
 MODE_CHECK_SECONDS = 5.0
 # 0E carries data, and two lost characters make another poll of it: on a rough line it is not risked often.
 ROUGH_MODE_CHECK_SECONDS = 60.0
-
-# Changes of options come several in a row, one exception each.
-PATIENCE_SECONDS = 2.0
 
 # A long poll is taken for unknown after two silent tries, of three sends each, with others in between.
 TRIES = 2
@@ -52,15 +51,24 @@ class Acquaintance:
         profile: what is known from before; an empty one for a new machine.
         serial_check: of the machine known from before, 0 if none is.
         may_real_time: whether the site wants real-time events.
+        vendors: the vendor profiles it may have.
     """
 
     def __init__(
-        self, address: int, profile: MachineProfile, *, serial_check: int, may_real_time: bool
+        self,
+        address: int,
+        profile: MachineProfile,
+        *,
+        serial_check: int,
+        may_real_time: bool,
+        vendors: Vendors = NO_VENDORS,
     ) -> None:
         self.profile = profile
         self.known = serial_check != 0  # it was interrogated, and is the same machine as far as we know
         self.serial_check = serial_check
         self.introduced = False  # what the interrogation found was told
+        self.vendor = vendors.vendor_of(profile)
+        self._vendors = vendors
         self._address = address
         self._may_real_time = may_real_time
         self._questions = Interrogation(profile.unsupported)
@@ -76,6 +84,16 @@ class Acquaintance:
         self._retry_at: float | None = None
 
     @property
+    def quirks(self) -> Quirks:
+        """What is done differently with machines of its vendor."""
+        return self.vendor.quirks
+
+    @property
+    def has_hopper(self) -> bool:
+        """Whether it may have one: it was not heard to leave the question unanswered."""
+        return self.profile.answers(HOPPER)
+
+    @property
     def interrogating(self) -> bool:
         """Whether questions are open."""
         return not self._questions.over
@@ -88,14 +106,14 @@ class Acquaintance:
     @property
     def can_real_time(self) -> bool:
         """Whether real-time events are to be on."""
-        return (
-            self.known and self._may_real_time and not self._mode_refused and self.profile.has(FAST_POLLING)
-        )
+        wanted = self._may_real_time and self.quirks.real_time_events
+        return self.known and wanted and not self._mode_refused and self.profile.has(FAST_POLLING)
 
     @property
     def askable(self) -> MachineProfile:
-        """The profile, as if the machine did not know what it was not heard to answer."""
-        return self.profile.without(*self._missed) if self._missed else self.profile
+        """The profile, as if the machine did not know what it was not heard to answer, or is not asked."""
+        left_out = self._missed | self.quirks.avoided_polls
+        return self.profile.without(*left_out) if left_out else self.profile
 
     @property
     def wants_long_polls(self) -> bool:
@@ -110,11 +128,12 @@ class Acquaintance:
             return self._mode(enable=False)
         if self.can_real_time and self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough):
             return self._mode(enable=True)
-        return self._questions.next_request(self._address, self.profile)
+        return self._questions.next_request(self._address, self.askable)
 
     def answered(self, command: int, values: Mapping[str, Any]) -> bool:
         """A question was answered; whether this is another machine, or its meters count in another unit."""
         before, self.profile = self.profile, self.profile.learn(command, values)
+        self.vendor = self._vendors.vendor_of(self.profile)
         self._questions.close(command)
         self._doubts.pop(command, None)
         if command not in self._answered:
@@ -172,12 +191,12 @@ class Acquaintance:
 
     def ask_again_soon(self, now: float) -> None:
         """The machine may have changed; and may go on changing for a moment."""
-        self._again_at = now + PATIENCE_SECONDS
+        self._again_at = now + self.quirks.options_seconds
 
     def still_changing(self, now: float) -> None:
         """If it is to be asked again, not yet."""
         if self._again_at is not None:
-            self._again_at = now + PATIENCE_SECONDS
+            self._again_at = now + self.quirks.options_seconds
 
     def came_back(self) -> None:
         """It was silent for a while: its mode is not known."""

@@ -19,6 +19,7 @@ from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
 from edge_agent.drivers.sas.profile import STANDARD_VALIDATION
+from edge_agent.drivers.sas.refusals import Refusals
 from edge_agent.drivers.sas.schedule import Schedule
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp
@@ -39,6 +40,9 @@ from edge_agent.sas.messages import LongPollRequest
 from edge_agent.station import DeviceIdentity, LineCounters
 
 OPERATOR_MENU_LEFT = 0x85
+
+# How a refused poll is told of.
+REFUSED = "81 in place of an answer: not now"
 
 # A machine that was away for so long may have been serviced, or replaced.
 LONG_SILENCE_SECONDS = 30.0
@@ -81,6 +85,7 @@ class Attention:
         self._schedule = schedule
         self._cadence = cadence
         self._mishaps = mishaps
+        self._refusals = Refusals()
         self._up: bool | None = None  # None: nothing heard or missed yet
         self._found_at: float | None = None
         self._introduced = False
@@ -187,6 +192,10 @@ class Attention:
             self._observe(body, now)
 
     def _on_exception(self, event: ExceptionReported, now: float) -> None:
+        way, has_hopper = self._machine.quirks.refusals, self._machine.has_hopper
+        if self._refusals.is_one(event, now, way=way, has_hopper=has_hopper):
+            self._mishaps.count(REFUSED, now, of_the_line=False)
+            return
         profile = self._machine.profile
         body = normalise(event, MoneyRules.of(self._identity, profile.denomination))
         self._observe(body, now)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from edge_agent.drivers.sas.options import read_options
 from edge_agent.drivers.sas.station import SasStation
+from edge_agent.drivers.sas.vendors import vendors_of
 from edge_agent.station import DeviceIdentity, SerialFormat, Station
 
 # SAS: 19200 baud, eleven bits a character, the ninth data bit wakes the machine addressed.
@@ -20,11 +21,12 @@ class SasDriver:
 
     def check(self, options: Mapping[str, object]) -> None:
         """See Driver."""
-        read_options(options)
+        vendors_of(read_options(options).vendor)
 
     def station(self, identity: DeviceIdentity, options: Mapping[str, object], note: bytes) -> Station:
         """See Driver."""
-        return SasStation(identity, read_options(options), note)
+        chosen = read_options(options)
+        return SasStation(identity, chosen, note, vendors_of(chosen.vendor))
 
 
 DRIVER = SasDriver()

@@ -119,6 +119,8 @@ class Interrogation:
 
 
 def _makes_sense(question: Question, profile: MachineProfile) -> bool:
+    if not profile.answers(question.command):
+        return False
     if question.needs == GAMES:
         return bool(profile.games_implemented)
     if question.needs == STANDARD_VALIDATION:

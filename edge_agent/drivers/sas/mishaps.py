@@ -26,10 +26,11 @@ class Mishaps:
         self._tell_from = float("-inf")
         self._lately = deque((float("-inf"),) * ROUGH_MISHAPS, maxlen=ROUGH_MISHAPS)
 
-    def count(self, reason: str, now: float) -> None:
-        """One more."""
+    def count(self, reason: str, now: float, *, of_the_line: bool = True) -> None:
+        """One more. The machine's own doing does not make a line rough."""
         self.total += 1
-        self._lately.append(now)
+        if of_the_line:
+            self._lately.append(now)
         self._last = reason[:LONGEST_REASON]
 
     def assume_rough(self, now: float) -> None:

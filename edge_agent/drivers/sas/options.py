@@ -38,6 +38,11 @@ class SasOptions(Strict):
         default="auto",
         description="auto: on where the machine says it can; they carry wagers, wins and bills",
     )
+    vendor: str = Field(
+        default="auto",
+        min_length=1,
+        description="auto, none, a vendor profile, or the path of one or of a folder; see docs/quirks.md",
+    )
     meters_seconds: float = Field(
         default=5.0, ge=1, le=3600, description="meters are read after a game, at most this often"
     )

@@ -16,11 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_agent.drivers.sas.vendors.quirks import SETTLE_SECONDS
 from edge_agent.events.slot import SnapshotReason
 from edge_agent.sas.messages import LongPollRequest
-
-# Some machines move their meters up to a few hundred milliseconds after a game ended.
-SETTLE_SECONDS = 0.3
 
 # Doors and bills come in bursts: one reading a second tells as much as one for each.
 URGENT_GAP_SECONDS = 1.0
@@ -71,6 +69,7 @@ class MeterReader:
     """
 
     def __init__(self, after_game: float, when_idle: float) -> None:
+        self.settle_seconds = SETTLE_SECONDS
         self._after_game = after_game
         self._when_idle = when_idle
         self._reason: SnapshotReason | None = None
@@ -103,7 +102,7 @@ class MeterReader:
     def want(self, reason: SnapshotReason, now: float) -> None:
         """The meters should be read, soon."""
         gap = self._after_game if reason == "game_end" else URGENT_GAP_SECONDS
-        due = max(now + SETTLE_SECONDS, self._taken_at + gap)
+        due = max(now + self.settle_seconds, self._taken_at + gap)
         if self._reason is None:
             self._reason, self._due, self._wanted_at = reason, due, now
         else:
@@ -191,7 +190,7 @@ class MeterReader:
         self._reading = None
         self._open.clear()
         self._reason = weightier(reason, self._reason)
-        self._due, self._wanted_at = now + SETTLE_SECONDS, now
+        self._due, self._wanted_at = now + self.settle_seconds, now
         return True
 
     def _between_games(self, now: float) -> bool:

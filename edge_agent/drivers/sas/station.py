@@ -27,6 +27,7 @@ from edge_agent.drivers.sas.options import COMMON_POLL_SECONDS, SasOptions
 from edge_agent.drivers.sas.profile import FAST_POLLING, STANDARD_VALIDATION, MachineProfile
 from edge_agent.drivers.sas.schedule import Schedule
 from edge_agent.drivers.sas.snapshot import MeterReader
+from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Vendors
 from edge_agent.events import Observation
 from edge_agent.sas.host import HostConnection
 from edge_agent.station import DeviceIdentity, LineCounters
@@ -44,7 +45,13 @@ TICKET_POLL = bytes((TICKET_INFORMATION,))
 class SasStation:
     """The host's end of a line to one gaming machine. See `edge_agent.station` for the calls."""
 
-    def __init__(self, identity: DeviceIdentity, options: SasOptions, note: bytes = b"") -> None:
+    def __init__(
+        self,
+        identity: DeviceIdentity,
+        options: SasOptions,
+        note: bytes = b"",
+        vendors: Vendors = NO_VENDORS,
+    ) -> None:
         kept = read_note(note)
         self.counters = LineCounters()
         self._identity = identity
@@ -55,6 +62,7 @@ class SasStation:
             _profile_of(kept),
             serial_check=kept.serial_check,
             may_real_time=options.real_time_events == "auto",
+            vendors=vendors,
         )
         reader = MeterReader(options.meters_seconds, options.idle_meters_seconds)
         epochs = Epochs(kept.epoch, kept.denomination, suspicious=kept.memory_doubtful)
@@ -73,6 +81,8 @@ class SasStation:
             rough=kept.rough,
         )
         self._note_body = b""
+        self._vendor = vendors.of_none
+        self._heed_vendor()
         self._chores_due = float("-inf")
         self._kept: Note | None = kept  # until the link is open, and it is known what time it is
         for command in kept.unread:
@@ -165,10 +175,18 @@ class SasStation:
         events = self._host.events()
         self._attention.pay(events, now, real_time=self._host.real_time)
         self._cadence.free(now, free=self._host.ready(now))
+        if self._machine.vendor is not self._vendor:
+            self._heed_vendor()
         return bool(events)
 
+    def _heed_vendor(self) -> None:
+        """The machine is, as far as it or the site has said, one of a vendor with ways of its own."""
+        self._vendor = self._machine.vendor
+        self._host.wait_at_least(self._vendor.quirks.reply_window)
+        self._metering.reader.settle_seconds = self._vendor.quirks.settle_seconds
+
     def _interval(self) -> float:
-        asked = self._options.poll_ms / 1000
+        asked = max(self._options.poll_ms / 1000, self._machine.quirks.poll_seconds)
         if self._options.force_poll_ms or self._machine.profile.has(FAST_POLLING):
             return asked
         return max(asked, COMMON_POLL_SECONDS)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.drivers.sas import SasOptions, SasStation
+from edge_agent.drivers.sas.vendors import vendors_of
 from edge_agent.events import EventBody, Observation
 from edge_agent.sas.machine import Elementary, MachineConnection
 from edge_agent.sas.messages import LongPollRequest
@@ -115,7 +116,7 @@ class Talk:
         self.journal: list[Observation] = []
         self.to_machine = self.to_host = True  # whether the wire carries that way
         self.written: list[bytes] = []
-        self.station = SasStation(IDENTITY, options, note)
+        self.station = SasStation(IDENTITY, options, note, vendors_of(options.vendor))
         self.station.link_opened(self.now)
 
     @property
@@ -134,7 +135,7 @@ class Talk:
 
     def restart(self) -> None:
         """The collector was killed; another begins from the note."""
-        self.station = SasStation(IDENTITY, self.options, self.note)
+        self.station = SasStation(IDENTITY, self.options, self.note, vendors_of(self.options.vendor))
         self.station.link_opened(self.now)
 
     def meet(self) -> None:

@@ -10,7 +10,6 @@ import pytest
 from edge_agent.drivers.sas.acquaintance import (
     LONGEST_LISTENING_SECONDS,
     MODE_CHECK_SECONDS,
-    PATIENCE_SECONDS,
     REAL_TIME_EVENTS,
     RETRY_SECONDS,
     ROUGH_MODE_CHECK_SECONDS,
@@ -18,6 +17,7 @@ from edge_agent.drivers.sas.acquaintance import (
 )
 from edge_agent.drivers.sas.interrogation import MOST_POSTPONED, QUESTIONS, Interrogation
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING, MachineProfile, decimal_of
+from edge_agent.drivers.sas.vendors.quirks import OPTIONS_SECONDS
 
 VERSION = {"version": "602", "serial": "SN1"}
 GAME = {
@@ -196,7 +196,7 @@ def test_another_machine_in_the_same_place_is_met_afresh() -> None:
     introduce(machine)
     machine.unsupported(0xB5)
     machine.ask_again_soon(0)
-    machine.look_after(PATIENCE_SECONDS)
+    machine.look_after(OPTIONS_SECONDS)
 
     is_another = machine.answered(0x54, VERSION | {"serial": "SN2"})
 
@@ -231,8 +231,8 @@ def test_changes_that_come_several_in_a_row_are_asked_about_once() -> None:
 
     machine.ask_again_soon(10)
     machine.still_changing(11)
-    early = machine.look_after(10 + PATIENCE_SECONDS), machine.interrogating
-    machine.look_after(11 + PATIENCE_SECONDS)
+    early = machine.look_after(10 + OPTIONS_SECONDS), machine.interrogating
+    machine.look_after(11 + OPTIONS_SECONDS)
 
     assert early == (False, False)
     assert machine.interrogating
@@ -311,7 +311,7 @@ def test_what_was_never_answered_gets_another_chance_when_the_machine_is_met_aga
     machine.mode_confirmed(1, 10)
 
     machine.ask_again_soon(20)
-    machine.look_after(20 + PATIENCE_SECONDS)
+    machine.look_after(20 + OPTIONS_SECONDS)
 
     request = machine.next_request(23, real_time=True, quiet=True)
     assert request is not None

@@ -8,12 +8,12 @@ from edge_agent.drivers.sas.snapshot import (
     LONGEST_GAME_SECONDS,
     LONGEST_WAIT_SECONDS,
     MOST_ATTEMPTS,
-    SETTLE_SECONDS,
     URGENT_GAP_SECONDS,
     MeterReader,
     Reading,
     weightier,
 )
+from edge_agent.drivers.sas.vendors.quirks import SETTLE_SECONDS
 from edge_agent.sas.messages import LongPollRequest
 
 AFTER_GAME, WHEN_IDLE = 5.0, 300.0
