@@ -11,6 +11,7 @@ import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from edge_agent.peer.port import Port
@@ -59,7 +60,7 @@ class Loop:
         opened = []
         try:
             for index, line in enumerate(self._served):
-                line.port.open(lambda descriptor, index=index: self._watch(descriptor, index))
+                line.port.open(partial(self._watch, index))
                 opened.append(line.port)
         except BaseException:
             for port in opened:
@@ -91,7 +92,7 @@ class Loop:
         for index in self._take_due(now):
             self._serve(index, now)
 
-    def _watch(self, descriptor: int, index: int) -> None:
+    def _watch(self, index: int, descriptor: int) -> None:
         self._indices[descriptor] = index
         self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET)
         self._with_news.add(index)
@@ -112,7 +113,7 @@ class Loop:
         line.device.handle_timer(now)
         stream = line.device.data_to_send(now)
         if stream:
-            line.port.write(stream, now)
+            line.port.write(stream)
         dues = (line.device.next_timer(), line.port.next_timer())
         due = min((due for due in dues if due is not None), default=NEVER)
         if due not in (NEVER, line.due):

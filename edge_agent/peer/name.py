@@ -13,7 +13,8 @@ from pathlib import Path
 
 from edge_agent.errors import ConfigurationError, InUseError
 
-PTS = "/dev/pts/"
+PTS = Path("/dev/pts")
+LONGEST_DEVICE_BYTES = 64
 
 
 class Name:
@@ -64,7 +65,7 @@ class Name:
             lock = os.open(self._note, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.exists(self._note) and os.path.samestat(os.fstat(lock), self._note.stat()):
+                if self._note.exists() and os.path.samestat(os.fstat(lock), self._note.stat()):
                     return lock
             except BlockingIOError as error:
                 os.close(lock)
@@ -76,6 +77,6 @@ class Name:
     def _is_left_over(self) -> bool:
         if not self._path.is_symlink():
             return False
-        target = os.readlink(self._path)
-        known = os.pread(self._lock, len(PTS) + 20, 0).decode(errors="replace")
-        return target == known or (target.startswith(PTS) and not os.path.exists(target))
+        target = self._path.readlink()
+        known = os.pread(self._lock, LONGEST_DEVICE_BYTES, 0).decode(errors="replace")
+        return target == Path(known) or (target.parent == PTS and not target.exists())

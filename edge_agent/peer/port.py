@@ -27,7 +27,7 @@ class Port(Protocol):
     def read(self, now: float) -> bytes | None:
         """What has come in, as a marked stream; b"" for news without characters, None for no more news."""
 
-    def write(self, stream: bytes, now: float) -> None:
+    def write(self, stream: bytes) -> None:
         """Say `stream`, marked. What cannot be taken is lost."""
 
     def next_timer(self) -> float | None:

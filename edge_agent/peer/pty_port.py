@@ -25,9 +25,10 @@ from typing import Any
 
 from edge_agent.errors import LinkError
 from edge_agent.peer.name import Name
-from edge_agent.peer.port import Watch
+from edge_agent.peer.port import Port, Watch
 from edge_agent.peer.unmarked import Restorer, UnmarkedHost
 from edge_agent.sas.wakeup import WakeupDecoder, stuff
+from edge_agent.sas.wakeup_restorer import WakeupRestorer
 
 # Linux asm-generic/termbits.h; the termios module does not name them.
 CMSPAR = 0o10000000000
@@ -37,11 +38,16 @@ READ_BYTES = 4096
 # The longest answer has 260 characters: who leaves more than a few unread is not listening.
 MOST_UNREAD_BYTES = 1024
 
-CHIRP = b"\xff\x00"  # all that a machine marks
+CHIRP = b"\xff\x00"  # with one character behind it
 _PARITY = CMSPAR | termios.PARODD
 _SETTINGS_CHANGED = 0x40  # TIOCPKT_IOCTL
 _IFLAG, _OFLAG, _CFLAG, _LFLAG = range(4)
 _CHARACTER = 0xFF
+
+
+def make(path: str, by_table: bool) -> Port:  # noqa: FBT001  called by `ports` alone
+    """Make the port for `pty:PATH`."""
+    return PtyPort(path, Path(path), WakeupRestorer(), look_at_parity=not by_table)
 
 
 class HostParity:
@@ -129,7 +135,8 @@ class PtyPort:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            return self._hung_up()
+            self._hung_up()
+            return None
         kind, data = packet[0], packet[1:]
         if kind:
             return self._was_set(kind)
@@ -139,14 +146,14 @@ class PtyPort:
         wakeup = self._parity.wakeup(changing=self._is(select.POLLPRI)) if self._looks else None
         return self._host.hear(data, now, wakeup=wakeup)
 
-    def write(self, stream: bytes, now: float) -> None:
+    def write(self, stream: bytes) -> None:
         """Put on the line what the machine says, without its marks."""
         plain = bytes(character & _CHARACTER for character in self._own.feed(stream))
         if self._is(select.POLLHUP):
             return
         self.has_host = True
         self._since_looked += len(plain)
-        is_chirp = stream.startswith(CHIRP)
+        is_chirp = stream.startswith(CHIRP) and len(plain) == 1
         if is_chirp or self._since_looked > MOST_UNREAD_BYTES:
             self._forget_unread(0 if is_chirp else MOST_UNREAD_BYTES)
         with suppress(BlockingIOError):

@@ -1,8 +1,8 @@
 """The floor's process: simulated machines and tables on real pseudo-terminals.
 
-The devices are pure; `peer` gives them bytes and time. What they raised,
-dropped and had acknowledged goes to a ledger as it happens, and their own meters to a file at
-the end: the proof compares those with what the cloud received.
+The devices are pure; `peer` gives them bytes and time. What they raised, dropped and had acknowledged
+goes to a ledger as it happens, and their own meters to a file at the end: the proof compares those
+with what the cloud received.
 
 SIGUSR1 lets the guests finish and go; SIGTERM writes the truth and ends.
 """
@@ -75,7 +75,7 @@ class Floor:
         self._guests_gone = False
 
     def run(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Open the ports and serve the lines until told to end. Raises LinkError when one cannot be opened."""
+        """Serve the lines until told to end. Raises LinkError when a port cannot be opened."""
         loop = Loop([Served(line.port, line.device) for line in self._lines], monotonic)
         loop.open()
         try:
