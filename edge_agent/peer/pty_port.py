@@ -5,8 +5,9 @@ PARODD stick. In packet mode, with EXTPROC set, the kernel also tells it that so
 gives any byte that was written later. So it is known of most bytes how they were sent (`HostParity`), and
 of the others that it is not known; those are told by the length table.
 
-The host may come and go. While nobody has the name open nothing is written, what the last one left unread
-is thrown away, and its settings are taken for left over until somebody changes them.
+The host may come and go. While nobody has the name open nothing is written; what the last one left unread
+is thrown away, and what it had set is set back: another one finds the port as it was made. (Where nothing
+but parity differs from what a pseudo-terminal already has, the C library calls a setting invalid.)
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ MOST_UNREAD_BYTES = 1024
 CHIRP = b"\xff\x00"  # with one character behind it
 _PARITY = CMSPAR | termios.PARODD
 _SETTINGS_CHANGED = 0x40  # TIOCPKT_IOCTL
-_IFLAG, _OFLAG, _CFLAG, _LFLAG = range(4)
+_CFLAG, _LFLAG = 2, 3
 _CHARACTER = 0xFF
 
 
@@ -54,14 +55,13 @@ class HostParity:
     """How the bytes that are read were sent, as far as that can be known.
 
     It is known where the settings have not changed between a moment at which nothing was under way and
-    the reading of the bytes. What was left set by a host that has gone says nothing about the next one.
+    the reading of the bytes.
     """
 
     def __init__(self) -> None:
         self._settings = 0
         self._exact = False  # the kernel tells of changes
         self._settled = False  # and nothing is under way that could be older than the last one
-        self._left_over: int | None = None
 
     def changed(self, attributes: list[Any]) -> None:
         """Something was set; what is set now."""
@@ -73,16 +73,9 @@ class HostParity:
         """All that was written has been read."""
         self._settled = True
 
-    def host_left(self) -> None:
-        """Nobody has the port open."""
-        self._left_over = self._settings
-
     def wakeup(self, *, changing: bool) -> bool | None:
         """The wakeup bit of the bytes just read; `changing` when news of a change waits behind them."""
-        if self._settings != self._left_over:
-            self._left_over = None
-        known = self._exact and self._settled and not changing and self._left_over is None
-        if not known or not self._settings & CMSPAR:
+        if changing or not (self._settled and self._exact and self._settings & CMSPAR):
             return None
         return bool(self._settings & termios.PARODD)
 
@@ -109,6 +102,7 @@ class PtyPort:
         self._own = WakeupDecoder()
         self._master = -1
         self._device = ""
+        self._as_made: list[Any] = []
         self._state = select.poll()
         self._since_looked = 0  # bytes written since it was last looked whether anybody reads
 
@@ -179,8 +173,8 @@ class PtyPort:
         os.close(slave)
         os.set_blocking(self._master, False)
         fcntl.ioctl(self._master, termios.TIOCPKT, struct.pack("i", 1))
-        self._parity.changed(termios.tcgetattr(self._master))
-        self._parity.host_left()
+        self._as_made = termios.tcgetattr(self._master)
+        self._parity.changed(self._as_made)
         self._state.register(self._master, select.POLLPRI)
         self._name.link(self._device)
 
@@ -190,7 +184,7 @@ class PtyPort:
     def _was_set(self, kind: int) -> bytes:
         """The host has flushed, or set something."""
         if kind & _SETTINGS_CHANGED:
-            self.has_host = True
+            self.has_host = not self._is(select.POLLHUP)
             self._parity.changed(termios.tcgetattr(self._master))
         return b""
 
@@ -199,7 +193,7 @@ class PtyPort:
         if not self.has_host:
             return
         self.has_host = False
-        self._parity.host_left()
+        termios.tcsetattr(self._master, termios.TCSANOW, self._as_made)
         self._forget_unread(0)
 
     def _forget_unread(self, most: int) -> None:
@@ -210,8 +204,6 @@ class PtyPort:
             try:
                 if int.from_bytes(fcntl.ioctl(slave, termios.FIONREAD, bytes(4)), sys.byteorder) > most:
                     termios.tcflush(slave, termios.TCIFLUSH)
-                if not self.has_host and not _is_raw(slave):
-                    _make_raw(slave)
             finally:
                 os.close(slave)
 
@@ -222,9 +214,3 @@ def _make_raw(slave: int) -> None:
     attributes = termios.tcgetattr(slave)
     attributes[_LFLAG] |= EXTPROC
     termios.tcsetattr(slave, termios.TCSANOW, attributes)
-
-
-def _is_raw(slave: int) -> bool:
-    attributes = termios.tcgetattr(slave)
-    cooked = termios.ICANON | termios.ECHO | termios.ISIG
-    return not attributes[_LFLAG] & cooked and bool(attributes[_LFLAG] & EXTPROC)
