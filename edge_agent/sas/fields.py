@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any, Protocol, TypeVar
 
 from edge_agent.errors import LocalProtocolError, RemoteProtocolError
@@ -28,6 +29,9 @@ from edge_agent.sas.bcd import decode_bcd, decode_digits, encode_bcd, encode_dig
 _CHARSET = "latin-1"
 
 T = TypeVar("T")
+
+# What numbers stand for, in words or as an amount: for the reader, and no part of what tells fields apart.
+Meanings = Mapping[int, str] | Mapping[int, int]
 
 
 class Field(Protocol):
@@ -50,10 +54,12 @@ class Field(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bcd:
-    """A whole number in packed BCD."""
+    """A whole number in packed BCD; `codes` says what it stands for, `unit` what it counts."""
 
     name: str
     size: int
+    unit: str = ""
+    codes: Meanings | None = attribute(default=None, hash=False, compare=False, repr=False)
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
@@ -71,6 +77,7 @@ class LateBcd:
 
     name: str
     size: int
+    unit: str = ""
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
@@ -104,10 +111,13 @@ class Digits:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """A whole number, least significant byte first."""
+    """A whole number, least significant byte first; `codes` or `bits` say what it stands for."""
 
     name: str
     size: int
+    unit: str = ""
+    codes: Meanings | None = attribute(default=None, hash=False, compare=False, repr=False)
+    bits: Meanings | None = attribute(default=None, hash=False, compare=False, repr=False)
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""

@@ -9,18 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from edge_agent.sas import exception_codes, long_polls, meter_codes
-from edge_agent.sas.code_tables import (
-    BILL_DENOMINATIONS,
-    BILL_EXCEPTIONS,
-    COUNTRIES,
-    DENOMINATIONS,
-    GAME_IDS,
-    HOPPER_STATUSES,
-    VALIDATION_STYLES,
-    VALIDATION_TYPES,
-    feature_names,
-    validation_style,
-)
+from edge_agent.sas.code_tables import BILL_EXCEPTIONS
 from edge_agent.sas.exception_codes import (
     EXCEPTIONS,
     ExceptionCode,
@@ -30,7 +19,7 @@ from edge_agent.sas.exception_codes import (
     exception_name,
 )
 from edge_agent.sas.fields import fixed_size
-from edge_agent.sas.long_polls import LONG_POLLS, LongPoll, PollType, poll_name
+from edge_agent.sas.long_polls import CONFIDENTIAL_FIELDS, FAMILIES, LONG_POLLS, LongPoll, PollType, poll_name
 from edge_agent.sas.meter_codes import METERS, MeterCode, meter_name
 from edge_agent.sas.poll_lengths import HOST_POLL_LENGTHS, host_poll_length
 from edge_agent.sas.sources import SOURCES
@@ -227,45 +216,44 @@ def test_single_meter_polls_bear_the_names_of_their_meters() -> None:
     assert single - {"games_since", "eft_transfers_available"} - without <= meters
 
 
-def test_denominations_are_exact() -> None:
-    assert (DENOMINATIONS[0x01], DENOMINATIONS[0x04], DENOMINATIONS[0x1F]) == (100, 2500, 5)
-    assert sorted(DENOMINATIONS) == list(range(1, 0x20))
-    assert len(set(DENOMINATIONS.values())) == len(DENOMINATIONS)
-
-
-def test_bill_codes_are_counted_in_decimal() -> None:
-    assert (BILL_DENOMINATIONS[0], BILL_DENOMINATIONS[3], BILL_DENOMINATIONS[10]) == (1, 10, 500)
-    assert (len(BILL_DENOMINATIONS), BILL_DENOMINATIONS[23]) == (24, 1_000_000)
-    assert set(BILL_EXCEPTIONS.values()) <= set(BILL_DENOMINATIONS.values())
-
-
-def test_countries() -> None:
-    assert (COUNTRIES[0], COUNTRIES[7], COUNTRIES[37], COUNTRIES[39]) == ("unknown", "Canada", "USA", "Euro")
-    assert len(COUNTRIES) == 40
-
-
-@pytest.mark.parametrize("table", [GAME_IDS, HOPPER_STATUSES, VALIDATION_STYLES, VALIDATION_TYPES])
-def test_small_tables_say_everything_once(table: Mapping[object, str]) -> None:
-    assert len(set(table.values())) == len(table) > 0
-
-
-def test_features_are_named() -> None:
-    names = feature_names((0xD7, 0xCD, 0x05, 0x00))
-
-    assert names == (
-        "jackpot_multiplier", "aft_bonus_awards", "legacy_bonus_awards", "validation_extensions",
-        "ticket_redemption", "tickets_to_drop", "extended_meters", "aft", "multi_denomination",
-        "fast_polling", "meter_change_notification",
-    )  # fmt: skip
-    assert feature_names((0, 0, 0, 0)) == ()
-
-
 @pytest.mark.parametrize(
-    ("features1", "style"),
-    [(0x00, "standard"), (0x20, "system"), (0xD7, "secure_enhanced"), (0x60, "unknown_0x03")],
-)
-def test_validation_style(features1: int, style: str) -> None:
-    assert validation_style(features1) == style
+    ("code", "duty"),
+    [(0x67, (0x70, 0x71)), (0x51, (0x1B,)), (0x4F, (0x48,)), (0x47, (0x48,)), (0x50, (0x48,)),
+     (0x3C, (0x1F, 0x53, 0x54, 0x56, 0xA0, 0xB2, 0xB3, 0xB4, 0xB5)), (0x11, ())],
+)  # fmt: skip
+def test_exceptions_name_the_polls_that_deal_with_them(code: int, duty: tuple[int, ...]) -> None:
+    assert EXCEPTIONS[code].duty == duty
+
+
+def test_duties_are_polls_of_the_table() -> None:
+    assert {command for row in EXCEPTIONS.values() for command in row.duty} <= LONG_POLLS.keys()
+
+
+def test_what_came_with_6_03_is_marked() -> None:
+    exceptions = {row.code for row in EXCEPTIONS.values() if row.since == "6.03"}
+    polls = {row.command for row in LONG_POLLS.values() if row.since == "6.03"}
+
+    assert exceptions == {0x2F, 0x59, 0x5A, 0x5F, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2}
+    assert polls == {0x59, 0x5A, 0x5B, 0x5C, 0x5D, 0x5E, 0x5F, 0x77, 0x7A, 0xB6, 0xB7}
+
+
+def test_what_must_not_be_shown_is_known_by_name() -> None:
+    assert {
+        "validation_number", "validation_data", "registration_key", "transaction_id", "receipt_data",
+    } == CONFIDENTIAL_FIELDS  # fmt: skip
+
+
+def test_polls_nobody_laid_out_say_so() -> None:
+    unknown = [row for row in LONG_POLLS.values() if not row.layout_known]
+
+    assert {row.command for row in unknown} == {0x59, 0x5A, 0x5B, 0x5C, 0x5E, 0x5F, 0x66, 0x76, 0x77}
+    assert {row.confidence for row in unknown} == {"L"}
+
+
+def test_a_poll_stands_in_one_family() -> None:
+    commands = [row.command for rows in FAMILIES.values() for row in rows]
+
+    assert sorted(commands) == list(LONG_POLLS) == sorted(set(commands))
 
 
 @pytest.mark.parametrize(

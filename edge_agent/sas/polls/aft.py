@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from edge_agent.sas.code_tables import (
+    AFT_STATUS_BITS,
+    AFT_STATUSES,
+    AFT_TRANSFER_CODES,
+    AFT_TRANSFER_FLAGS,
+    AFT_TRANSFER_TYPES,
+    AVAILABLE_TRANSFERS,
+    HOST_CASH_OUT_BITS,
+    LOCK_CODES,
+    LOCK_CONDITIONS,
+    LOCK_STATUSES,
+    RECEIPT_FIELDS,
+    RECEIPT_STATUSES,
+    RECEIPT_TEXTS,
+    REGISTRATION_CODES,
+    REGISTRATION_STATUSES,
+)
 from edge_agent.sas.entries import Entries, Sized, SizedBcd
 from edge_agent.sas.fields import (
     Bcd,
@@ -40,17 +57,19 @@ _AMOUNTS: tuple[Field, ...] = (
 _REGISTRATION_KEY = Raw("registration_key", 20, confidential=True)
 _TRANSACTION_ID = CountedText("transaction_id", confidential=True)
 _TRANSFER: tuple[Field, ...] = (
-    Binary("transfer_type", 1),
+    Binary("transfer_type", 1, codes=AFT_TRANSFER_TYPES),
     *_AMOUNTS,
-    Binary("transfer_flags", 1),
+    Binary("transfer_flags", 1, bits=AFT_TRANSFER_FLAGS),
     ASSET_NUMBER,
 )
 # Patron names and account numbers may be among them.
-_RECEIPT = Entries("receipt_data", (Binary("code", 1), CountedRaw("data")), confidential=True)
-_LOCK_TIMEOUT = Bcd("lock_timeout_hundredths", 2)
+_RECEIPT = Entries(
+    "receipt_data", (Binary("code", 1, codes=RECEIPT_FIELDS), CountedRaw("data")), confidential=True
+)
+_LOCK_TIMEOUT = Bcd("lock_timeout_hundredths", 2, "hundredths of a second")
 
 _TRANSFER_REQUEST: tuple[Field, ...] = (
-    Binary("transfer_code", 1),
+    Binary("transfer_code", 1, codes=AFT_TRANSFER_CODES),
     Trailing((
         Binary("transaction_index", 1),
         Trailing((
@@ -66,10 +85,10 @@ _TRANSFER_REQUEST: tuple[Field, ...] = (
 )  # fmt: skip
 _TRANSFER_REPLY: tuple[Field, ...] = (
     Binary("history_position", 1),  # 0: not logged yet
-    Binary("transfer_status", 1),
+    Binary("transfer_status", 1, codes=AFT_STATUSES),
     # What is refused, or not there, is answered in two or three bytes.
     Trailing((
-        Binary("receipt_status", 1),
+        Binary("receipt_status", 1, codes=RECEIPT_STATUSES),
         Trailing((
             *_TRANSFER,
             _TRANSACTION_ID,
@@ -105,8 +124,8 @@ ROWS: tuple[LongPoll, ...] = (
         0x73,
         "aft_registration",
         S,
-        (Binary("registration_status", 1), *_REGISTRATION),
-        (Binary("registration_code", 1), Trailing(_REGISTRATION)),
+        (Binary("registration_status", 1, codes=REGISTRATION_STATUSES), *_REGISTRATION),
+        (Binary("registration_code", 1, codes=REGISTRATION_CODES), Trailing(_REGISTRATION)),
         reply_counted=True,
         effect=CHANGES,
         exceptions=(unless(READS, registration_code=0xFF),),
@@ -117,17 +136,21 @@ ROWS: tuple[LongPoll, ...] = (
         S,
         (
             ASSET_NUMBER,
-            Binary("lock_status", 1),
-            Binary("available_transfers", 1),
-            Binary("host_cash_out_status", 1),
-            Binary("aft_status", 1),
+            Binary("lock_status", 1, codes=LOCK_STATUSES),
+            Binary("available_transfers", 1, bits=AVAILABLE_TRANSFERS),
+            Binary("host_cash_out_status", 1, bits=HOST_CASH_OUT_BITS),
+            Binary("aft_status", 1, bits=AFT_STATUS_BITS),
             Binary("max_history_index", 1),
             *_AMOUNTS,
             Bcd("transfer_limit_cents", 5),
             Digits("restricted_expiration", 4),
             Binary("restricted_pool", 2),
         ),
-        (Binary("lock_code", 1), Binary("lock_conditions", 1), _LOCK_TIMEOUT),
+        (
+            Binary("lock_code", 1, codes=LOCK_CODES),
+            Binary("lock_conditions", 1, bits=LOCK_CONDITIONS),
+            _LOCK_TIMEOUT,
+        ),
         reply_counted=True,
         effect=CHANGES,
         exceptions=(unless(READS, lock_code=0xFF),),
@@ -138,7 +161,7 @@ ROWS: tuple[LongPoll, ...] = (
         "aft_receipt_texts",
         G,
         (),
-        (Entries("texts", (Binary("code", 1), CountedText("text"))),),
+        (Entries("texts", (Binary("code", 1, codes=RECEIPT_TEXTS), CountedText("text"))),),
         acknowledged=True,
         effect=CHANGES,
         source="MO GD",

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from edge_agent.sas.code_tables import (
+    ADDRESSING_MODES,
+    AUTHENTICATION_ACTIONS,
+    AUTHENTICATION_METHODS,
+    AUTHENTICATION_STATUSES,
+)
 from edge_agent.sas.fields import Binary, CountedRaw, CountedText, Field, Trailing
 from edge_agent.sas.polls.row import CHANGES, LongPoll, S, unless
 
+_METHOD = Binary("method", 4, bits=AUTHENTICATION_METHODS)
+
 _COMPONENT_REQUEST: tuple[Field, ...] = (
-    Binary("action", 1),  # 00 how many, 01 status, 02 authenticate, 03 how far
+    Binary("action", 1, codes=AUTHENTICATION_ACTIONS),
     Trailing((
-        Binary("addressing_mode", 1),
+        Binary("addressing_mode", 1, codes=ADDRESSING_MODES),
         CountedRaw("component"),
-        Trailing((Binary("method", 4), CountedRaw("seed"), CountedRaw("offset"))),
+        Trailing((_METHOD, CountedRaw("seed"), CountedRaw("offset"))),
     )),
 )  # fmt: skip
 _COMPONENT_REPLY: tuple[Field, ...] = (
     Binary("component_list_crc", 2),
-    Binary("status", 1),
+    Binary("status", 1, codes=AUTHENTICATION_STATUSES),
     Trailing((
         CountedText("component_name"),
         CountedRaw("component_size"),  # of action 00: the number of components
-        Binary("available_methods", 4),
-        Trailing((Binary("method", 4), CountedRaw("authentication"))),
+        Binary("available_methods", 4, bits=AUTHENTICATION_METHODS),
+        Trailing((_METHOD, CountedRaw("authentication"))),
     )),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_agent.sas.code_tables import HANDPAY_LEVELS, HANDPAY_RESET_IDS, TAX_STATUSES
 from edge_agent.sas.entries import CountedEntries, Entries
 from edge_agent.sas.fields import Bcd, Binary, Field, LateBcd, Raw, RestRaw
 from edge_agent.sas.polls.row import AMOUNT, CHANGES, CONSUMES, GAME, G, LongPoll, M, R, S
@@ -9,7 +10,7 @@ from edge_agent.sas.polls.row import AMOUNT, CHANGES, CONSUMES, GAME, G, LongPol
 _GROUP, _LEVEL = Binary("progressive_group", 1), Binary("level", 1)
 _WIN: tuple[Field, ...] = (_GROUP, _LEVEL, AMOUNT)
 _BASE = Bcd("base_cents", 5)
-_TAX = Binary("tax_status", 1)
+_TAX = Binary("tax_status", 1, codes=TAX_STATUSES)
 
 ROWS: tuple[LongPoll, ...] = (
     LongPoll(
@@ -18,12 +19,12 @@ ROWS: tuple[LongPoll, ...] = (
         R,
         (
             _GROUP,
-            _LEVEL,  # 80: cancelled credits
-            Bcd("amount", 5),  # cents where a progressive is in it, else accounting credits
-            Bcd("partial_pay", 2),
-            Binary("reset_id", 1),
-            LateBcd("session_win", 5),  # 6.03; reserved before
-            LateBcd("session_pay", 5),
+            Binary("level", 1, codes=HANDPAY_LEVELS),  # 01 to 20: a progressive level
+            Bcd("amount", 5, "cents of a progressive win, else credits"),
+            Bcd("partial_pay", 2, "credits"),
+            Binary("reset_id", 1, codes=HANDPAY_RESET_IDS),
+            LateBcd("session_win", 5, "credits"),  # 6.03; reserved before
+            LateBcd("session_pay", 5, "credits"),
         ),
         effect=CONSUMES,
     ),
@@ -91,7 +92,12 @@ ROWS: tuple[LongPoll, ...] = (
         G,
         (),
         # The contribution rate has four decimals implied.
-        (_GROUP, Entries("levels", (_LEVEL, AMOUNT, _BASE, Bcd("contribution_rate", 3)))),
+        (
+            _GROUP,
+            Entries(
+                "levels", (_LEVEL, AMOUNT, _BASE, Bcd("contribution_rate", 3, "ten-thousandths of a percent"))
+            ),
+        ),
         acknowledged=True,
         effect=CHANGES,
         confidence="M",
@@ -118,15 +124,23 @@ ROWS: tuple[LongPoll, ...] = (
         reply_counted=True,
         effect=CONSUMES,
     ),
-    LongPoll(0x8A, "legacy_bonus_pay", S, (), (Bcd("amount", 4), _TAX), acknowledged=True, effect=CHANGES),
+    LongPoll(
+        0x8A,
+        "legacy_bonus_pay",
+        S,
+        (),
+        (Bcd("amount", 4, "credits"), _TAX),
+        acknowledged=True,
+        effect=CHANGES,
+    ),
     LongPoll(
         0x8B,
         "multiplied_jackpot",
         S,
         (),
         (
-            Bcd("minimum_win", 4),
-            Bcd("maximum_win", 4),
+            Bcd("minimum_win", 4, "credits"),
+            Bcd("maximum_win", 4, "credits"),
             Binary("multiplier", 1),  # the order of these three is not certain
             _TAX,
             Binary("wager_type", 1),
@@ -141,7 +155,7 @@ ROWS: tuple[LongPoll, ...] = (
         "tournament",
         M,
         (),
-        (GAME, Bcd("time", 2), Bcd("credits", 4), Binary("pulses", 1)),
+        (GAME, Bcd("time", 2, "minutes and seconds"), Bcd("credits", 4, "credits"), Binary("pulses", 1)),
         acknowledged=True,
         effect=CHANGES,
         confidence="M",
@@ -151,7 +165,7 @@ ROWS: tuple[LongPoll, ...] = (
         0x90,
         "legacy_bonus_win",
         R,
-        (Binary("multiplier", 1), Bcd("multiplied_win", 4), _TAX, Bcd("bonus", 4)),
+        (Binary("multiplier", 1), Bcd("multiplied_win", 4, "credits"), _TAX, Bcd("bonus", 4, "credits")),
         effect=CONSUMES,
     ),
 )

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from edge_agent.sas.code_tables import (
+    BILL_DENOMINATIONS,
+    COUNTRIES,
+    DENOMINATIONS,
+    FEATURE_BITS,
+    HAND_TYPES,
+    HOPPER_STATUSES,
+)
 from edge_agent.sas.entries import SizedBcd
 from edge_agent.sas.fields import (
     Bcd,
@@ -17,8 +25,10 @@ from edge_agent.sas.fields import (
 )
 from edge_agent.sas.polls.row import CHANGES, DATE, GAME, MACHINE, TIME, LongPoll, M, R
 
-_FEATURES: tuple[Field, ...] = tuple(Binary(f"features{number}", 1) for number in (1, 2, 3, 4))
-_DENOMINATIONS = Rows("denominations", Binary("denomination", 1))
+_FEATURES: tuple[Field, ...] = tuple(
+    Binary(f"features{number}", 1, bits=bits) for number, bits in FEATURE_BITS.items()
+)
+_DENOMINATIONS = Rows("denominations", Binary("denomination", 1, codes=DENOMINATIONS))
 _UNKNOWN: tuple[Field, ...] = (RestRaw("data"),)
 
 
@@ -30,14 +40,25 @@ def _unknown_read(command: int, name: str) -> LongPoll:
 ROWS: tuple[LongPoll, ...] = (
     LongPoll(0x1F, "machine_information", R, MACHINE, reply_slack=1),
     LongPoll(
-        0x48, "last_accepted_bill", R, (Bcd("country", 1), Bcd("denomination_code", 1), Bcd("count", 4))
+        0x48,
+        "last_accepted_bill",
+        R,
+        (
+            Bcd("country", 1, codes=COUNTRIES),
+            Bcd("denomination_code", 1, codes=BILL_DENOMINATIONS),
+            Bcd("count", 4, "bills"),
+        ),
     ),
     LongPoll(
         0x4F,
         "hopper_status",
         R,
         # The level is there when the machine can count its coins.
-        (Binary("status", 1), Binary("percent_full", 1), Trailing((Bcd("level", 4),))),
+        (
+            Binary("status", 1, codes=HOPPER_STATUSES),
+            Binary("percent_full", 1, "percent"),  # FF: not known
+            Trailing((Bcd("level", 4, "coins"),)),
+        ),
         reply_counted=True,
     ),
     LongPoll(0x51, "games_implemented", R, (Bcd("games_implemented", 2),)),
@@ -61,13 +82,13 @@ ROWS: tuple[LongPoll, ...] = (
         since="6.03",
     ),
     LongPoll(0x7E, "date_and_time", R, (DATE, TIME)),
-    LongPoll(0x8E, "card_information", R, (Binary("hand_type", 1), Raw("cards", 5))),
+    LongPoll(0x8E, "card_information", R, (Binary("hand_type", 1, codes=HAND_TYPES), Raw("cards", 5))),
     LongPoll(0x8F, "reel_stops", R, (Raw("stops", 9),)),
     LongPoll(0xA0, "enabled_features", M, (GAME, *_FEATURES, Raw("reserved", 2)), (GAME,), source="GD MO"),
-    LongPoll(0xA4, "cash_out_limit", M, (GAME, Bcd("limit", 2)), (GAME,)),
-    LongPoll(0xB1, "player_denomination", R, (Binary("denomination", 1),)),
+    LongPoll(0xA4, "cash_out_limit", M, (GAME, Bcd("limit", 2, "credits")), (GAME,)),
+    LongPoll(0xB1, "player_denomination", R, (Binary("denomination", 1, codes=DENOMINATIONS),)),
     LongPoll(0xB2, "enabled_player_denominations", R, (_DENOMINATIONS,), reply_counted=True),
-    LongPoll(0xB3, "token_denomination", R, (Binary("token_denomination", 1),)),
+    LongPoll(0xB3, "token_denomination", R, (Binary("token_denomination", 1, codes=DENOMINATIONS),)),
     LongPoll(
         0xB4,
         "wager_category",
@@ -85,7 +106,7 @@ ROWS: tuple[LongPoll, ...] = (
         M,
         (
             GAME,
-            Bcd("max_bet", 2),
+            Bcd("max_bet", 2, "credits"),
             Binary("progressive_group", 1),
             Binary("progressive_levels", 4),  # bit map
             CountedText("game_name"),

@@ -5,12 +5,16 @@ A transfer takes two polls: the first says what is meant (acknowledgement 00), t
 
 from __future__ import annotations
 
+from edge_agent.sas.code_tables import EFT_ACKNOWLEDGEMENTS, EFT_AVAILABLE, EFT_STATUSES
 from edge_agent.sas.entries import FixedEntries
 from edge_agent.sas.fields import Bcd, Binary, Field, Raw, RestRaw
 from edge_agent.sas.polls.row import CHANGES, LongPoll, R, S, meter, meters
 
-_PHASE: tuple[Field, ...] = (Binary("transaction_number", 1), Binary("acknowledgement", 1))
-_STATUS = Binary("status", 1)
+_PHASE: tuple[Field, ...] = (
+    Binary("transaction_number", 1),
+    Binary("acknowledgement", 1, codes=EFT_ACKNOWLEDGEMENTS),
+)
+_STATUS = Binary("status", 1, codes=EFT_STATUSES)
 
 
 def _transfer_in(command: int, name: str) -> LongPoll:
@@ -19,8 +23,8 @@ def _transfer_in(command: int, name: str) -> LongPoll:
         command,
         name,
         S,
-        (*_PHASE, _STATUS, Bcd("amount", 4)),
-        (*_PHASE, Bcd("amount", 4)),
+        (*_PHASE, _STATUS, Bcd("amount", 4, "credits")),
+        (*_PHASE, Bcd("amount", 4, "credits")),
         effect=CHANGES,
         confidence="M",
         source="NC SY SK",
@@ -44,7 +48,11 @@ ROWS: tuple[LongPoll, ...] = (
         "transfer_log",
         R,
         # The newest first.
-        (FixedEntries("transfers", (Binary("command", 1), *_PHASE, _STATUS, Bcd("amount", 5)), 5),),
+        (
+            FixedEntries(
+                "transfers", (Binary("command", 1), *_PHASE, _STATUS, Bcd("amount", 5, "credits")), 5
+            ),
+        ),
         confidence="M",
         source="NC",
         since="3.x",
@@ -54,7 +62,7 @@ ROWS: tuple[LongPoll, ...] = (
         0x64,
         "eft_cash_out",
         S,
-        (*_PHASE, _STATUS, Bcd("amount", 5)),
+        (*_PHASE, _STATUS, Bcd("amount", 5, "credits")),
         _PHASE,
         effect=CHANGES,
         confidence="M",
@@ -79,7 +87,7 @@ ROWS: tuple[LongPoll, ...] = (
         0x6A,
         "eft_transfers_available",
         R,
-        (Raw("reserved", 3), Binary("flags", 1)),  # bit 0: to the machine; bit 1: to the host
+        (Raw("reserved", 3), Binary("flags", 1, bits=EFT_AVAILABLE)),
         confidence="M",
         source="NC",
         since="3.x",

@@ -17,6 +17,7 @@ from typing import Any
 
 from edge_agent.errors import LocalProtocolError, RemoteProtocolError
 from edge_agent.sas.bodies import decode_body, encode_body
+from edge_agent.sas.code_tables import DENOMINATIONS
 from edge_agent.sas.entries import mapping
 from edge_agent.sas.fields import Binary, Field, number, take, to_binary
 from edge_agent.sas.polls import configuration, fixed_meters, information, selectable_meters
@@ -118,7 +119,7 @@ def _raw(base: Mapping[str, Any]) -> bytes:
     return data
 
 
-_DENOMINATION: tuple[Field, ...] = (Binary("denomination", 1), Binary("base_command", 1))
+_DENOMINATION: tuple[Field, ...] = (Binary("denomination", 1, codes=DENOMINATIONS), Binary("base_command", 1))
 _BASE_ROWS: Rows = MappingProxyType({
     row.command: row
     for row in (

@@ -8,6 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from edge_agent.sas.code_tables import DENOMINATIONS
 from edge_agent.sas.fields import Bcd, Binary, Digits, Field, Text
 from edge_agent.sas.poll_lengths import HOST_POLL_LENGTHS
 from edge_agent.sas.sources import Confidence
@@ -95,8 +96,8 @@ POOL = Binary("pool", 2)  # 0: none
 MACHINE: tuple[Field, ...] = (
     Text("game_id", 2),
     Text("additional_id", 3),
-    Binary("denomination", 1),
-    Binary("max_bet", 1),  # FF: 255 or more
+    Binary("denomination", 1, codes=DENOMINATIONS),
+    Binary("max_bet", 1, "credits"),  # FF: 255 or more
     Binary("progressive_group", 1),
     Binary("game_options", 2),
     Text("paytable_id", 6),

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from edge_agent.sas.code_tables import (
+    CASH_OUT_TYPES,
+    ESCROW_STATUSES,
+    TICKET_DATA_STATUSES,
+    TICKET_STATUSES,
+    TICKET_TEXTS,
+    TICKET_TRANSFER_CODES,
+    VALIDATION_FUNCTIONS,
+    VALIDATION_NUMBER_STATUSES,
+    VALIDATION_STATUS_BITS,
+    VALIDATION_TYPES,
+)
 from edge_agent.sas.entries import Entries
 from edge_agent.sas.fields import Bcd, Binary, CountedText, Digits, Field, Trailing
 from edge_agent.sas.polls.row import (
@@ -25,6 +37,8 @@ from edge_agent.sas.polls.row import (
 _BUFFER_INDEXES = range(0x01, 0x20)
 _PEEK = 0xFF
 
+_VALIDATION_TYPE = Binary("validation_type", 1, codes=VALIDATION_TYPES)
+_STATUS_BITS = Binary("status_bits", 2, bits=VALIDATION_STATUS_BITS)
 _VALIDATION_ID: tuple[Field, ...] = (Binary("machine_id", 3), Binary("sequence", 3))
 _VALIDATION_NUMBER = Digits("validation_number", 8, confidential=True)
 _VALIDATION_SYSTEM = Digits("validation_system", 1)  # 00: a number the machine made itself
@@ -38,10 +52,10 @@ _REDEMPTION = Trailing((
     Trailing((EXPIRATION, POOL, Trailing((CountedText("target_id"),)))),  # restricted tickets; 6.03
 ))  # fmt: skip
 _EXPIRATIONS: tuple[Field, ...] = (
-    Bcd("cashable_expiration_days", 2),  # 0: as it was; 9999: never
-    Bcd("restricted_expiration_days", 2),
+    Bcd("cashable_expiration_days", 2, "days"),  # 0: as it was; 9999: never
+    Bcd("restricted_expiration_days", 2, "days"),
 )
-_TICKET_DATA_STATUS: tuple[Field, ...] = (Binary("ticket_data_status", 1),)
+_TICKET_DATA_STATUS: tuple[Field, ...] = (Binary("ticket_data_status", 1, codes=TICKET_DATA_STATUSES),)
 
 ROWS: tuple[LongPoll, ...] = (
     # Standard validation only; the number is zero for a host that does not own validation.
@@ -67,7 +81,7 @@ ROWS: tuple[LongPoll, ...] = (
         "enhanced_validation",
         S,
         (
-            Binary("validation_type", 1),
+            _VALIDATION_TYPE,
             Binary("index", 1),
             DATE,
             TIME,
@@ -78,7 +92,7 @@ ROWS: tuple[LongPoll, ...] = (
             EXPIRATION,
             POOL,
         ),
-        (Binary("function", 1),),  # 00: the first unread, which is then read; FF: the same, left unread
+        (Binary("function", 1, codes=VALIDATION_FUNCTIONS),),
         effect=CONSUMES,
         exceptions=tuple(unless(READS, function=function) for function in (*_BUFFER_INDEXES, _PEEK)),
     ),
@@ -86,15 +100,21 @@ ROWS: tuple[LongPoll, ...] = (
         0x50,
         "validation_meters",
         S,
-        (Binary("validation_type", 1), Bcd("count", 4), AMOUNT),
-        (Binary("validation_type", 1),),
+        (_VALIDATION_TYPE, Bcd("count", 4, "tickets and handpays"), AMOUNT),
+        (_VALIDATION_TYPE,),
     ),
-    LongPoll(0x57, "pending_cash_out", R, (Binary("cash_out_type", 1), AMOUNT), effect=CONSUMES),
+    LongPoll(
+        0x57,
+        "pending_cash_out",
+        R,
+        (Binary("cash_out_type", 1, codes=CASH_OUT_TYPES), AMOUNT),
+        effect=CONSUMES,
+    ),
     LongPoll(
         0x58,
         "receive_validation_number",
         S,
-        (Binary("status", 1),),
+        (Binary("status", 1, codes=VALIDATION_NUMBER_STATUSES),),
         (_VALIDATION_SYSTEM, _VALIDATION_NUMBER),
         effect=CHANGES,
     ),
@@ -102,7 +122,7 @@ ROWS: tuple[LongPoll, ...] = (
         0x70,
         "ticket_validation_data",
         R,
-        (Binary("status", 1), Trailing(_TICKET)),
+        (Binary("status", 1, codes=ESCROW_STATUSES), Trailing(_TICKET)),
         reply_counted=True,
         effect=CONSUMES,
     ),
@@ -110,8 +130,8 @@ ROWS: tuple[LongPoll, ...] = (
         0x71,
         "redeem_ticket",
         S,
-        (Binary("machine_status", 1), _REDEMPTION),
-        (Binary("transfer_code", 1), _REDEMPTION),
+        (Binary("machine_status", 1, codes=TICKET_STATUSES), _REDEMPTION),
+        (Binary("transfer_code", 1, codes=TICKET_TRANSFER_CODES), _REDEMPTION),
         reply_counted=True,
         effect=CHANGES,
         exceptions=(unless(CONSUMES, transfer_code=0xFF),),
@@ -120,8 +140,9 @@ ROWS: tuple[LongPoll, ...] = (
         0x7B,
         "extended_validation_status",
         G,
-        (ASSET_NUMBER, Binary("status_bits", 2), *_EXPIRATIONS),
-        (Binary("control_mask", 2), Binary("status_bits", 2), *_EXPIRATIONS),
+        (ASSET_NUMBER, _STATUS_BITS, *_EXPIRATIONS),
+        # The bits of the mask say which of the others are meant.
+        (Binary("control_mask", 2, bits=VALIDATION_STATUS_BITS), _STATUS_BITS, *_EXPIRATIONS),
         reply_counted=True,
         effect=CHANGES,
         exceptions=(
@@ -134,7 +155,7 @@ ROWS: tuple[LongPoll, ...] = (
         "extended_ticket_data",
         G,
         _TICKET_DATA_STATUS,
-        (Entries("texts", (Binary("code", 1), CountedText("text"))),),
+        (Entries("texts", (Binary("code", 1, codes=TICKET_TEXTS), CountedText("text"))),),
         effect=CHANGES,
         exceptions=(unless(READS, texts=()),),
     ),
@@ -146,7 +167,7 @@ ROWS: tuple[LongPoll, ...] = (
         (
             Trailing((
                 Binary("host_id", 2),
-                Binary("expiration_days", 1),  # 0: never
+                Binary("expiration_days", 1, "days"),  # 0: never
                 CountedText("location"),
                 CountedText("address_1"),
                 CountedText("address_2"),
