@@ -26,7 +26,7 @@ from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.links import Advising, Link
 from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
-from edge_agent.station import Metered, Station
+from edge_agent.station import Metered, Shared, Station
 
 # A line notices that it should stop within this time, whatever its station waits for.
 LONGEST_READ_SECONDS = 0.25
@@ -221,6 +221,8 @@ class Line:
             self._not_yet_durable = []
 
     def _note_trouble(self, observations: Sequence[Observation]) -> None:
+        if isinstance(self.station, Shared):
+            return  # one device's trouble is not the line's
         for observation in observations:
             match observation.body:
                 case LineDown(reason=reason):

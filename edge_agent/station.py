@@ -18,7 +18,7 @@ that was not. All times are monotonic seconds; all bytes are in the marked form 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -26,6 +26,8 @@ from edge_agent.events import Observation
 
 # A note is written to the page cache before each poll: it must stay a fraction of a page.
 NOTE_LIMIT_BYTES = 256
+# A page of a shared line's note: which machine, whose turn, and that machine's note.
+PAGE_LIMIT_BYTES = 5 + NOTE_LIMIT_BYTES
 
 
 @dataclass(slots=True)
@@ -104,6 +106,19 @@ class Metered(Protocol):
 
 
 @runtime_checkable
+class Shared(Protocol):
+    """A station of several devices on one line. Its note has pages, see `pack_pages`."""
+
+    @property
+    def devices(self) -> Mapping[str, LineCounters]:
+        """What the site calls them, and how each is doing."""
+
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """Why a device is down, for as long as it is."""
+
+
+@runtime_checkable
 class Driver(Protocol):
     """What an entry point of the group `edge_agent.drivers` names."""
 
@@ -115,3 +130,32 @@ class Driver(Protocol):
 
     def station(self, identity: DeviceIdentity, options: Mapping[str, object], note: bytes) -> Station:
         """Make the station for one line. `note` is the last one kept, b"" if there is none."""
+
+
+@runtime_checkable
+class SharesLines(Protocol):
+    """A driver whose lines may have several devices each."""
+
+    def devices(self, options: Mapping[str, object]) -> Sequence[str]:
+        """What the site calls the devices that share the line; none if it is one device's own.
+
+        Raises ConfigurationError as `check` does.
+        """
+
+
+def pack_pages(pages: Iterable[bytes]) -> bytes:
+    """The pages of a shared line's note as one; the first byte of each is its number, 0 to 127.
+
+    A shared line's `note()` gives the pages that may have changed, and it is made from all of them.
+    """
+    return b"".join(len(page).to_bytes(2, "little") + page for page in pages)
+
+
+def unpack_pages(note: bytes) -> list[bytes]:
+    """What `pack_pages` packed; what is damaged has no pages."""
+    pages, at = [], 0
+    while at < len(note):
+        end = at + 2 + int.from_bytes(note[at : at + 2], "little")
+        pages.append(note[at + 2 : end])
+        at = end
+    return pages if at == len(note) else []

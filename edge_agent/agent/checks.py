@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_agent.credentials.identity import IdentityStore
@@ -11,7 +11,8 @@ from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import ConfigurationError
 from edge_agent.links import open_link
 from edge_agent.proxy import Proxy
-from edge_agent.settings import Settings, UplinkSettings
+from edge_agent.settings import LineSettings, Settings, UplinkSettings
+from edge_agent.station import Driver, SharesLines
 
 
 def check_uplink(settings: Settings, *, has_nucleus: bool) -> None:
@@ -40,14 +41,38 @@ def _identity_or_claim(uplink: UplinkSettings) -> Identity:
 
 
 def check_lines(settings: Settings) -> None:
-    """Raise ConfigurationError if a line's driver, its options or the kind of its port make no sense."""
+    """Raise ConfigurationError if a line's driver, its options or the kind of its port make no sense.
+
+    Nor may two lines have a device of the same name.
+    """
+    line_of: dict[str, str] = {}
     for line in settings.lines:
         try:
             driver = find_driver(line.driver)
             driver.check(line.options)
             open_link(line.port, driver.serial_format)
+            _refuse_twins(_devices(driver, line), line.name, line_of)
         except ConfigurationError as error:
             raise ConfigurationError(f"line {line.name}: {error.what}", error.mend) from error
+
+
+def _refuse_twins(devices: Sequence[str], line: str, line_of: dict[str, str]) -> None:
+    for device in devices:
+        if device in line_of:
+            raise ConfigurationError(
+                f"device {device} is on line {line_of[device]} already", "give each its own name"
+            )
+        line_of[device] = line
+
+
+def shares(driver: Driver, line: LineSettings) -> bool:
+    """Whether devices share a line."""
+    return isinstance(driver, SharesLines) and bool(driver.devices(line.options))
+
+
+def _devices(driver: Driver, line: LineSettings) -> Sequence[str]:
+    shared = driver.devices(line.options) if isinstance(driver, SharesLines) else ()
+    return shared or (line.device,)
 
 
 def absent_here(settings: Settings) -> Iterator[str]:

@@ -16,7 +16,7 @@ import structlog
 
 from edge_agent import __version__
 from edge_agent.agent.changes import COLLECTOR_HOLDS, MOST_NAMES, changed, concerns, digest
-from edge_agent.agent.checks import check_lines
+from edge_agent.agent.checks import check_lines, shares
 from edge_agent.agent.errands import open_desk
 from edge_agent.agent.floor_status import FloorStatus, free_bytes
 from edge_agent.agent.folders import make_folders
@@ -177,14 +177,15 @@ def _make_line(
     settings: Settings, journalist: Journalist, readings: Readings, line: LineSettings, held: ExitStack
 ) -> Line:
     driver = find_driver(line.driver)
-    notebook = held.enter_context(Notebook(settings.state / "notes" / line.name))
+    paged = shares(driver, line)
+    notebook = held.enter_context(Notebook(settings.state / "notes" / line.name, paged=paged))
     identity = DeviceIdentity(line.device, settings.currency, settings.minor_units)
     return Line(
         name=line.name,
         link=open_link(line.port, driver.serial_format),
         station=partial(driver.station, identity, line.options),
         seal=journalist.seal,
-        append=readings.through(line.device, journalist.append),
+        append=readings.through(journalist.append),
         notebook=notebook,
         monotonic=journalist.clock.monotonic,
     )

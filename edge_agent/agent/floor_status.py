@@ -11,7 +11,8 @@ from typing import Any
 from edge_agent import __version__
 from edge_agent.events import ClockReading
 from edge_agent.events.moments import written
-from edge_agent.line import Line
+from edge_agent.line import FAULT_STATE, LOST_STATE, Line
+from edge_agent.station import LineCounters, Shared
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class FloorStatus:
         }
 
     def _see(self, device: str, line: Line, now: float) -> _Seen:
-        counters = line.station.counters
+        counters = _counters(line, device)
         seen = self._seen.get(device)
         if seen is None or seen.line is not line:
             return _Seen(line, counters.state, now, counters.events)
@@ -72,18 +73,39 @@ def _entries(
         since = written(clock.utc_of(one.since))
         quiet = None if one.last_event is None else round(clock.monotonic - one.last_event, 1)
         yield (
-            one.line.name,
-            asdict(one.line.station.counters)
+            _name(one.line, device),
+            asdict(_counters(one.line, device))
             | {
                 "faults": one.line.faults,
                 "held_back": one.line.held_back,
-                "trouble": one.line.trouble,
+                "trouble": _trouble(one.line, device),
                 "advice": list(one.line.advice),
                 "device": device,
                 "since": since,
                 "last_event_seconds": quiet,
             },
         )
+
+
+def _shared(line: Line) -> Shared | None:
+    """The devices of a line that several share, as long as there is a port."""
+    station = line.station
+    port_is_there = station.counters.state not in {LOST_STATE, FAULT_STATE}
+    return station if isinstance(station, Shared) and port_is_there else None
+
+
+def _counters(line: Line, device: str) -> LineCounters:
+    shared = _shared(line)
+    return line.station.counters if shared is None else shared.devices.get(device, line.station.counters)
+
+
+def _trouble(line: Line, device: str) -> str:
+    shared = _shared(line)
+    return line.trouble if shared is None else shared.troubles.get(device, "")
+
+
+def _name(line: Line, device: str) -> str:
+    return f"{line.name}/{device}" if isinstance(line.station, Shared) else line.name
 
 
 def free_bytes(path: Path) -> int:

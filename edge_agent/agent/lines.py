@@ -8,7 +8,7 @@ the machine says it again. So no event is lost, and the neighbours notice nothin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +17,7 @@ import structlog
 
 from edge_agent.line import Line
 from edge_agent.settings import LineSettings
+from edge_agent.station import Shared
 
 # Greengrass kills five seconds after it asks, and the journal has to be closed by then; lines notice within a
 # quarter of one.
@@ -61,8 +62,12 @@ class Lines:
         return [*self, *self._overdue]
 
     def by_device(self) -> dict[str, Line]:
-        """The lines, by what the site calls their devices."""
-        return {running.settings.device: running.line for running in tuple(self._running.values())}
+        """The lines, by what the site calls their devices; a line that devices share is there for each."""
+        return {
+            device: running.line
+            for running in tuple(self._running.values())
+            for device in _devices(running.line, running.settings)
+        }
 
     def become(self, wanted: Sequence[LineSettings]) -> None:
         """Run these lines and no others.
@@ -103,3 +108,8 @@ class Lines:
             else:  # it still writes its note, which stays open
                 self._overdue.append(running.line)
                 structlog.get_logger().warning("a line did not stop in time", line=running.line.name)
+
+
+def _devices(line: Line, settings: LineSettings) -> Iterable[str]:
+    station = line.station
+    return station.devices if isinstance(station, Shared) else (settings.device,)

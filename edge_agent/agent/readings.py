@@ -35,19 +35,19 @@ class Reading:
 
 
 class Readings:
-    """The last reading of each device. Lines write it, each its own; anyone reads."""
+    """The last reading of each device. Lines write it, each its own devices; anyone reads."""
 
     def __init__(self) -> None:
         self._latest: dict[str, Reading] = {}
 
-    def through(self, device: str, append: Append) -> Append:
-        """The same `append`, by which the readings of a device are noticed."""
+    def through(self, append: Append) -> Append:
+        """The same `append`, by which readings are noticed."""
 
         def noticing(payloads: Sequence[bytes]) -> range:
             sequences = append(payloads)
             for sequence, sealed in zip(sequences, payloads, strict=True):
                 if any(kind in sealed[:HEAD_BYTES] for kind in TYPES):
-                    self._latest[device] = Reading(sequence, sealed)
+                    self._latest[json.loads(sealed)["subject"]] = Reading(sequence, sealed)
             return sequences
 
         return noticing

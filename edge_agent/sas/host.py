@@ -98,6 +98,7 @@ class HostConnection(HostEar):
             bring an exception.
         may_send: which polls may leave. What `send` is given is held to it, and what an earlier run left in
             the note: a poll that may not leave is not repeated, and the machine is woken up instead.
+        shared: other machines are polled on the same line, between the polls of this connection.
     """
 
     def __init__(
@@ -110,11 +111,12 @@ class HostConnection(HostEar):
         reply_window: float = REPLY_WINDOW_SECONDS,
         first_poll: LongPollRequest | None = None,
         may_send: Callable[[Poll], bool] = lambda _: True,
+        shared: bool = False,
     ) -> None:
         mode = Mode.UNKNOWN
         if real_time is not None:
             mode = Mode.REAL_TIME if real_time else Mode.ONE_BYTE
-        super().__init__(address, last_event, mode, reply_window)
+        super().__init__(address, last_event, mode, reply_window, shared=shared)
         self.last_poll = last_poll
         self._first_poll: Poll = first_poll or GeneralPoll(address)
         self.repeats = 0  # polls sent again
@@ -129,6 +131,28 @@ class HostConnection(HostEar):
     def ready(self, now: float) -> bool:
         """Whether a new poll may be given."""
         return self.state is HostState.POLLING and self._asked is None and self._open and now >= self._free_at
+
+    @property
+    def keeps_quiet(self) -> bool:
+        """Whether nothing may be sent to any address, so that the machine's link drops."""
+        return self.state is HostState.QUIET and not self._watch.resting
+
+    def holds_line(self, now: float) -> bool:
+        """Whether no other address may be polled now.
+
+        A poll to another address says to this machine that its answer was heard. So none leaves while an
+        answer may be under way, or while the host keeps quiet for the link to drop.
+        """
+        if self.state is HostState.QUIET:
+            return self.keeps_quiet
+        asked = self._asked
+        return now < self._free_at or (asked is not None and (asked.has_left or asked.restarted))
+
+    def neighbour_polled(self, now: float) -> None:
+        """Another address was polled on this line: that acknowledges and synchronises as 80 does."""
+        self._owes_synchronisation = False
+        self._synchronised_at = now
+        self._same_key = None
 
     def send(self, poll: Poll) -> None:
         """Give the next poll. It leaves with the next `data_to_send`, unless an answer may still come."""
@@ -249,7 +273,8 @@ class HostConnection(HostEar):
         self._asked = self._watch.begin_with(
             self.last_poll, now, self._first_poll, quiet_since, self._may_send
         )
-        self._restarted = self._asked.restarted
+        # On a shared line the poll that told this machine it was heard may have been lost on the way.
+        self._restarted = self._asked.restarted or (self._watch.shared and bool(self.last_event))
         if self._watch.quiet_until > NEVER:
             self.state = HostState.QUIET
 

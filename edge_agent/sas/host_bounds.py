@@ -25,6 +25,7 @@ LOST_AFTER_POLLS = 10
 # What is heard once instead of an answer may be noise on the way to the answer.
 UNREAD_BELIEVED = 2
 # A machine drops its link after 5 s without an address byte; half a second for both clocks.
+LINK_DOWN_SECONDS = 5.0
 QUIET_SECONDS = 5.5
 # A machine that hears no host chirps every 200 ms: two chirps are heard within this.
 LISTEN_SECONDS = 0.45
@@ -43,3 +44,7 @@ GARBLED_SENDS_OF_A_POLL = 6
 CONFIRMATIONS_TRIED = 2
 # One chirp may be noise.
 CHIRPS_BELIEVED = 2
+
+# A machine that shares its line and is silent is looked for after so long, then twice that, to a limit: each
+# look costs its neighbours a window.
+REST_SECONDS = (2.0, 32.0)

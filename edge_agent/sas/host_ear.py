@@ -17,6 +17,7 @@ from edge_agent.sas.host_bounds import (
     FIRST_WINDOW_SECONDS,
     GAP_SECONDS,
     GARBLED_SENDS_OF_A_POLL,
+    LINK_DOWN_SECONDS,
     LONGEST_REPLY_SECONDS,
     LONGEST_WINDOW_SECONDS,
     REPEAT_PAUSE_SECONDS,
@@ -70,7 +71,9 @@ class HostState(Enum):
 class HostEar:
     """The hearing half. See HostConnection for the arguments."""
 
-    def __init__(self, address: int, last_event: bytes, mode: Mode, reply_window: float) -> None:
+    def __init__(
+        self, address: int, last_event: bytes, mode: Mode, reply_window: float, *, shared: bool = False
+    ) -> None:
         self.address = address
         self.state = HostState.STARTING
         self.last_event = last_event
@@ -80,7 +83,7 @@ class HostEar:
         self._slowest = 0.0  # of the answers heard lately
         self._decoder = WakeupDecoder()
         self._reader = ReplyReader(address)
-        self._watch = LinkWatch(address)
+        self._watch = LinkWatch(address, shared=shared)
         self._confirmation = Confirmation(last_event)
         self._events: list[HostEvent] = []
         self._asked: Outstanding | None = None
@@ -91,6 +94,7 @@ class HostEar:
         self._last_key: int | None = None  # of the poll that left last
         self._sent_at = NEVER
         self._heard_at = NEVER
+        self._answered_at = NEVER
         self._synchronised_at = NEVER
         self._free_at = NEVER  # nothing leaves before
 
@@ -173,8 +177,12 @@ class HostEar:
             return
         self._watch.garbled(now)
         asked.silent = 0
-        if asked.sends >= GARBLED_SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
+        if asked.sends < GARBLED_SENDS_OF_A_POLL:
+            asked.due = now + REPEAT_PAUSE_SECONDS
+        elif poll := self._expendable(asked.poll):
             self._give_up(poll)
+        elif self._watch.shared:
+            self._leave_in_peace(now)
         else:
             asked.due = now + REPEAT_PAUSE_SECONDS
 
@@ -186,8 +194,8 @@ class HostEar:
         asked.late_answers = True
         asked.due = now
         if self.state is HostState.SYNCHRONISING:
-            if asked.silent >= SENDS_OF_A_POLL:
-                self._be_quiet(now)
+            if asked.silent >= self._watch.sends_to_wake:
+                self._leave_in_peace(now)
         elif self._watch.is_silent(now):
             self._be_quiet(now)
         elif asked.silent >= SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
@@ -226,6 +234,10 @@ class HostEar:
 
     def _answered(self, asked: Outstanding, now: float, *, proof: bool) -> None:
         """The machine heard `asked`, whatever it answered."""
+        if self._watch.shared and now - self._answered_at >= LINK_DOWN_SECONDS:
+            # Between its turns the line may have been dead, or kept quiet for another machine.
+            self._confirmation.link_dropped()
+        self._answered_at = now
         self._events.extend(self._watch.answered(asked))
         self._asked = None
         self.state = HostState.POLLING
@@ -282,6 +294,14 @@ class HostEar:
         self._events.extend(self._watch.fell_silent(now))
         self.state = HostState.QUIET
         self._owes_synchronisation = False
+
+    def _leave_in_peace(self, now: float) -> None:
+        """A machine that does not wake up on a shared line must not hold up the rest."""
+        if self._watch.shared and self.state is HostState.SYNCHRONISING:
+            self._events.extend(self._watch.rest(now))
+            self.state = HostState.QUIET
+        else:
+            self._be_quiet(now)
 
     def _synchronise(self, asked: Outstanding, now: float) -> None:
         """The machine's link has dropped: it acknowledges nothing, and wants a poll to another address."""

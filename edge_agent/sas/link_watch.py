@@ -6,6 +6,10 @@ for longer than it waits, or it chirps.
 
 What wakes it is the poll that was not answered, and every other time one that any machine answers. The
 machine's poll state is gone, so neither acknowledges anything.
+
+On a line that machines share, keeping quiet keeps all of them waiting. It is done once, when a machine
+falls silent. After that it is looked for now and then, with the poll that any machine answers and that
+carries no exception where real-time events are off: if that is not heard, nothing is.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from edge_agent.sas.host_bounds import (
     LOST_AFTER_POLLS,
     LOST_AFTER_SECONDS,
     QUIET_SECONDS,
+    REST_SECONDS,
+    SENDS_OF_A_POLL,
 )
 from edge_agent.sas.host_events import HostEvent, MachineFound, MachineLost, Unanswered
 from edge_agent.sas.messages import LongPollRequest, Poll, UnknownPoll, decode_poll
@@ -34,9 +40,11 @@ CERTAIN_COMMAND = 0x1A
 
 
 class LinkWatch:
-    """Watches the link to one address."""
+    """Watches the link to one address; `shared` if others are on the line."""
 
-    def __init__(self, address: int) -> None:
+    def __init__(self, address: int, *, shared: bool = False) -> None:
+        self.shared = shared
+        self.resting = False  # quiet, and others may be polled: nothing unheard may be acknowledged by it
         self._address = address
         self._found = False
         self._lost = False
@@ -126,10 +134,20 @@ class LinkWatch:
     def fell_silent(self, now: float) -> list[HostEvent]:
         """The machine has been silent for too long; what that is news of. Now the host keeps quiet."""
         self.quiet_until = self._sent_at + QUIET_SECONDS
-        if self._lost:
-            return []
-        self._lost = True
-        return [MachineLost(self._silent_for(now), self._unread.speaker())]
+        self.resting = False
+        return self._loses(now)
+
+    @property
+    def sends_to_wake(self) -> int:
+        """How often a machine is asked before it is left in peace; fewer where that holds up others."""
+        return 1 if self.shared and self._rounds > 1 else SENDS_OF_A_POLL
+
+    def rest(self, now: float) -> list[HostEvent]:
+        """It did not wake up: the others have the line to themselves for a while; what that is news of."""
+        shortest, longest = REST_SECONDS
+        self.quiet_until = now + min(shortest * 2 ** (self._rounds - 1), longest)
+        self.resting = True
+        return self._loses(now)
 
     def chirped(self, now: float, *, marked: bool, quiet: bool, waiting: bool) -> bool:
         """A chirp was heard; whether the machine's link has surely dropped."""
@@ -149,12 +167,21 @@ class LinkWatch:
         """What to ask of a machine whose link has dropped."""
         self._chirps = 0
         self._rounds += 1
+        self.resting = False
         own = asked.instead_of or asked
+        if self.shared:
+            return outstanding(self._certain_poll(), due=now, instead_of=own)
         # Where events may be pending, a poll that lost its command on the line could pass for another one.
         own_first = len(own.frame) <= READ_POLL_BYTES
         if own_first == bool(self._rounds % 2):
             return Outstanding(own.poll, own.frame, due=now, restarted=own.restarted)
         return outstanding(self._certain_poll(), due=now, instead_of=own)
+
+    def _loses(self, now: float) -> list[HostEvent]:
+        if self._lost:
+            return []
+        self._lost = True
+        return [MachineLost(self._silent_for(now), self._unread.speaker())]
 
     def _silent_for(self, now: float) -> float:
         return now - (now if self._asking_since is None else self._asking_since)

@@ -127,7 +127,7 @@ def test_what_makes_no_sense_is_refused(floor: Floor, request_: object, complain
 
 
 def test_a_reading_is_told_once_it_is_journalled(floor: Floor) -> None:
-    append = floor.readings.through("one", lambda payloads: range(42, 42 + len(payloads)))
+    append = floor.readings.through(lambda payloads: range(42, 42 + len(payloads)))
     question = {"verb": "reading", "subject": "one", "after": 41}
     assert floor.errands.answer(question) == {}
 
@@ -141,7 +141,7 @@ def test_a_reading_is_told_once_it_is_journalled(floor: Floor) -> None:
 
 
 def test_meters_of_a_machine_are_a_reading(floor: Floor) -> None:
-    append = floor.readings.through("one", lambda payloads: range(1, 1 + len(payloads)))
+    append = floor.readings.through(lambda payloads: range(1, 1 + len(payloads)))
 
     append([sealed(MetersRead(reason="command", denomination=None, epoch=0, settled=True, meters=()))])
 

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.agent.floor_status import FloorStatus
 from edge_agent.events import ClockQuality, ClockReading
-from edge_agent.line import Line
+from edge_agent.line import LOST_STATE, Line
 from edge_agent.station import LineCounters
 
 
@@ -85,3 +85,43 @@ def test_a_line_that_began_again_is_looked_at_afresh(bench: Bench) -> None:
     bench.now = 10.0
 
     assert bench.look()["since"] == "2025-06-11T08:31:10Z"
+
+
+@dataclass
+class SharedStation(FakeStation):
+    """A line with two machines."""
+
+    devices: dict[str, LineCounters] = field(
+        default_factory=lambda: {
+            "slot-1": LineCounters(state="polling"),
+            "slot-2": LineCounters(state="silent"),
+        }
+    )
+    troubles: dict[str, str] = field(default_factory=lambda: {"slot-2": "silent for 2.6 s"})
+
+
+@pytest.fixture
+def shared(bench: Bench) -> Bench:
+    bench.line = FakeLine("chain-1", station=SharedStation(LineCounters(state="1 of 2 polling")))
+    both = {"slot-1": cast("Line", bench.line), "slot-2": cast("Line", bench.line)}
+    bench.floor = FloorStatus(lambda: both, bench.clock, settings="0123456789abcdef")
+    return bench
+
+
+def test_machines_that_share_a_line_are_told_one_by_one(shared: Bench) -> None:
+    lines = shared.floor.look()["lines"]
+
+    assert {name: (line["device"], line["state"], line["trouble"]) for name, line in lines.items()} == {
+        "chain-1/slot-1": ("slot-1", "polling", ""),
+        "chain-1/slot-2": ("slot-2", "silent", "silent for 2.6 s"),
+    }
+
+
+def test_a_port_that_is_gone_is_the_trouble_of_all_its_machines(shared: Bench) -> None:
+    shared.line.station.counters.state = LOST_STATE
+    shared.line.trouble = "port /dev/ttyUSB0 was lost"
+
+    lines = shared.floor.look()["lines"]
+
+    assert {line["trouble"] for line in lines.values()} == {"port /dev/ttyUSB0 was lost"}
+    assert {line["state"] for line in lines.values()} == {LOST_STATE}

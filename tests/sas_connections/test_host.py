@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -874,3 +875,139 @@ def test_a_longer_wait_holds_at_once(one_byte: Bench) -> None:
     one_byte.ask(CREDITS)
 
     assert one_byte.host.next_timer() == pytest.approx(one_byte.now + 0.9)
+
+
+# -- on a line that machines share -------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared() -> Bench:
+    """A host that shares its line and has found a machine which reports in one byte."""
+    bench = Bench(HostConnection(1, shared=True))
+    bench.host.link_opened(bench.now)
+    bench.hear(CHIRP)
+    bench.hear(CREDITS_ARE_103)
+    bench.ask(GENERAL)
+    for _ in range(2):
+        bench.hear(b"\x00")
+        bench.wait(0.1)
+    bench.ask(CREDITS)
+    bench.hear(CREDITS_ARE_103)
+    assert bench.take()[-1] == Answered(CREDITS, {"current_credits": 103})
+    return bench
+
+
+def test_the_line_is_held_from_a_poll_to_its_answer(shared: Bench) -> None:
+    assert not shared.host.holds_line(shared.now)
+
+    shared.ask(GENERAL)
+    assert shared.host.holds_line(shared.now)
+    shared.wait(0.3)
+    assert shared.host.holds_line(shared.now)
+
+    shared.hear(b"\x11")
+    shared.wait(1.0)
+    assert not shared.host.holds_line(shared.now)
+
+
+def test_the_line_is_held_while_a_second_answer_may_come(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    shared.wait(0.5)
+    shared.hear(b"\x11")
+
+    assert shared.host.holds_line(shared.now)
+    shared.wait(1.0)
+    assert not shared.host.holds_line(shared.now)
+
+
+def test_after_a_restart_the_line_is_held_until_the_last_poll_is_answered() -> None:
+    bench = Bench(HostConnection(1, last_poll=b"\x81", shared=True))
+    bench.host.link_opened(bench.now)
+
+    assert bench.host.holds_line(bench.now)
+    assert bench.next_words() == ASK
+    for _ in range(2):
+        bench.hear(b"\x11")
+        bench.wait(0.1)
+    bench.wait(1.0)
+    assert not bench.host.holds_line(bench.now)
+
+
+def test_a_poll_to_a_neighbour_acknowledges_as_a_synchronisation_poll_does(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    shared.hear(b"\x00")
+    shared.host.neighbour_polled(shared.now)
+
+    assert shared.turn() == b""
+    assert shared.ask(GENERAL) == ASK
+
+
+def test_a_machine_that_falls_silent_has_all_wait_once_and_is_then_looked_for_between_their_turns(
+    shared: Bench,
+) -> None:
+    shared.ask(GENERAL)
+    while not shared.host.keeps_quiet:
+        shared.wait(0.1)
+    assert isinstance(shared.take()[-1], MachineLost)
+    assert shared.host.holds_line(shared.now)
+
+    asked = [(shared.next_words(), shared.now)]
+    for _ in range(8):
+        shared.now += 0.001
+        asked.append((shared.next_words(), shared.now))
+        assert not shared.host.keeps_quiet
+
+    assert {words.removeprefix(SYNC) for words, _ in asked} == {ASK_CREDITS}
+    rests = [round(later - sooner) for (_, sooner), (_, later) in pairwise(asked)]
+    assert rests == [0, 0, 2, 4, 8, 16, 32, 32]
+
+
+def test_while_a_machine_rests_its_neighbours_may_be_polled(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    while not shared.host.keeps_quiet:
+        shared.wait(0.1)
+    shared.next_words()
+    assert shared.host.holds_line(shared.now)
+
+    shared.wait(1.1)
+
+    assert shared.host.state is HostState.QUIET
+    assert not shared.host.holds_line(shared.now)
+
+
+def test_a_machine_found_again_is_asked_as_before(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    while not shared.host.keeps_quiet:
+        shared.wait(0.1)
+    for _ in range(4):
+        shared.next_words()
+        shared.now += 0.001
+    shared.take()
+
+    shared.hear(CREDITS_ARE_103)
+
+    assert MachineFound() in shared.take()
+    assert shared.ask(GENERAL).endswith(ASK)
+
+
+def test_a_general_poll_that_is_always_garbled_does_not_hold_the_line_for_ever(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    for _ in range(6):
+        assert not shared.host.keeps_quiet
+        shared.hear(b"\xfe\xfe\xfe")
+        shared.wait(0.1)
+
+    assert shared.host.keeps_quiet
+
+
+def test_a_garbled_machine_that_is_being_woken_is_left_to_rest(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    while not shared.host.keeps_quiet:
+        shared.wait(0.1)
+    shared.next_words()
+    for _ in range(6):
+        assert shared.host.holds_line(shared.now)
+        shared.hear(b"\xfe\xfe\xfe")
+        shared.wait(0.1)
+
+    assert not shared.host.holds_line(shared.now)

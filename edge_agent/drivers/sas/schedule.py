@@ -38,6 +38,7 @@ class Schedule:
     """What to ask one machine next."""
 
     def __init__(self, address: int, acquaintance: Acquaintance, reader: MeterReader) -> None:
+        self.curious = True  # False: only what exceptions give to read is asked, and the heartbeat
         self._address = address
         self._acquaintance = acquaintance
         self._reader = reader
@@ -86,6 +87,8 @@ class Schedule:
         machine, reader = self._acquaintance, self._reader
         if self._duties:
             yield LongPollRequest(self._address, self._duties[0])
+        if not self.curious:
+            return
         question = machine.next_request(now, real_time=real_time, quiet=reader.quiet, rough=short_only)
         while question is not None and short_only and is_risky(question):
             machine.leave_out(question.command)

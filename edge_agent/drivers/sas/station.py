@@ -29,7 +29,7 @@ from edge_agent.drivers.sas.schedule import Schedule
 from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Vendors
 from edge_agent.events import Observation
-from edge_agent.sas.host import HostConnection
+from edge_agent.sas.host import SYNCHRONISATION_POLL, HostConnection
 from edge_agent.station import DeviceIdentity, LineCounters
 
 # A pause this long ends whatever a machine is saying.
@@ -43,7 +43,16 @@ TICKET_POLL = bytes((TICKET_INFORMATION,))
 
 
 class SasStation:
-    """The host's end of a line to one gaming machine. See `edge_agent.station` for the calls."""
+    """The host's end of a line to one gaming machine. See `edge_agent.station` for the calls.
+
+    Args:
+        identity: what the site calls the machine.
+        options: what the site chose for it.
+        note: what an earlier run kept.
+        vendors: the profiles to choose from.
+        shared: other machines are on the line; see `shared_line`.
+        told: another of them was polled after the last poll of the note.
+    """
 
     def __init__(
         self,
@@ -51,12 +60,18 @@ class SasStation:
         options: SasOptions,
         note: bytes = b"",
         vendors: Vendors = NO_VENDORS,
+        *,
+        shared: bool = False,
+        told: bool = False,
     ) -> None:
         kept = read_note(note)
         self.counters = LineCounters()
         self._identity = identity
         self._options = options
-        self._host = HostConnection(options.address, last_poll=kept.last_poll, last_event=kept.last_event)
+        last_poll = SYNCHRONISATION_POLL if told else kept.last_poll
+        self._host = HostConnection(
+            options.address, last_poll=last_poll, last_event=kept.last_event, shared=shared
+        )
         self._machine = Acquaintance(
             options.address,
             _profile_of(kept),
@@ -83,6 +98,7 @@ class SasStation:
         self._note_body = b""
         self._vendor = vendors.of_none
         self._heed_vendor()
+        self._hurried = False
         self._chores_due = float("-inf")
         self._kept: Note | None = kept  # until the link is open, and it is known what time it is
         for command in kept.unread:
@@ -170,6 +186,24 @@ class SasStation:
         """While an answer is due that holds a ticket's number, which is as good as cash."""
         return self._host.last_poll[1:2] == TICKET_POLL
 
+    @property
+    def keeps_quiet(self) -> bool:
+        """See Neighbour."""
+        return self._host.keeps_quiet
+
+    def take_pace(self, *, curious: bool, hurried: bool) -> None:
+        """See Neighbour."""
+        self._schedule.curious = curious
+        self._hurried = hurried
+
+    def holds_line(self, now: float) -> bool:
+        """See Neighbour."""
+        return self._host.holds_line(now)
+
+    def neighbour_polled(self, now: float) -> None:
+        """See Neighbour."""
+        self._host.neighbour_polled(now)
+
     def _after(self, now: float) -> bool:
         """Take what the connection has learnt; whether that was anything."""
         events = self._host.events()
@@ -186,7 +220,8 @@ class SasStation:
         self._metering.reader.settle_seconds = self._vendor.quirks.settle_seconds
 
     def _interval(self) -> float:
-        asked = max(self._options.poll_ms / 1000, self._machine.quirks.poll_seconds)
+        asked = COMMON_POLL_SECONDS if self._hurried else self._options.poll_ms / 1000
+        asked = max(asked, self._machine.quirks.poll_seconds)
         if self._options.force_poll_ms or self._machine.profile.has(FAST_POLLING):
             return asked
         return max(asked, COMMON_POLL_SECONDS)
