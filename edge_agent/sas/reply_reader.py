@@ -3,7 +3,8 @@
 A poll is expected first; what arrives afterwards is matched against everything that may answer it:
 
     complete at once     frames with a good CRC; a one-byte exception the table knows; a marked chirp
-    complete by silence  ACK, NACK, busy; a chirp without its mark; an exception that could be anything else
+    complete by silence  ACK, NACK, busy; a chirp without its mark; an exception that could be anything else;
+                         nothing to report, which is what a stray zero before an exception looks like
     never                the rest: Garbage, with the reason
 
 Machines answer late, glued together, with chirps in front and 00 behind, and loops echo what we sent. So
@@ -158,7 +159,7 @@ class ReplyReader:
                 return None
         if self._low[0] == self._address:
             return self._addressed(final=final)
-        return self._exception() or (1, None)
+        return self._exception(final=final)
 
     def _marked(self, *, final: bool) -> _Step | None:
         """Only hosts begin with a wakeup bit, and chirps."""
@@ -224,14 +225,18 @@ class ReplyReader:
             return (EVENT_BYTES,)
         return EVENT_BYTES, len(self._low) if final else len(self._low) + 1
 
-    def _exception(self) -> _Step | None:
+    def _exception(self, *, final: bool) -> _Step | None:
         """One byte that answers a general poll; anything doubtful waits for the silence."""
         code = self._low[0]
         expected = isinstance(self._poll, GeneralPoll) and not (self._real_time or self._answered)
-        if expected and code in EXCEPTIONS and not self._rubbish:
-            self._answered = True
-            return 1, ExceptionReply(self._address, code)
-        return None
+        if not expected or code not in EXCEPTIONS or self._rubbish:
+            return 1, None
+        if code == _IDLE and len(self._low) > 1:
+            return 1, None  # a stray: what the machine reports is right behind it
+        if code == _IDLE and not final:
+            return None
+        self._answered = True
+        return 1, ExceptionReply(self._address, code)
 
     def _alone(self) -> Reply | None:
         """An answer without a CRC, which only silence on both sides tells from a piece of something else."""
@@ -239,6 +244,7 @@ class ReplyReader:
             return None
         data = bytes(self._rubbish)
         if isinstance(self._poll, GeneralPoll):
+            data = data.lstrip(bytes((_IDLE,))) or data[:1]
             if data == bytes((self._address,)) and self._address not in EXCEPTIONS:
                 return None  # a chirp without its mark
         else:

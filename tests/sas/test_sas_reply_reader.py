@@ -144,7 +144,7 @@ def test_what_only_silence_completes(poll: Poll, wire: str, reply: Reply) -> Non
     assert listening.finish() == []
 
 
-@pytest.mark.parametrize("code", [0x00, 0x1F, 0x51, 0x8C])
+@pytest.mark.parametrize("code", [0x1F, 0x51, 0x8C])
 def test_a_known_exception_needs_no_silence_in_one_byte_mode(code: int) -> None:
     assert reader(GENERAL, real_time=False).feed([code]) == [ExceptionReply(1, code)]
 
@@ -156,6 +156,36 @@ def test_a_doubtful_exception_waits_for_silence(code: int) -> None:
 
     assert listening.feed([code]) == []
     assert listening.finish() == [ExceptionReply(1, code)]
+
+
+@pytest.mark.parametrize("real_time", [False, True])
+@pytest.mark.parametrize(
+    ("wire", "reply"),
+    [
+        ("00", ExceptionReply(1, 0x00)),
+        ("00 00", ExceptionReply(1, 0x00)),
+        ("00 11", ExceptionReply(1, 0x11)),
+        ("00 00 11", ExceptionReply(1, 0x11)),
+        ("00 01", Chirp(1)),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 3])
+def test_nothing_to_report_waits_for_silence_as_a_stray_zero_hides_what_is_behind_it(
+    wire: str, reply: Reply | Chirp, piece: int, *, real_time: bool
+) -> None:
+    listening = reader(GENERAL, real_time=real_time)
+    data = list(bytes.fromhex(wire))
+
+    assert [
+        heard for at in range(0, len(data), piece) for heard in listening.feed(data[at : at + piece])
+    ] == []
+    assert listening.finish() == [reply]
+
+
+def test_a_stray_zero_before_an_event_hides_nothing() -> None:
+    event = bytes.fromhex("01ff1114a4")
+
+    assert reader(GENERAL, real_time=False).feed([0, *event]) == [EventReply(1, 0x11)]
 
 
 def test_an_exception_equal_to_the_address_waits_for_silence() -> None:

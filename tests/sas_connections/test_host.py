@@ -114,6 +114,7 @@ def one_byte() -> Bench:
     bench.wait(GAP)
     bench.ask(GENERAL)
     bench.hear(b"\x00")
+    bench.wait(GAP)
     assert bench.take()[:-1] == [ChirpHeard(1), MachineFound(), Answered(GENERAL, {"exception": 0})]
     return bench
 
@@ -375,7 +376,8 @@ def test_a_general_poll_is_refused_under_real_time_events(real_time: Bench) -> N
 def test_a_synchronisation_poll_follows_each_answer_to_a_general_poll(one_byte: Bench) -> None:
     one_byte.ask(GENERAL)
 
-    assert one_byte.hear(b"\x00") == SYNC
+    one_byte.hear(b"\x00")
+    assert one_byte.wait(GAP) == SYNC
     assert one_byte.ask(GENERAL) == ASK
 
 
