@@ -84,7 +84,7 @@ class Metering:
         if event.code == GAME_STARTED:
             self.reader.game_started(now)
         elif event.code in GAME_OVER:
-            self.reader.game_over()
+            self.reader.game_over(now)
         if duty.moves_money or duty.interrogate:
             self.reader.money_moved(now)
         if duty.accounts_for is not None:
