@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from edge_agent.sas.exception_codes import EXCEPTIONS, Priority
+from edge_agent.sas.messages import LongPollRequest
 
 # The text asks for 20 at least; a platform in the field has 25.
 CAPACITY = 25
@@ -72,24 +73,37 @@ class Duty:
     """What ends a flag, and how often it is told until then."""
 
     period: float
-    commands: frozenset[int]
+    commands: frozenset[int] = frozenset()
     when_acknowledged: bool = False  # the answer to the command must have been heard
+    saying: Mapping[str, int] = field(default_factory=dict, hash=False)  # only with these values
+
+    def is_done_by(self, poll: LongPollRequest, *, acknowledged: bool) -> bool:
+        """Whether this poll, sent or with its answer acknowledged, ends it."""
+        return (
+            poll.command in self.commands
+            and self.when_acknowledged == acknowledged
+            and all(poll.values.get(name) == value for name, value in self.saying.items())
+        )
 
 
-# SAS 4.1. Where no command ends a duty, the machine does (`settle`).
+_RECORD_READ = MappingProxyType({"function": 0x00})
+_STATUS_READ = MappingProxyType({"transfer_code": 0xFF})
+
+# SAS 4.1. Where no command ends a duty, the machine does (`settle`): a validation identity was given, a lock
+# has ended.
 DUTIES: Mapping[int, Duty] = MappingProxyType({
     0x57: Duty(0.8, frozenset((0x57,))),
     0x67: Duty(0.8, frozenset((0x70,))),
-    0x68: Duty(15.0, frozenset((0x71,)), when_acknowledged=True),
-    0x3F: Duty(15.0, frozenset((0x4C,))),
-    0x3D: Duty(15.0, frozenset((0x4D,)), when_acknowledged=True),
-    0x3E: Duty(15.0, frozenset((0x4D,)), when_acknowledged=True),
+    0x68: Duty(15.0, frozenset((0x71,)), when_acknowledged=True, saying=_STATUS_READ),
+    0x3F: Duty(15.0),
+    0x3D: Duty(15.0, frozenset((0x4D,)), when_acknowledged=True, saying=_RECORD_READ),
+    0x3E: Duty(15.0, frozenset((0x4D,)), when_acknowledged=True, saying=_RECORD_READ),
     0x51: Duty(15.0, frozenset((0x1B,)), when_acknowledged=True),
     0x6A: Duty(0.8, frozenset((0x72, 0x74))),
     0x6B: Duty(0.8, frozenset((0x72, 0x74))),
-    0x6F: Duty(5.0, frozenset()),
-    0x69: Duty(15.0, frozenset((0x72,)), when_acknowledged=True),
-    0xA0: Duty(5.0, frozenset((0xB6,))),
+    0x6F: Duty(5.0),
+    0x69: Duty(15.0, frozenset((0x72,)), when_acknowledged=True, saying=_STATUS_READ),
+    0xA0: Duty(5.0, frozenset((0xB6,)), saying=MappingProxyType({"host_status": 0x01})),
 })  # fmt: skip
 
 
@@ -174,11 +188,11 @@ class ExceptionQueue:
             else:
                 pending.due = now + duty.period
 
-    def polled(self, command: int, *, acknowledged: bool) -> None:
+    def polled(self, poll: LongPollRequest, *, acknowledged: bool) -> None:
         """The host has sent a long poll, or acknowledged its answer: duties that ends are done."""
         for code in [*self._flags]:
             duty = DUTIES.get(code)
-            if duty and command in duty.commands and duty.when_acknowledged == acknowledged:
+            if duty and duty.is_done_by(poll, acknowledged=acknowledged):
                 self.settle(code)
 
     def settle(self, code: int) -> None:

@@ -110,7 +110,7 @@ class _Said:
 
     key: int
     frame: bytes
-    about: Pending | LongPollRequest | None = None  # None: nothing is lost with it, so it is not kept
+    about: Pending | LongPollRequest | DataReply | None = None  # None: nothing is lost with it
     sends: int = 0
 
 
@@ -159,6 +159,7 @@ class MachineConnection:
         )
         self._decoder = WakeupDecoder()
         self._reader = PollReader(gap)
+        self._volunteered: DataReply | None = None
         self._said: _Said | None = None
         self._to_say: _Said | None = None
         self._say_at = _NEVER
@@ -192,9 +193,18 @@ class MachineConnection:
         """What a priority exception was about is over."""
         self._exceptions.settle(code)
 
+    def volunteer(self, command: int, values: Mapping[str, Any]) -> None:
+        """Say the answer to an earlier long poll, in place of an event: it takes as long as it takes."""
+        self._volunteered = DataReply(self.address, command, values)
+
+    def pending(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """The exceptions that are pending with their data, flags first: what has to outlive the power."""
+        return [(pending.code, pending.values) for pending in self._exceptions]
+
     def power_off(self, now: float) -> None:
         """The port goes dead. What is queued survives; the mode does not."""
         self._drop_link()
+        self._volunteered = None
         self.powered = self.real_time = False
         self._address_heard_at = min(self._address_heard_at, now)
         self._decoder = WakeupDecoder()
@@ -309,8 +319,10 @@ class MachineConnection:
         match said.about if said is not None else None:
             case Pending() as pending:
                 self._exceptions.delivered(pending, now)
+            case DataReply():
+                self._volunteered = None
             case LongPollRequest() as poll:
-                self._exceptions.polled(poll.command, acknowledged=True)
+                self._exceptions.polled(poll, acknowledged=True)
                 if self._on_acknowledged is not None:
                     self._on_acknowledged(poll, now)
             case _:
@@ -318,7 +330,10 @@ class MachineConnection:
 
     def _answer(self, poll: Poll, key: int, now: float) -> None:
         pending = self._exceptions.head(now)
-        if pending is not None and (self.real_time or isinstance(poll, GeneralPoll)):
+        reports = self.real_time or isinstance(poll, GeneralPoll)
+        if self._volunteered is not None and reports:
+            self._prepare(_Said(key, encode_reply(self._volunteered), self._volunteered), now)
+        elif pending is not None and reports:
             self._prepare(_Said(key, encode_reply(self._report(pending)), pending), now)
         elif isinstance(poll, LongPollRequest):
             self._answer_long_poll(poll, key, now)
@@ -328,7 +343,7 @@ class MachineConnection:
             self._prepare(_Said(key, encode_reply(EventReply(self.address, self._idle_code))), now)
 
     def _answer_long_poll(self, poll: LongPollRequest, key: int, now: float) -> None:
-        self._exceptions.polled(poll.command, acknowledged=False)
+        self._exceptions.polled(poll, acknowledged=False)
         if poll.command == REAL_TIME_COMMAND:
             self.real_time = bool(poll.values["enable"])
             answer: Mapping[str, Any] | Elementary | None = Elementary.ACK

@@ -13,22 +13,23 @@ seed tells one story on every wire.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from edge_agent.sas.machine import MachineAnswers
+from edge_agent.errors import ConfigurationError
+from edge_agent.sas.machine import Elementary, MachineAnswers
 from edge_agent.sas.messages import LongPollRequest
-from edge_agent.simulator.cabinet import EVENT_METER_MODULUS, Cabinet
-from edge_agent.simulator.machine_polls import answer_poll
+from edge_agent.simulator.cabinet import Cabinet
+from edge_agent.simulator.games import EVENT_METER_MODULUS
 from edge_agent.simulator.play import HASTE_SECONDS, Story
+from edge_agent.simulator.polls import acknowledge_poll, answer_poll
 from edge_agent.simulator.specification import MachineSpec
 
 # A process that slept longer than this lives on from now, instead of living through it in a rush.
 LONGEST_CATCH_UP_SECONDS = 5.0
 
-
-HANDPAY_COMMAND = 0x1B
+# The form of a memory; another form is refused.
+MEMORY_FORM = 1
 
 # Cents on tickets are metered in five BCD bytes.
 TICKET_METER_MODULUS = 10**10
@@ -37,8 +38,21 @@ TICKET_METER_MODULUS = 10**10
 class Connection(Protocol):
     """What a machine does with its end of the SAS line."""
 
+    @property
+    def link_up(self) -> bool:
+        """Whether a host polls."""
+
     def raise_exception(self, code: int, now: float, values: Mapping[str, Any]) -> object:
         """Put an exception before the host."""
+
+    def settle(self, code: int) -> None:
+        """What a priority exception was about is over."""
+
+    def volunteer(self, command: int, values: Mapping[str, Any]) -> None:
+        """Say the answer to an earlier long poll."""
+
+    def pending(self) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        """The exceptions that are pending, with their data."""
 
     def power_off(self, now: float) -> None:
         """The port goes dead."""
@@ -58,10 +72,17 @@ class GamingMachine(Generic[C]):
         connect: makes its end of the SAS line, given who answers long polls.
         seed: what happens to it.
         rate: how much faster than real people its guests are.
+        memory: what `remember` gave in an earlier life; None for a new machine. Raises ConfigurationError
+            where it is not this machine's.
     """
 
     def __init__(
-        self, spec: MachineSpec, connect: Callable[[MachineAnswers], C], seed: int, rate: float = 1.0
+        self,
+        spec: MachineSpec,
+        connect: Callable[[MachineAnswers], C],
+        seed: int,
+        rate: float = 1.0,
+        memory: Mapping[str, Any] | None = None,
     ) -> None:
         self.spec = spec
         self.connection = connect(self)
@@ -69,36 +90,47 @@ class GamingMachine(Generic[C]):
         chance = random.Random(f"machine/{seed}")  # noqa: S311  a story, not a secret
         self._story = Story(self.cabinet, chance, rate)
         self._pauses = self._story.tell()
-        self._factory_clock = self.cabinet.clock
-        self._now = 0.0
-        self._started_at: float | None = None
+        self._started = False
         self._due: float | None = 0.0
         self._stopping = False
+        self._memory = memory
+        if memory is not None:
+            self._recall(memory)
 
     # -- time --------------------------------------------------------------------------------
 
     def next_timer(self) -> float | None:
-        """When the story goes on; None when it is over."""
-        return self._due
+        """When the story, or a part of the machine, goes on; None when nothing does."""
+        dues = (self._due, self.cabinet.next_timer())
+        return min((due for due in dues if due is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Live up to `now`."""
-        self._now = now
-        if self._started_at is None:
-            self._started_at = self._due = now
+        self.cabinet.board.now = now
+        if not self._started:
+            self._start(now)
         if self._due is not None and now - self._due > LONGEST_CATCH_UP_SECONDS:
             self._due = now
+        self.cabinet.handle_timer()
         while self._due is not None and self._due <= now:
             self._due += next(self._pauses)
             self._end_at_rest()
 
     def stop_play(self, now: float) -> None:
         """Finish what is half done, in haste; cash nothing, start nothing, raise no more."""
-        self._now = now
+        self.cabinet.board.now = now
         self._stopping = self._story.hurried = True
         if self._due is not None and self._story.waits_for_people:
             self._due = min(self._due, now + HASTE_SECONDS)
         self._end_at_rest()
+
+    def _start(self, now: float) -> None:
+        self._started, self._due = True, now
+        self.cabinet.board.starts(now)
+        if self._memory is None:
+            self.cabinet.starts()
+        else:
+            self._come_back(self._memory)
 
     def _end_at_rest(self) -> None:
         if self._stopping and self._story.at_rest:
@@ -109,31 +141,68 @@ class GamingMachine(Generic[C]):
         """Whether it may still raise something."""
         return self._due is not None
 
+    # -- power -------------------------------------------------------------------------------
+
+    def remember(self) -> dict[str, Any]:
+        """All that outlives the power, as JSON can hold it; time is what `handle_timer` was last told."""
+        return {
+            "form": MEMORY_FORM,
+            "serial": self.spec.serial_number,
+            "pending": [[code, dict(values)] for code, values in self.connection.pending()],
+            "cabinet": self.cabinet.remember(),
+        }
+
+    def _recall(self, memory: Mapping[str, Any]) -> None:
+        if memory.get("form") != MEMORY_FORM or memory.get("serial") != self.spec.serial_number:
+            raise ConfigurationError(
+                f"the memory is not of machine {self.spec.serial_number}",
+                "use the memory this machine left, or start it without one",
+            )
+        self.cabinet.recall(memory["cabinet"])
+
+    def _come_back(self, memory: Mapping[str, Any]) -> None:
+        """The power was lost with the process: what was pending is pending again, and the loss is told."""
+        for code, values in memory["pending"]:
+            self.raise_exception(code, values)
+        self.cabinet.regain_power()
+
     # -- the port asks -----------------------------------------------------------------------
 
-    def answer(self, poll: LongPollRequest, now: float) -> Mapping[str, Any] | None:
+    def answer(self, poll: LongPollRequest, now: float) -> Mapping[str, Any] | Elementary | None:
         """What it says to a long poll; None for silence."""
-        self.cabinet.clock = self._factory_clock + timedelta(seconds=now - (self._started_at or 0.0))
-        return answer_poll(self.cabinet, poll.command, poll.values)
+        self.cabinet.board.now = now
+        return answer_poll(self.cabinet, poll)
 
-    def acknowledged(self, poll: LongPollRequest, _: float) -> None:
+    def acknowledged(self, poll: LongPollRequest, now: float) -> None:
         """The host has heard the answer to a long poll."""
-        if poll.command == HANDPAY_COMMAND:
-            self.cabinet.handpay_was_read()
+        self.cabinet.board.now = now
+        acknowledge_poll(self.cabinet, poll)
 
     # -- the cabinet says (its Port) ---------------------------------------------------------
 
     def raise_exception(self, code: int, values: Mapping[str, Any]) -> None:
         """Put an exception before the host."""
-        self.connection.raise_exception(code, self._now, values)
+        self.connection.raise_exception(code, self.cabinet.board.now, values)
+
+    def settle(self, code: int) -> None:
+        """What a priority exception was about is over."""
+        self.connection.settle(code)
+
+    def volunteer(self, command: int, values: Mapping[str, Any]) -> None:
+        """Answer a long poll of earlier, at the next poll."""
+        self.connection.volunteer(command, values)
+
+    def is_linked(self) -> bool:
+        """Whether a host polls."""
+        return self.connection.link_up
 
     def power_off(self) -> None:
         """The port goes dead."""
-        self.connection.power_off(self._now)
+        self.connection.power_off(self.cabinet.board.now)
 
     def power_on(self) -> None:
         """The port comes back."""
-        self.connection.power_on(self._now)
+        self.connection.power_on(self.cabinet.board.now)
 
     # -- the truth ---------------------------------------------------------------------------
 

@@ -1,26 +1,28 @@
 """A gaming machine at its end of a line: the machine, its SAS port and the wires, as one.
 
 Bytes and time in, bytes out. What it raised, what it lost itself and what the host acknowledged
-is its history; what its meters say in the end, its truth. It takes and gives the marked stream that
-links carry: of what it says only chirps are marked.
+is its history; what its meters say in the end, its truth. It takes the marked stream a host sends
+and gives plain characters, as a pseudo-terminal carries them: a chirp loses its wakeup bit there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge_agent.sas.machine import DroppedByOverflow, MachineAnswers, Raised
 from edge_agent.sas.messages import LongPollRequest
+from edge_agent.sas.wakeup import WakeupDecoder
 from edge_agent.simulator.gaming_machine import GamingMachine
-from edge_agent.simulator.specification import MachineSpec
+from edge_agent.simulator.specification import STANDARD, MachineSpec
 from edge_agent.simulator.temperament import PLAIN, Temperament
 from edge_agent.simulator.tempered_port import TemperedPort
 from edge_agent.simulator.travelling import Travelling, Wire
 
-# A wire allows 5 ms inside a poll. A host that reopens its port between an address and its command, or
-# sleeps there, needs 20 ms; a busy one on a pseudo-terminal may need more.
+# A pseudo-terminal is no 5 ms wire: a busy host may pause this long inside a poll.
 PARTIAL_POLL_SECONDS = 0.05
+
+_CHARACTER = 0xFF
 
 
 class MachineOnLine:
@@ -31,6 +33,8 @@ class MachineOnLine:
         seed: of its story.
         rate: how much faster than life it is played.
         temperament: how it behaves on the line.
+        memory: what `remember` gave in an earlier life; None for a new machine. Raises ConfigurationError
+            where it is not this machine's.
         to_machine: the wire from the host; None for a perfect one.
         to_host: the wire to the host.
     """
@@ -42,16 +46,18 @@ class MachineOnLine:
         *,
         rate: float = 1.0,
         temperament: Temperament = PLAIN,
+        memory: Mapping[str, Any] | None = None,
         to_machine: Wire | None = None,
         to_host: Wire | None = None,
     ) -> None:
         self._spec = spec
         self._temperament = temperament
         self._seed = seed
-        self.machine = GamingMachine(spec, self._connect, seed, rate)
+        self.machine = GamingMachine(spec, self._connect, seed, rate, memory)
         self.connection = self.machine.connection
         self._to_machine = Travelling(to_machine)
         self._to_host = Travelling(to_host)
+        self._characters = WakeupDecoder()
         self._told: list[dict[str, Any]] = []
         self._outstanding = 0
         self._stopping = False
@@ -83,9 +89,10 @@ class MachineOnLine:
         return min((due for due in dues if due is not None), default=None)
 
     def data_to_send(self, now: float) -> bytes:
-        """What reaches the host now, as a marked stream."""
+        """What reaches the host now, in plain characters."""
         self.handle_timer(now)
-        return self._to_host.arrived(now)
+        arrived = self._to_host.arrived(now)
+        return bytes([character & _CHARACTER for character in self._characters.feed(arrived)])
 
     def stop_play(self, now: float) -> None:
         """Finish what is half done, cash nothing, raise no more."""
@@ -104,6 +111,10 @@ class MachineOnLine:
         told, self._told = self._told, []
         yield from told
 
+    def remember(self) -> dict[str, Any]:
+        """All that outlives the power, as JSON can hold it."""
+        return self.machine.remember()
+
     def truth(self) -> dict[str, int]:
         """What the machine's own meters say: money in cents, games counted."""
         return self.machine.meters_in_minor_units()
@@ -116,6 +127,7 @@ class MachineOnLine:
             seed=self._seed,
             capacity=self._spec.queue_capacity,
             gap=PARTIAL_POLL_SECONDS,
+            secure_validation=self._spec.validation != STANDARD,
             secure_handpays=self._spec.secure_handpays,
             on_acknowledged=self._acknowledged,
         )

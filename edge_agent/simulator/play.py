@@ -1,9 +1,10 @@
 """The story of one machine: guests come, play, win and leave; doors open, printers run low.
 
 The story is told as a generator of pauses: it acts on the cabinet, then says for how many seconds
-nothing happens. It is drawn from one seeded source of chance and never looks at the host, so the
-same seed tells the same story on every wire. `rate` shortens what people and games take; what
-printers and power supplies take stays as it is.
+nothing happens. It is drawn from one seeded source of chance. Where no host gives orders it never depends
+on one, so the same seed tells the same story on every wire; a machine that was locked out, or waits for a
+host's word about a ticket or a cash-out, waits with its guest. `rate` shortens what people and games take;
+what printers and power supplies take stays as it is.
 
 A *rest* is a pause in which nothing is half done. A story may be ended there, and only there.
 """
@@ -13,7 +14,8 @@ from __future__ import annotations
 import random
 from collections.abc import Generator, Iterator
 
-from edge_agent.simulator.cabinet import CANCELLED_CREDITS, TOP_WIN, Bet, Cabinet
+from edge_agent.simulator.cabinet import Cabinet
+from edge_agent.simulator.games import Bet
 from edge_agent.simulator.paytable import Paytable
 
 # A printer takes this long to print and present a ticket. It also bounds how soon the record of the
@@ -26,8 +28,13 @@ POWER_OFF_SECONDS = (6.0, 10.0)
 # Once the story is to end, people make haste: no pause of theirs takes longer.
 HASTE_SECONDS = 0.25
 
+# How often people and machines that wait for a host look again.
+LOOK_SECONDS = 0.25
+
 BILLS_A_GUEST = (1, 4)
 GAMES_A_GUEST = (6, 40)
+# A guest who cannot play looks this often whether it goes on, and leaves.
+WAITS_A_GUEST = 12
 
 # A guest puts in what suits the bets: bills below this many lowest bets are left in the purse, and
 # of the others a large one comes out as much more rarely as it is larger.
@@ -55,6 +62,7 @@ class Story:
 
     def tell(self) -> Iterator[float]:
         """What happens, as the pauses in between."""
+        yield from self._resume()
         yield from self._rest(0.2, 4.0)
         while True:
             yield from self._guest()
@@ -63,34 +71,66 @@ class Story:
 
     # -- scenes ------------------------------------------------------------------------------
 
+    def _resume(self) -> Pauses:
+        """Finish what an earlier life of the machine left half done."""
+        yield from self._outcome()
+        if self._cabinet.board.situation.cashing_out:
+            yield from self._cashed_out()
+
     def _guest(self) -> Pauses:
+        if not self._cabinet.enabled_games:
+            yield from self._rest(2.0, 8.0)
+            return
         self._sit_down()
         purse = self._chance.randint(*BILLS_A_GUEST)
         games = self._chance.randint(*GAMES_A_GUEST)
-        while games:
-            affordable = [bet for bet in self._bets if self._cabinet.worth(bet) <= self._credits]
-            if affordable:
+        patience = WAITS_A_GUEST
+        while games and patience:
+            affordable = [bet for bet in self._bets if self._cabinet.games.worth(bet) <= self._credits]
+            if not self._cabinet.can_play:
+                patience -= 1
+                yield from self._attendant()
+                yield from self._rest(0.8, 3.2)
+            elif affordable:
                 games -= 1
                 yield from self._game(self._chance.choice(affordable))
                 yield from self._rest(0.8, 3.2)
                 yield from self._mishaps()
             elif purse:
                 purse -= 1
-                yield from self._bill()
+                yield from self._money()
             else:
                 break
         if self._credits:
             yield from self._cash_out()
+        self._cabinet.games.leave()
 
     def _sit_down(self) -> None:
         cabinet, spec = self._cabinet, self._spec
         number = self._chance.choice(cabinet.enabled_games)
         denomination = self._chance.choice(spec.player_denominations) if spec.player_denominations else 0
-        cabinet.select_game(number, denomination)
+        cabinet.games.select(number, denomination)
         self._bets = tuple(Bet(credits_, denomination) for credits_ in spec.games[number - 1].bets)
 
+    def _money(self) -> Pauses:
+        """A ticket, where the machine takes them and the host says what it is worth; else a bill."""
+        if self._spec.ticket_redemption and self._happens(self._spec.chances.ticket_per_purse):
+            before = self._credits
+            yield from self._ticket()
+            if self._credits > before:
+                return
+        yield from self._bill()
+
+    def _ticket(self) -> Pauses:
+        yield from self._people(0.8, 2.0)
+        self._cabinet.redemption.insert(f"{self._chance.randrange(10**18):018d}")
+        while self._cabinet.redemption.is_busy():
+            yield from self._machinery(LOOK_SECONDS)
+        yield from self._rest(0.4, 1.2)
+
     def _bill(self) -> Pauses:
-        least = self._cabinet.worth(self._bets[0]) * self._spec.denomination_cents * BETS_A_BILL
+        cents = self._spec.denomination_cents
+        least = self._cabinet.games.worth(self._bets[0]) * cents * BETS_A_BILL
         suitable = [dollars for dollars in self._spec.bills if dollars * 100 >= least] or [
             self._spec.bills[-1]
         ]
@@ -99,37 +139,66 @@ class Story:
         if self._happens(self._spec.chances.rejected_per_bill):
             self._cabinet.note(0x2B)
             yield from self._people(0.8, 2.0)
-        self._cabinet.accept_bill(dollars)
+        if self._cabinet.takes_bill(dollars):
+            self._cabinet.accept_bill(dollars)
         yield from self._rest(0.4, 1.2)
 
     def _game(self, bet: Bet) -> Pauses:
         cabinet = self._cabinet
-        times = self._paytables[cabinet.selected_game - 1].spin(self._chance)
-        win = times * cabinet.worth(bet)
-        cabinet.start_game(bet)
+        times = self._paytables[cabinet.board.situation.selected_game - 1].spin(self._chance)
+        cabinet.games.start(bet, times * cabinet.games.worth(bet))
         yield from self._people(1.2, 3.0)
+        self._progressive()
         if self._happens(self._spec.chances.power_per_game / 2):
             yield from self._power_cycle()
             yield from self._people(1.0, 2.0)
-        if cabinet.is_handpay(win):
-            cabinet.call_attendant(TOP_WIN, win)
-            yield from self._people(4.0, 10.0)
-            cabinet.end_game_paid_by_hand()
-        else:
-            cabinet.end_game(win)
+        yield from self._outcome()
+
+    def _progressive(self) -> None:
+        """Now and then a game hits a level, the lower ones more often."""
+        spec = self._spec
+        for levels, hit in (
+            (spec.progressive_levels, self._cabinet.games.hit_progressive),
+            (spec.own_progressive_levels, self._cabinet.games.hit_own_progressive),
+        ):
+            if levels and self._happens(spec.chances.progressive_per_game):
+                hit(self._chance.randint(1, len(levels)))
+                return
+
+    def _outcome(self) -> Pauses:
+        """The machine pays, the host takes a win that is offered to it, or the attendant comes and pays."""
+        cabinet = self._cabinet
+        cabinet.games.finish()
+        while cabinet.host_cash_out.win:
+            yield from self._machinery(LOOK_SECONDS)
+        yield from self._attendant()
+
+    def _attendant(self) -> Generator[float, None, bool]:
+        """The attendant comes and pays what is to be paid by hand; whether anything was."""
+        if self._cabinet.handpays.pending is None:
+            return False
+        yield from self._people(4.0, 10.0)
+        self._cabinet.key_off()
+        return True
 
     def _cash_out(self) -> Pauses:
         cabinet = self._cabinet
-        if self._credits * self._spec.denomination_cents > self._spec.ticket_limit_cents:
-            cabinet.call_attendant(CANCELLED_CREDITS, self._credits)
-            yield from self._people(4.0, 10.0)
-            cabinet.pay_credits_by_hand()
-            return
-        yield from self._machinery(PRINTING_SECONDS)
-        cabinet.print_ticket(f"{self._chance.randrange(10**8):08d}")
-        if self._happens(self._spec.chances.paper_low_per_ticket):
+        if not cabinet.cash_out.exceeds_ticket:
+            yield from self._machinery(PRINTING_SECONDS)
+            cabinet.cash_out.begin(f"{self._chance.randrange(10**8):08d}")
+        else:
+            cabinet.cash_out.begin("")
+        was_printed = yield from self._cashed_out()
+        if was_printed and self._happens(self._spec.chances.paper_low_per_ticket):
             yield from self._people(0.5, 1.5)
             cabinet.note(0x74)
+
+    def _cashed_out(self) -> Generator[float, None, bool]:
+        """Credits go to the host, onto tickets, or are paid by hand; whether no attendant was needed."""
+        while self._cabinet.board.situation.cashing_out:
+            yield from self._machinery(LOOK_SECONDS)
+        was_paid = yield from self._attendant()
+        return not was_paid
 
     def _mishaps(self) -> Pauses:
         """What now and then happens between two games."""

@@ -7,11 +7,12 @@ credit meters, must be a whole number of cents, so that meters read back to the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.sas.code_tables import BILL_DENOMINATIONS, DENOMINATIONS
+from edge_agent.sas.code_tables import BILL_DENOMINATIONS, DENOMINATIONS, VALIDATION_STYLES
 
 TEN_THOUSANDTHS_PER_CENT = 100
 
@@ -19,6 +20,19 @@ TEN_THOUSANDTHS_PER_CENT = 100
 LARGEST_WAGER = 9_999
 
 US_DOLLARS = 37  # country code of the bills
+
+STANDARD, SYSTEM, SECURE_ENHANCED = VALIDATION_STYLES.values()
+# Long poll 4D numbers them 1 to 1F.
+VALIDATION_RECORDS = 31
+
+# Long poll 8F shows nine reels, 86 up to 32 levels; a group and an asset number are one and four bytes.
+MOST_REELS = 9
+MOST_LEVELS = 32
+LAST_GROUP = 0xFF
+LAST_ASSET_NUMBER = 0xFFFF_FFFF
+
+# Whether something is wrong, what, and how to mend it.
+Fault = tuple[bool, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,9 @@ class Chances:
     paper_low_per_ticket: float = 0.06
     menu_per_guest: float = 0.10
     drop_per_guest: float = 0.06
+    ticket_per_purse: float = 0.30  # where the machine takes tickets
+    progressive_per_game: float = 0.004  # where it has progressive levels
+    register_per_guest: float = 0.02  # where a host registers it for transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +81,138 @@ class MachineSpec:
     serial: str = ""
     game_id: str = "VS"
     additional_id: str = "000"
+    asset_number: int = 0  # what transfers name the machine by; 0 for none
+    past_twenties: int = 0  # the $20 bills of its life so far: its meters do not start at zero
+
+    # Its cabinet.
+    has_hopper: bool = False
+    reels: int = 0  # physical ones
+    deals_cards: bool = False
+
+    # What it pays by hand.
     attendant_pays_from_cents: int = 120_000
     ticket_limit_cents: int = 300_000
-    has_hopper: bool = False
+    secure_handpays: bool = False
+    remote_reset: bool = True  # a host may key a handpay off
+    resets_to_credits: bool = False  # ... and have a jackpot paid to the credit meter
+
+    # How it answers.
     extended_meters: bool = True
     extended_value_bytes: int = 0
     shows_missing_meters: bool = True
     fast_polling: bool = True
     unsupported: frozenset[int] = frozenset()
     queue_capacity: int = 25
-    past_twenties: int = 0  # the $20 bills of its life so far: its meters do not start at zero
-    secure_handpays: bool = False
+
+    # Tickets.
+    validation: str = STANDARD  # a name of VALIDATION_STYLES
+    validation_extensions: bool = False
+    ticket_redemption: bool = False
+    prints_restricted_tickets: bool = False
+    validates_handpays: bool = False
+    prints_handpay_receipts: bool = False
+    unread_records: int = VALIDATION_RECORDS  # validated and not read; then it validates nothing more
+
+    # Transfers.
+    aft: bool = False
+    aft_bonus: bool = False
+    aft_debit: bool = False
+    aft_to_ticket: bool = False
+    aft_partial_to_host: bool = True
+    aft_lock_after_transfer: bool = False
+    aft_receipts: bool = False
+    aft_host_cash_out: bool = False  # the credits of a guest who leaves are offered to the host first
+    aft_transfer_limit_cents: int = 500_000
+    credit_limit_cents: int = 1_000_000
+    eft: bool = False
+
+    # Progressives, bonuses, tournaments.
+    progressive_group: int = 0  # 0: the host feeds no progressive
+    progressive_levels: tuple[int, ...] = ()  # what each starts again from, in cents
+    own_progressive_levels: tuple[int, ...] = ()  # the same, of a controller of its own
+    multiple_progressive_wins: bool = False
+    enhanced_progressives: bool = False
+    legacy_bonus: bool = False
+    jackpot_multiplier: bool = False
+    tournament: bool = False
+
+    # What it proves and announces.
+    rom_signature: bool = True
+    component_authentication: bool = False
+    meter_change_notification: bool = False
+    session_play: bool = False
     chances: Chances = field(default_factory=Chances)
 
     def __post_init__(self) -> None:
-        name = f"machine {self.number}"
-        if not self.games or not all(_is_playable(game) for game in self.games):
-            raise ConfigurationError(
-                f"{name} has no game, or one without rising bets of 1 to {LARGEST_WAGER} credits",
-                "give each game its bets, smallest first",
-            )
-        if any(self.credits_per(code) == 0 for code in self.player_denominations):
-            raise ConfigurationError(
-                f"{name} offers a denomination that is not a multiple of its accounting denomination",
-                "account in the smallest one",
-            )
-        if not self.bills or any(
-            dollars not in BILL_CODES or dollars * 100 % self.denomination_cents for dollars in self.bills
-        ):
-            raise ConfigurationError(
-                f"{name} accepts a bill that is no whole number of credits", "choose its bills to fit"
-            )
-        if self.past_twenties and 20 not in self.bills:
-            raise ConfigurationError(
-                f"{name} has taken $20 bills in its past, which it does not take", "add 20 to its bills"
-            )
+        for wrong, what, mend in (*self._wrong_with_play(), *self._wrong_with_money()):
+            if wrong:
+                raise ConfigurationError(f"machine {self.number} {what}", mend)
+
+    def _wrong_with_play(self) -> Iterator[Fault]:
+        yield (
+            not self.games or not all(_is_playable(game) for game in self.games),
+            f"has no game, or one without rising bets of 1 to {LARGEST_WAGER} credits",
+            "give each game its bets, smallest first",
+        )
+        yield (
+            any(self.credits_per(code) == 0 for code in self.player_denominations),
+            "offers a denomination that is not a multiple of its accounting denomination",
+            "account in the smallest one",
+        )
+        yield (
+            not 0 <= self.reels <= MOST_REELS,
+            f"has {self.reels} reels",
+            f"give it 0 to {MOST_REELS} of them",
+        )
+        yield (
+            bool(self.progressive_levels) != bool(self.progressive_group)
+            or not 0 <= self.progressive_group <= LAST_GROUP,
+            f"is in progressive group {self.progressive_group} with {len(self.progressive_levels)} levels",
+            f"give it progressive_levels and a progressive_group of 1 to {LAST_GROUP}, or neither",
+        )
+        yield (
+            max(len(self.progressive_levels), len(self.own_progressive_levels)) > MOST_LEVELS,
+            "has too many progressive levels",
+            f"give it {MOST_LEVELS} at most",
+        )
+
+    def _wrong_with_money(self) -> Iterator[Fault]:
+        cents = self.denomination_cents
+        yield (
+            not self.bills or any(bill not in BILL_CODES or bill * 100 % cents for bill in self.bills),
+            "accepts a bill that is no whole number of credits",
+            "choose its bills to fit",
+        )
+        yield (
+            bool(self.past_twenties) and 20 not in self.bills,
+            "has taken $20 bills in its past, which it does not take",
+            "add 20 to its bills",
+        )
+        yield (
+            any(level % cents for level in (*self.progressive_levels, *self.own_progressive_levels)),
+            "has a progressive level that is no whole number of credits",
+            "choose its levels to fit",
+        )
+        yield (
+            self.validation not in VALIDATION_STYLES.values(),
+            f"validates tickets by {self.validation!r}",
+            f"use one of {', '.join(VALIDATION_STYLES.values())}",
+        )
+        yield (
+            not 1 <= self.unread_records <= VALIDATION_RECORDS,
+            f"keeps {self.unread_records} unread ticket records",
+            f"use 1 to {VALIDATION_RECORDS}",
+        )
+        yield (
+            not 0 <= self.asset_number <= LAST_ASSET_NUMBER or (self.aft and not self.asset_number),
+            f"has asset number {self.asset_number}",
+            f"give it one of 1 to {LAST_ASSET_NUMBER}: transfers name the machine by it",
+        )
+        yield (
+            self.aft and self.eft,
+            "transfers in two ways",
+            "leave one of aft and eft out",
+        )
 
     @property
     def denomination_cents(self) -> int:

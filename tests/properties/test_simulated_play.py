@@ -45,6 +45,7 @@ class Clerk:
     def __init__(self) -> None:
         self.machine: GamingMachine[Clerk] | None = None
         self.wins = self.bills = 0
+        self.link_up = True
 
     def raise_exception(self, code: int, now: float, values: Mapping[str, Any]) -> None:
         assert self.machine is not None
@@ -55,6 +56,16 @@ class Clerk:
         assert accounts.credits >= 0
         if code in {0x7F, 0x3D, 0x12}:
             self._read(now)
+
+    def settle(self, code: int) -> None:
+        """Nothing to add up."""
+
+    def volunteer(self, command: int, values: Mapping[str, Any]) -> None:
+        """Nothing to add up."""
+
+    def pending(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """Nothing is kept."""
+        return []
 
     def power_off(self, _: float) -> None:
         """Nothing to add up."""
@@ -77,7 +88,9 @@ class Clerk:
 
     def _poll(self, command: int, now: float) -> Mapping[str, Any]:
         assert self.machine is not None
-        return self.machine.answer(LongPollRequest(1, command), now) or {}
+        answer = self.machine.answer(LongPollRequest(1, command), now)
+        assert isinstance(answer, Mapping)
+        return answer
 
 
 @given(spec=st.one_of(FLOOR, EVENTFUL), seed=st.integers(0, 2**32), rate=st.sampled_from((0.5, 1.0, 20.0)))

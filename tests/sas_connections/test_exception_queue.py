@@ -14,6 +14,7 @@ from edge_agent.sas.exception_queue import (
     Pending,
     Raised,
 )
+from edge_agent.sas.messages import LongPollRequest
 
 
 def hear(queue: ExceptionQueue, now: float = 0.0) -> int | None:
@@ -98,12 +99,37 @@ def test_a_flag_with_a_duty_is_told_again_until_the_duty_is_done(code: int) -> N
     again = [event for event in queue.history() if isinstance(event, Raised)]
     assert again[1] == Raised(first + 1, code, {"some": "data"}, 1.0 + duty.period, reissued=True)
     for command in duty.commands:
-        queue.polled(command, acknowledged=not duty.when_acknowledged)
+        queue.polled(LongPollRequest(1, command, duty.saying), acknowledged=not duty.when_acknowledged)
     assert hear(queue, 100.0) == code
     for command in duty.commands:
-        queue.polled(command, acknowledged=duty.when_acknowledged)
-    queue.settle(code)
+        queue.polled(LongPollRequest(1, command, duty.saying), acknowledged=duty.when_acknowledged)
+    if not duty.commands:
+        queue.settle(code)
     assert hear(queue, 200.0) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "command", "other_form"),
+    [
+        (0x68, 0x71, {"transfer_code": 0x00}),
+        (0x69, 0x72, {"transfer_code": 0xFE}),
+        (0x3D, 0x4D, {"function": 0xFF}),
+        (0x3E, 0x4D, {"function": 0x01}),
+        (0xA0, 0xB6, {"host_status": 0x00}),
+        (0x3F, 0x4C, {"machine_id": 0, "sequence": 0}),
+    ],
+)
+def test_another_form_of_the_poll_leaves_the_duty_undone(
+    code: int, command: int, other_form: dict[str, int]
+) -> None:
+    queue = ExceptionQueue(secure_validation=True)
+    queue.raise_exception(code, 0.0, {})
+    assert hear(queue, 0.0) == code
+
+    for acknowledged in (False, True):
+        queue.polled(LongPollRequest(1, command, other_form), acknowledged=acknowledged)
+
+    assert hear(queue, 100.0) == code
 
 
 def test_a_flag_that_was_not_heard_yet_is_told_though_its_duty_is_done() -> None:
@@ -138,7 +164,7 @@ def test_what_needs_no_duty_is_not_touched_by_polls() -> None:
     queue = ExceptionQueue()
     queue.raise_exception(0x56, 0.0, {})
 
-    queue.polled(0x84, acknowledged=True)
+    queue.polled(LongPollRequest(1, 0x84), acknowledged=True)
     queue.settle(0x3F)
 
     assert hear(queue) == 0x56

@@ -478,3 +478,42 @@ def test_what_is_said_instead_neither_takes_the_poll_in_nor_lets_anything_go(
     assert say(machine, GENERAL) == b"\x11"
     assert say(machine, CREDITS) == CREDITS_ANSWER
     assert delivered(machine) == [1]
+
+
+SIGNATURE = bytes.fromhex("012134120da7")
+
+
+def test_the_answer_to_an_earlier_poll_is_said_before_events_until_it_is_acknowledged(
+    machine: MachineConnection,
+) -> None:
+    machine.raise_exception(0x11, 0.0)
+    machine.volunteer(0x21, {"signature": 0x1234})
+
+    assert say(machine, CREDITS) == CREDITS_ANSWER  # without real-time events only a general poll asks
+    assert [say(machine, GENERAL) for _ in range(2)] == [SIGNATURE] * 2
+    say(machine, SYNCHRONISE)
+    assert say(machine, GENERAL) == b"\x11"
+
+
+def test_under_real_time_events_it_answers_any_poll(machine: MachineConnection) -> None:
+    in_real_time(machine).volunteer(0x21, {"signature": 0x1234})
+
+    assert say(machine, CREDITS) == SIGNATURE
+    assert say(machine, COIN_OUT)[:2] == b"\x01\x15"
+
+
+def test_it_does_not_outlast_the_power(machine: MachineConnection) -> None:
+    machine.volunteer(0x21, {"signature": 0x1234})
+
+    machine.power_off(1.0)
+    machine.power_on(2.0)
+    say(machine, SYNCHRONISE, 2.0)
+
+    assert say(machine, GENERAL, 2.0) == b"\x00"
+
+
+def test_what_is_pending_is_known_with_its_data(machine: MachineConnection) -> None:
+    machine.raise_exception(0x7F, 0.0, {"win": 5})
+    machine.raise_exception(0x56, 0.0)
+
+    assert machine.pending() == [(0x56, {}), (0x7F, {"win": 5})]

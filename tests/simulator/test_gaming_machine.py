@@ -29,9 +29,19 @@ class Diary:
 
     entries: list[tuple[float, int, Mapping[str, Any]]] = field(default_factory=list)
     powered: list[tuple[float, bool]] = field(default_factory=list)
+    link_up: bool = True
 
     def raise_exception(self, code: int, now: float, values: Mapping[str, Any]) -> None:
         self.entries.append((now, code, values))
+
+    def settle(self, code: int) -> None:
+        """What was about is over."""
+
+    def volunteer(self, command: int, values: Mapping[str, Any]) -> None:
+        """Nobody asked."""
+
+    def pending(self) -> list[tuple[int, Mapping[str, Any]]]:
+        return [(code, values) for _, code, values in self.entries]
 
     def power_off(self, now: float) -> None:
         self.powered.append((now, False))
@@ -237,7 +247,7 @@ def test_any_moment_is_good_to_stop() -> None:
         assert codes.count(0x7E) == codes.count(0x7F)
         assert codes.count(0x11) == codes.count(0x12)
         assert codes.count(0x51) == codes.count(0x52)
-        assert machine.cabinet.handpay is None
+        assert machine.cabinet.handpays.pending is None
 
 
 def test_a_process_that_slept_lives_on_from_now() -> None:

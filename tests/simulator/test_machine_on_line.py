@@ -22,8 +22,9 @@ from edge_agent.sas.messages import (
     decode_reply,
     encode_poll,
 )
-from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message, marked
+from edge_agent.sas.wakeup import encode_host_message
 from edge_agent.simulator.floor_plan import default_floor
+from edge_agent.simulator.handpays import Handpay
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.specification import Chances, GameSpec, MachineSpec
 
@@ -35,7 +36,6 @@ SYNCHRONISE = GeneralPoll(0)
 OWN = GeneralPoll(1)
 CREDITS = LongPollRequest(1, 0x1A)
 POLL_SECONDS = 0.040
-CHIRP = marked(1)
 
 
 class Host:
@@ -53,7 +53,7 @@ class Host:
             self.line.handle_timer(due)
         self.line.data_to_send(self.now)
         self.line.receive_data(encode_host_message(encode_poll(poll)), self.now)
-        answer = bytes(WakeupDecoder().feed(self.line.data_to_send(self.now)))
+        answer = self.line.data_to_send(self.now)
         return decode_reply(answer, poll) if answer else None
 
     def take(self) -> Reply | None:
@@ -155,12 +155,12 @@ def test_an_unpolled_machine_drops_its_oldest_and_says_so() -> None:
     assert "slot" not in repr(line)
 
 
-def test_a_machine_chirps_its_address_with_the_wakeup_bit() -> None:
+def test_a_machine_chirps_its_address_in_a_plain_character() -> None:
     line = MachineOnLine(QUARTERS, seed=1)
 
-    assert line.data_to_send(0.0) == CHIRP
+    assert line.data_to_send(0.0) == b"\x01"
     assert line.data_to_send(0.1) == b""
-    assert line.data_to_send(0.2) == CHIRP
+    assert line.data_to_send(0.2) == b"\x01"
 
 
 def test_a_dark_machine_says_nothing_and_tells_afterwards() -> None:
@@ -186,8 +186,8 @@ def test_secure_handpays_are_told_one_at_a_time_until_they_are_read() -> None:
     host.take()
     line.stop_play(host.now)
     for amount in (100, 200):
-        cabinet.call_attendant(0x80, amount)
-        cabinet.pay_credits_by_hand()
+        cabinet.handpays.call_attendant(Handpay(0x80, amount))
+        cabinet.key_off()
 
     told = [host.take(), host.take()]
     first = host.ask(LongPollRequest(1, 0x1B))
@@ -213,7 +213,7 @@ def test_late_wires_deliver_when_they_say() -> None:
     line = MachineOnLine(QUARTERS, seed=1, to_machine=Late(), to_host=Late())
     line.receive_data(encode_host_message(b"\x80"), 0.0)
     line.handle_timer(0.0)
-    assert line.data_to_send(0.030) == CHIRP  # a chirp of before
+    assert line.data_to_send(0.030) == b"\x01"  # a chirp of before
     line.receive_data(encode_host_message(b"\x81"), 0.040)
 
     assert line.next_timer() == pytest.approx(0.070)
@@ -228,5 +228,5 @@ def test_a_machine_ignores_what_it_does_not_know() -> None:
 
     assert host.ask(LongPollRequest(1, 0xB3)) is None
     host.ask(SYNCHRONISE)
-    host.line.receive_data(encode_host_message(append_crc(b"\x01\x94")), host.now)
+    host.line.receive_data(encode_host_message(append_crc(b"\x01\xa5")), host.now)
     assert host.line.data_to_send(host.now) == b""

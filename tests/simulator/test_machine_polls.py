@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.sas.long_polls import LONG_POLLS
+from edge_agent.sas.machine import Elementary
 from edge_agent.sas.messages import (
     DataReply,
     LongPollRequest,
@@ -18,10 +19,14 @@ from edge_agent.sas.messages import (
     encode_reply,
 )
 from edge_agent.sas.meter_codes import METERS
-from edge_agent.simulator.cabinet import CANCELLED_CREDITS, FACTORY_CLOCK, TOP_WIN, Bet, Cabinet
+from edge_agent.simulator.accounts import CASHABLE_TICKET, Tally
+from edge_agent.simulator.cabinet import Cabinet
 from edge_agent.simulator.floor_plan import default_floor
+from edge_agent.simulator.games import Bet
 from edge_agent.simulator.gaming_machine import GamingMachine
-from edge_agent.simulator.machine_polls import ANSWERED, answer_poll
+from edge_agent.simulator.handpays import CANCELLED_CREDITS, TOP_WIN, Handpay
+from edge_agent.simulator.mainboard import FACTORY_CLOCK
+from edge_agent.simulator.polls import ANSWERED, answer_poll
 from edge_agent.simulator.specification import BILL_CODES, GameSpec, MachineSpec
 
 # Long polls every machine of the trial floor could be asked; 0E is the connection's own.
@@ -43,7 +48,17 @@ FULL = MachineSpec(
 class Deaf:
     """A port that ignores what the machine says."""
 
+    link_up = True
+
+    def is_linked(self) -> bool:
+        return True
+
+    def pending(self) -> list[Any]:
+        return []
+
     def raise_exception(self, *_: Any) -> None: ...
+    def settle(self, *_: Any) -> None: ...
+    def volunteer(self, *_: Any) -> None: ...
     def power_off(self, *_: Any) -> None: ...
     def power_on(self, *_: Any) -> None: ...
 
@@ -65,9 +80,9 @@ def request_of(command: int, **values: Any) -> dict[str, Any]:
 def ask(cabinet: Cabinet, command: int, **values: Any) -> Any:
     """The answer, after it has travelled as bytes; None for silence."""
     request = request_of(command, **values)
-    answer = answer_poll(cabinet, command, request)
-    if answer is None:
-        return None
+    answer = answer_poll(cabinet, LongPollRequest(1, command, request))
+    if answer is None or isinstance(answer, Elementary):
+        return answer
     reply = decode_reply(encode_reply(DataReply(1, command, answer)), LongPollRequest(1, command, request))
     assert isinstance(reply, DataReply)
     return reply.values
@@ -104,8 +119,8 @@ def test_every_answer_of_a_played_machine_is_one_the_codec_reads(spec: MachineSp
 def test_a_meter_reads_the_same_in_every_poll_that_carries_it() -> None:
     cabinet = cabinet_of(replace(FULL, past_twenties=1_234))
     cabinet.accept_bill(50)
-    cabinet.start_game(Bet(3, 0x01))
-    cabinet.end_game(7)
+    cabinet.games.start(Bet(3, 0x01))
+    cabinet.games.end(7)
 
     groups = {**ask(cabinet, 0x0F), **ask(cabinet, 0x19), **ask(cabinet, 0x1C)}
     for command in range(0x10, 0x17):
@@ -123,7 +138,7 @@ def test_a_meter_reads_the_same_in_every_poll_that_carries_it() -> None:
 def test_classic_meters_roll_over_after_eight_digits() -> None:
     cabinet = cabinet_of(replace(FULL, extended_value_bytes=8))
     cabinet.accounts.coin_in = 10**8 + 5
-    cabinet.accounts.tickets_out = 10**10 + 6
+    cabinet.accounts.tickets[CASHABLE_TICKET] = Tally(10**10 + 6)
 
     assert ask(cabinet, 0x11) == {"coin_in": 5}
     assert ask(cabinet, 0x52)["coin_in"] == 5
@@ -145,7 +160,7 @@ def test_events_carry_rolled_over_meters() -> None:
     cabinet.accounts.coin_in = 10**8 - 2
     cabinet.accounts.bill_counts[100] = 10**8 - 1
 
-    cabinet.start_game(Bet(3, 0))
+    cabinet.games.start(Bet(3, 0))
     cabinet.accept_bill(100)
 
     assert [values.get("coin_in", values.get("count")) for _, values in said] == [1, 0]
@@ -182,9 +197,9 @@ def test_meters_of_one_game_are_its_own() -> None:
     cabinet = cabinet_of()
     cabinet.accept_bill(100)
     for number, bet in ((1, 3), (2, 500)):
-        cabinet.select_game(number, 0x01)
-        cabinet.start_game(Bet(bet, 0x01))
-        cabinet.end_game(0)
+        cabinet.games.select(number, 0x01)
+        cabinet.games.start(Bet(bet, 0x01))
+        cabinet.games.end(0)
 
     assert [ask(cabinet, 0x52, game=number)["coin_in"] for number in (0, 1, 2)] == [503, 3, 500]
     assert meters(ask(cabinet, 0x2F, game=2, meter_codes=(0x00, 0x07, 0x0C))) == {
@@ -209,7 +224,7 @@ def test_a_poll_it_does_not_support_is_silence() -> None:
     )
 
     assert [ask(cabinet, command) for command in (0x6F, 0xAF, 0x4F, 0xB5)] == [None] * 4
-    assert answer_poll(cabinet, 0x94, {}) is None
+    assert answer_poll(cabinet, LongPollRequest(1, 0x59)) is None
 
 
 def test_it_says_what_it_is() -> None:
@@ -251,7 +266,7 @@ def test_a_single_denomination_machine_plays_its_accounting_denomination() -> No
 
 def test_the_selected_game_and_the_enabled_ones_follow_the_cabinet() -> None:
     cabinet = cabinet_of()
-    cabinet.select_game(2, 0x02)
+    cabinet.games.select(2, 0x02)
     cabinet.change_options()
 
     assert ask(cabinet, 0x55) == {"game": 2}
@@ -267,7 +282,7 @@ def test_the_last_bill_and_the_last_ticket_can_be_read() -> None:
     assert ask(cabinet, 0x3D) == {"validation_number": "00000000", "amount_cents": 0}
 
     cabinet.accept_bill(500)
-    cabinet.print_ticket("01234567")
+    cabinet.cash_out.begin("01234567")
 
     assert ask(cabinet, 0x48) == {"country": 37, "denomination_code": 10, "count": 1}
     assert ask(cabinet, 0x3D) == {"validation_number": "01234567", "amount_cents": 50_000}
@@ -276,10 +291,10 @@ def test_the_last_bill_and_the_last_ticket_can_be_read() -> None:
 def test_a_handpay_can_be_read_until_it_is_keyed_off() -> None:
     cabinet = cabinet_of()
     cabinet.accept_bill(10)
-    cabinet.call_attendant(CANCELLED_CREDITS, 1_000)
+    cabinet.handpays.call_attendant(Handpay(CANCELLED_CREDITS, 1_000))
 
     pending = ask(cabinet, 0x1B)
-    cabinet.pay_credits_by_hand()
+    cabinet.key_off()
 
     assert (pending["level"], pending["amount"]) == (CANCELLED_CREDITS, 1_000)
     assert (ask(cabinet, 0x1B)["level"], ask(cabinet, 0x1B)["amount"]) == (0, 0)
@@ -288,11 +303,11 @@ def test_a_handpay_can_be_read_until_it_is_keyed_off() -> None:
 def test_a_jackpot_is_metered_when_it_is_paid() -> None:
     cabinet = cabinet_of()
     cabinet.accept_bill(10)
-    cabinet.start_game(Bet(3, 0x01))
-    cabinet.call_attendant(TOP_WIN, 1_500)
+    cabinet.games.start(Bet(3, 0x01))
+    cabinet.handpays.call_attendant(Handpay(TOP_WIN, 1_500))
 
     locked = ask(cabinet, 0x14)
-    cabinet.end_game_paid_by_hand()
+    cabinet.key_off()
 
     assert locked == {"jackpot": 0}
     assert ask(cabinet, 0x14) == {"jackpot": 1_500}
@@ -302,8 +317,8 @@ def test_a_jackpot_is_metered_when_it_is_paid() -> None:
 def test_doors_drops_and_power_have_their_meters() -> None:
     cabinet = cabinet_of()
     cabinet.accept_bill(20)
-    cabinet.start_game(Bet(1, 0x01))
-    cabinet.end_game(0)
+    cabinet.games.start(Bet(1, 0x01))
+    cabinet.games.end(0)
     assert ask(cabinet, 0x18) == {"games_since_power_up": 1, "games_since_door_close": 1}
     assert meters(ask(cabinet, 0x2F, meter_codes=(0x3E, 0x3F)))["stacker_credits"] == (2_000, 4)
 
@@ -326,4 +341,4 @@ def test_its_clock_runs() -> None:
     answer = machine.answer(LongPollRequest(1, 0x7E), 50.0 + 3_661.0)
 
     assert answer == {"date": "01012026", "time": "010101"}
-    assert machine.cabinet.clock == FACTORY_CLOCK + timedelta(seconds=3_661)
+    assert machine.cabinet.board.clock == FACTORY_CLOCK + timedelta(seconds=3_661)
