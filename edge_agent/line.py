@@ -76,6 +76,7 @@ class Line:
         self.station = station(notebook.note)
         self._make_station = station
         self._link = link
+        self._advising = link if isinstance(link, Advising) else None
         self._seal = seal
         self._append = append
         self._notebook = notebook
@@ -156,19 +157,10 @@ class Line:
             self._pause, self._trouble = FIRST_REOPEN_SECONDS, ""
             self.station.link_opened(self._monotonic())
             self._log.info("line opened", port=self._link.name)
-            self._pass_on_advice()
             self._collect()
         finally:
             # Before any pause: an adapter that comes back gets another name while we hold this one.
             self._link.close()
-
-    def _pass_on_advice(self) -> None:
-        """Say what would make the port better: once, however often it is opened."""
-        advice = self._link.advice if isinstance(self._link, Advising) else ()
-        for new in advice:
-            if new not in self.advice:
-                self._log.warning("the port could be better", advice=new)
-        self.advice = advice
 
     def _collect(self) -> None:
         """Collect until asked to stop: timers, take, append, write, read."""
@@ -195,9 +187,18 @@ class Line:
 
     def _heed(self) -> None:
         """Pass on what was wanted of this line meanwhile. It changes what is asked, never when."""
+        if self._advising is not None and self._advising.advice != self.advice:
+            self._pass_on(self._advising.advice)
         if self._meters_wanted and isinstance(self.station, Metered):
             self._meters_wanted = False
             self.station.read_meters(self._monotonic())
+
+    def _pass_on(self, advice: tuple[str, ...]) -> None:
+        """Say what would make the port better: once, however often it is opened."""
+        for new in advice:
+            if new not in self.advice:
+                self._log.warning("the port could be better", advice=new)
+        self.advice = advice
 
     def _show_sent(self, data: bytes) -> None:
         self._log.debug("sent", data=data)

@@ -39,6 +39,8 @@ def _line(name: object, line: object) -> object:
     port, _, query = line.partition("?")
     options: dict[str, str] = dict(parse_qsl(query, keep_blank_values=True))
     own: dict[str, str] = {key: options.pop(key) for key in ("driver", "subject") if key in options}
+    if "marks" in options:  # the port's own
+        port = f"{port}?marks={options.pop('marks')}"
     return {"name": name, "port": port, "options": options, **own}
 
 

@@ -46,6 +46,11 @@ def test_good_settings_are_called_good(file: Path, capsys: pytest.CaptureFixture
         ("site=", "--set site: not text"),
         ("lines=[{name: a, port: /dev/x, driver: telepathy}]", "line a: driver 'telepathy' is not installed"),
         ("lines=[{name: a, port: /dev/x, driver: tdl1, options: {adress: 1}}]", "line a: .*adress"),
+        ("lines=[{name: a, port: 'pigeon:7'}]", "line a: port 'pigeon:7' names no known kind of link"),
+        ("lines=[{name: a, port: ttyUSB0}]", "line a: port 'ttyUSB0' .* — write /dev/ttyUSB0"),
+        ("lines=[{name: a, port: 'tcp:ds-7:99999'}]", "line a: port .* TCP port '99999' — write a number"),
+        ("lines=[{name: a, port: 'rfc2217:ds-7'}]", "line a: port .* — write rfc2217:HOST:PORT"),
+        ("lines=[{name: a, port: 'tcp:ds-7:4001?marks=1'}]", "line a: .* marks '1' — write in-band or none"),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_status_two(

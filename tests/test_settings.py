@@ -229,13 +229,15 @@ def test_a_line_may_be_one_text() -> None:
             "lines": {
                 "a": "/dev/serial/by-id/usb-FTDI-if00-port0",
                 "b": "/dev/ttyS1?driver=tdl1&subject=shuffler-7&address=2",
+                "c": "tcp:ds-7:4001?marks=none&address=3",
             },
         },
         "deployment",
         environment={},
     )
 
-    a, b = settings.lines
+    a, b, c = settings.lines
+    assert (c.port, c.options) == ("tcp:ds-7:4001?marks=none", {"address": "3"})
     assert (a.port, a.driver, a.options) == ("/dev/serial/by-id/usb-FTDI-if00-port0", "sas", {})
     assert (b.port, b.driver, b.device, b.options) == ("/dev/ttyS1", "tdl1", "shuffler-7", {"address": "2"})
 

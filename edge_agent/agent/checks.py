@@ -78,7 +78,8 @@ def _devices(driver: Driver, line: LineSettings) -> Sequence[str]:
 def absent_here(settings: Settings) -> Iterator[str]:
     """What the settings name and this computer does not have: fine on a laptop, not on the gateway."""
     for line in settings.lines:
-        if line.port.startswith("/") and not Path(line.port).exists():
+        device = line.port.removeprefix("uart:")
+        if device.startswith("/") and not Path(device).exists():
             yield f"line {line.name}: port {line.port} does not exist here"
     uplink = settings.uplink
     if uplink is None:

@@ -41,17 +41,27 @@ class Advising(Protocol):
 # scheme -> module that has `make(rest_of_the_spec, serial_format) -> Link`; imported when used.
 SCHEMES = {
     "uart": "edge_agent.links.uart",
+    "tcp": "edge_agent.links.tcp",
+    "rfc2217": "edge_agent.links.rfc2217",
     "replay": "edge_agent.links.replay",
 }
 
 
 def open_link(spec: str, serial_format: SerialFormat) -> Link:
-    """Make, not yet open, the link a spec names: `uart:/dev/ttyUSB0`, `replay:FILE`, or a device path."""
+    """Make, not yet open, the link a spec names: `uart:/dev/ttyUSB0`, `tcp:HOST:PORT`, or a device path.
+
+    Raises ConfigurationError naming what of the spec makes no sense.
+    """
     scheme, _, rest = spec.partition(":") if not spec.startswith("/") else ("uart", "", spec)
     if scheme not in SCHEMES or not rest:
-        known = ", ".join(f"{name}:…" for name in SCHEMES)
-        raise ConfigurationError(
-            f"port {spec!r} names no known kind of link", f"use a device path or one of {known}"
-        )
+        raise ConfigurationError(f"port {spec!r} names no known kind of link", _meant(spec))
     make: Callable[[str, SerialFormat], Link] = import_module(SCHEMES[scheme]).make
     return make(rest, serial_format)
+
+
+def _meant(spec: str) -> str:
+    """What someone who wrote that may have wanted."""
+    if spec.startswith(("tty", "serial/", "dev/")):
+        return f"write /dev/{spec.removeprefix('dev/')}"
+    known = ", ".join(f"{name}:…" for name in SCHEMES)
+    return f"use a device path or one of {known}"

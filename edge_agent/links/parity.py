@@ -38,6 +38,31 @@ def plain(fd: int) -> None:
     termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
 
+class Leaving:
+    """When what was handed over has left a port.
+
+    Args:
+        baud: the port's speed.
+        handover: seconds until a character begins on the wire, at most; 0 for a port without a wire.
+    """
+
+    def __init__(self, baud: int, handover: float) -> None:
+        self._handover = handover
+        self._character = BITS_A_CHARACTER / baud
+        self._gone_at = 0.0
+
+    def wrote(self, characters: int) -> None:
+        """So many characters were handed over just now."""
+        if self._handover:
+            begins = max(time.monotonic() + self._handover, self._gone_at)
+            self._gone_at = begins + characters * self._character
+
+    @property
+    def seconds(self) -> float:
+        """How long until all of it has left; 0.0 if it has."""
+        return max(0.0, self._gone_at - time.monotonic())
+
+
 class WakeupParity:
     """Sends characters of one parity after the other on an open port, and has the kernel mark what it hears.
 
@@ -49,10 +74,9 @@ class WakeupParity:
 
     def __init__(self, fd: int, adapter: Adapter, baud: int) -> None:
         self._fd = fd
-        self._handover = adapter.handover
-        self._character = BITS_A_CHARACTER / baud if adapter.handover else 0.0
         self._marking = False
-        self._gone_at = 0.0  # when all that was written has left
+        self._leaving = Leaving(baud, adapter.handover)
+        self.wrote = self._leaving.wrote
         attributes = termios.tcgetattr(fd)
         attributes[_IFLAG] = termios.INPCK | termios.PARMRK
         attributes[_CFLAG] &= ~(_STICKS | termios.PARODD)
@@ -69,14 +93,7 @@ class WakeupParity:
         """Change parity, once everything written has left."""
         if mark == self._marking:
             return
-        early = self._gone_at - time.monotonic()
-        if early > 0:
+        if early := self._leaving.seconds:
             time.sleep(early)
         fcntl.ioctl(self._fd, termios.TCSETSW, self._mark if mark else self._space)
         self._marking = mark
-
-    def wrote(self, characters: int) -> None:
-        """So many characters were handed to the kernel just now."""
-        if self._handover:
-            begins = max(time.monotonic() + self._handover, self._gone_at)
-            self._gone_at = begins + characters * self._character

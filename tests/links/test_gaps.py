@@ -16,7 +16,7 @@ SECONDS = 3.0
 
 @pytest.mark.timeout(180)
 def test_the_rest_follows_its_address_within_5_ms_with_64_lines_running(tmp_path: Path) -> None:
-    """What else runs on this computer makes gaps longer and never shorter: the best of three rounds is ours."""
+    """What else this computer does makes gaps longer and never shorter: the best of three rounds is ours."""
     rounds: list[Gaps] = []
     for number in range(ROUNDS):
         folder = tmp_path / str(number)

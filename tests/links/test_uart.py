@@ -247,9 +247,20 @@ def test_a_reader_wakes_when_bytes_arrive(pty: Pty) -> None:
     link.close()
 
 
-@pytest.mark.parametrize("spec", ["ttyUSB0", "carrier-pigeon:1", "uart:", ""])
-def test_a_spec_that_names_no_link_is_refused(spec: str) -> None:
-    with pytest.raises(ConfigurationError, match="names no known kind of link"):
+@pytest.mark.parametrize(
+    ("spec", "mend"),
+    [
+        ("ttyUSB0", "write /dev/ttyUSB0"),
+        ("dev/ttyS1", "write /dev/ttyS1"),
+        ("serial/by-id/usb-FTDI-if00", "write /dev/serial/by-id/usb-FTDI-if00"),
+        ("COM3", "use a device path or one of uart:"),
+        ("carrier-pigeon:1", "use a device path"),
+        ("uart:", "use a device path"),
+        ("", "use a device path"),
+    ],
+)
+def test_a_spec_that_names_no_link_is_refused_with_what_was_meant(spec: str, mend: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"names no known kind of link — {mend}"):
         open_link(spec, SAS)
 
 
