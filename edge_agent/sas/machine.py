@@ -276,7 +276,7 @@ class MachineConnection:
             case BadPoll(address=address):
                 # Only polls that carry a CRC can be bad, and those may be refused.
                 if address == self.address and self.link_up:
-                    self._prepare(_Said(GENERAL_POLL, encode_reply(Nack(address))), now)
+                    self._prepare(_Said(GENERAL_POLL, self._refuses(poll)), now)
             case GeneralPoll(address=address) if address == self.address:
                 self._take_own(poll, now)
             case LongPollRequest(address=address) if address == self.address:
@@ -311,6 +311,10 @@ class MachineConnection:
     def _says_instead(self, poll: Poll, now: float) -> bytes | None:  # noqa: ARG002  for who strays
         """What is said without taking the poll in, b"" for nothing; None: the text is followed, as here."""
         return None
+
+    def _refuses(self, poll: BadPoll) -> bytes:
+        """How a poll is refused that makes no sense; machines that stray have other ways."""
+        return encode_reply(Nack(poll.address))
 
     def _acknowledge(self, now: float) -> None:
         """The host has heard what was said last."""

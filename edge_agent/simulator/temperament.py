@@ -50,6 +50,8 @@ class Temperament:
     steps_down_games: bool = False  # meters of single games fall when the options change
     option_exceptions: int = 1  # how often one change of options is told
     hides_denomination: bool = False  # says 00 for its accounting denomination: nobody configured it
+    lock_settles: float = 0.0  # after a lock was granted, transfers are refused for so long
+    explains_malformed_transfers: bool = False  # with a status of their own, in place of a NACK
     ignored_polls: frozenset[int] = frozenset()  # another port has that role
     untold_exceptions: frozenset[int] = frozenset()  # they are told on another port
     hides_validation_numbers: bool = False  # from a host that does not validate

@@ -24,6 +24,10 @@ VALIDATION_NUMBER = "validation_number"
 PAYTABLE, NO_DENOMINATION = "paytable_id", 0x00
 # What is left of the meters of a game when it steps down: the newest part of them.
 STEPPED_DOWN = 1_000
+# Transfers, and the lock that may come before one.
+TRANSFER, LOCK, LOCKED = 0x72, 0x74, 0x00
+TRANSFER_CODES = frozenset((0x00, 0x01))  # the others ask for the status or cancel
+UNABLE_NOW, UNEXPECTED_ERROR = 0x87, 0x9F
 
 Answer = Mapping[str, Any] | Elementary | None
 
@@ -36,6 +40,7 @@ class TemperedAnswers:
         self._temperament = temperament
         self._before: dict[int, Answer] = {}  # what late meters read before the game
         self._late_until = float("-inf")
+        self._locked_at = float("-inf")
         self._stepped_down = False
 
     def answer(self, poll: LongPollRequest, now: float) -> Answer:
@@ -44,9 +49,13 @@ class TemperedAnswers:
             return None
         if now < self._late_until and poll.command in self._before:
             return self._before[poll.command]
+        if self._is_too_soon(poll, now):
+            return refused_transfer(UNABLE_NOW)
         answer = self._answers.answer(poll, now)
         if not isinstance(answer, Mapping):
             return answer
+        if poll.command == LOCK:
+            self._note_lock(answer, now)
         answer = {**answer, **dict(self._hidden(answer))}
         return _smaller(answer) if self._stepped_down and poll.values.get("game") else answer
 
@@ -56,6 +65,18 @@ class TemperedAnswers:
             yield VALIDATION_NUMBER, "0" * len(answer[VALIDATION_NUMBER])
         if self._temperament.hides_denomination and PAYTABLE in answer:
             yield "denomination", NO_DENOMINATION
+
+    def _is_too_soon(self, poll: LongPollRequest, now: float) -> bool:
+        """Whether it is a transfer so soon after the lock was granted that the game is not ready."""
+        asks = poll.command == TRANSFER and poll.values["transfer_code"] in TRANSFER_CODES
+        return asks and now < self._locked_at + self._temperament.lock_settles
+
+    def _note_lock(self, answer: Mapping[str, Any], now: float) -> None:
+        """When the lock was granted, as far as a host can know."""
+        if answer["lock_status"] != LOCKED:
+            self._locked_at = float("-inf")
+        elif self._locked_at == float("-inf"):
+            self._locked_at = now
 
     def game_started(self, address: int, now: float) -> None:
         """What late meters read now, they go on reading for a while after the game."""
@@ -70,6 +91,11 @@ class TemperedAnswers:
     def options_changed(self) -> None:
         """A game was taken out, or put in."""
         self._stepped_down = self._temperament.steps_down_games
+
+
+def refused_transfer(status: int) -> Mapping[str, Any]:
+    """The short answer to a transfer that is not looked at."""
+    return {"history_position": 0, "transfer_status": status}
 
 
 def _smaller(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,14 +13,29 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypedDict, Unpack
 
-from edge_agent.sas.crc import CRC_BYTES, append_crc
+from edge_agent.sas.crc import CRC_BYTES, append_crc, crc_is_good
 from edge_agent.sas.exception_codes import EVENT_MARK
+from edge_agent.sas.framing import BadPoll
 from edge_agent.sas.machine import MachineAnswers, MachineConnection
-from edge_agent.sas.messages import SHORT_REPLY_BYTES, GeneralPoll, LongPollRequest, Poll
+from edge_agent.sas.messages import (
+    SHORT_REPLY_BYTES,
+    DataReply,
+    GeneralPoll,
+    LongPollRequest,
+    Poll,
+    encode_reply,
+)
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, marked, stuff
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
 from edge_agent.simulator.temperament import PLAIN, Temperament
-from edge_agent.simulator.tempered_answers import GAME_ENDED, GAME_STARTED, TemperedAnswers
+from edge_agent.simulator.tempered_answers import (
+    GAME_ENDED,
+    GAME_STARTED,
+    TRANSFER,
+    UNEXPECTED_ERROR,
+    TemperedAnswers,
+    refused_transfer,
+)
 
 OPTIONS_CHANGED = 0x3C
 MACHINE_INFORMATION = 0x1F
@@ -144,6 +159,14 @@ class TemperedPort(MachineConnection):
         every = self.temperament.refuses_every
         refuses = every and now % every < self.temperament.refuses_for
         return REFUSAL if refuses and isinstance(poll, GeneralPoll) else None
+
+    def _refuses(self, poll: BadPoll) -> bytes:
+        """See MachineConnection."""
+        whole = bytes((poll.address, poll.command)) + poll.data
+        malformed = poll.command == TRANSFER and crc_is_good(whole)
+        if not (malformed and self.temperament.explains_malformed_transfers):
+            return super()._refuses(poll)
+        return encode_reply(DataReply(poll.address, TRANSFER, refused_transfer(UNEXPECTED_ERROR)))
 
     # -- what leaves -----------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.coin_out = 100
+        self.lock_status = 0x00
 
     def answer(self, poll: LongPollRequest, now: float) -> Mapping[str, Any] | Elementary | None:
         assert now >= 0
@@ -49,6 +50,8 @@ class Answers:
             0x2F: {"game": poll.values.get("game"), "meters": meters},
             0x3D: {"validation_number": "12345678", "amount_cents": 2_000},
             0x52: game,
+            0x72: {"transfer_status": 0x00},
+            0x74: {"lock_status": self.lock_status},
         }
         return known.get(poll.command)
 
@@ -251,6 +254,37 @@ def test_a_port_without_a_role_neither_answers_nor_tells() -> None:
     assert machine.queue == ()
     assert ask(machine, 0x72) is None
     assert ask(machine, 0x3D) == {"validation_number": "00000000", "amount_cents": 2_000}
+
+
+def test_a_lock_takes_a_moment_to_settle() -> None:
+    machine = port(lock_settles=0.5)
+    transfer: dict[str, Any] = {"transfer_code": 0x00}
+    status: dict[str, Any] = {"transfer_code": 0xFF}
+
+    assert ask(machine, 0x72, 9.0, **transfer) == {"transfer_status": 0x00}
+    for now in (10.0, 10.3):
+        assert ask(machine, 0x74, now)["lock_status"] == 0x00
+    assert ask(machine, 0x72, 10.49, **transfer) == {"history_position": 0, "transfer_status": 0x87}
+    assert ask(machine, 0x72, 10.49, **status) == {"transfer_status": 0x00}
+    assert ask(machine, 0x72, 10.5, **transfer) == {"transfer_status": 0x00}
+
+    machine._tempered._answers.lock_status = 0xFF  # type: ignore[attr-defined]  # see Answers
+    ask(machine, 0x74, 20.0)
+    machine._tempered._answers.lock_status = 0x00  # type: ignore[attr-defined]
+    ask(machine, 0x74, 30.0)
+    assert ask(machine, 0x72, 30.4, **transfer)["transfer_status"] == 0x87
+
+
+def test_a_malformed_transfer_is_refused_or_explained() -> None:
+    malformed = encode_host_message(append_crc(bytes.fromhex("01720500000000 00")))
+    damaged = malformed[:-1] + bytes((malformed[-1] ^ 1,))
+
+    strict, explaining = port(), port(explains_malformed_transfers=True)
+
+    assert say(strict, malformed) == b"\x81"
+    assert say(explaining, malformed) == append_crc(bytes.fromhex("017202009f"))
+    assert say(explaining, damaged) == b"\x81"
+    assert say(explaining, encode_host_message(append_crc(bytes.fromhex("010900aa01")))) == b"\x81"
 
 
 def test_a_denomination_nobody_configured_is_none() -> None:
