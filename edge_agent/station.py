@@ -30,9 +30,21 @@ NOTE_LIMIT_BYTES = 256
 PAGE_LIMIT_BYTES = 5 + NOTE_LIMIT_BYTES
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that is not at rest at a device: a door that is open, a printer without paper."""
+
+    state: str
+    since: float | None  # monotonic seconds; None: since before the agent was started
+    sure: bool = True  # False: something may have happened unheard meanwhile
+
+
 @dataclass(slots=True)
 class LineCounters:
-    """What a line has done since it started: plain sums, read by health and the live view."""
+    """What a line has done since it started, and how its device stands, read by health and the live view.
+
+    Other threads read it while the line writes: what is not a plain number or text is replaced whole.
+    """
 
     polls: int = 0
     polls_late: int = 0
@@ -43,6 +55,7 @@ class LineCounters:
     unknown_codes: dict[str, int] = field(default_factory=dict)
     last_event: str = ""
     state: str = "starting"
+    conditions: dict[str, Condition] = field(default_factory=dict)  # by name, those that are raised
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def _entries(
                 "device": device,
                 "since": since,
                 "last_event_seconds": quiet,
+                "conditions": dict(_conditions(_counters(one.line, device), clock)),
             },
         )
 
@@ -106,6 +107,12 @@ def _trouble(line: Line, device: str) -> str:
 
 def _name(line: Line, device: str) -> str:
     return f"{line.name}/{device}" if isinstance(line.station, Shared) else line.name
+
+
+def _conditions(counters: LineCounters, clock: ClockReading) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for name, condition in counters.conditions.items():
+        since = None if condition.since is None else written(clock.utc_of(condition.since))
+        yield name, {"state": condition.state, "since": since, "sure": condition.sure}
 
 
 def free_bytes(path: Path) -> int:

@@ -89,7 +89,16 @@ def _line(name: str, line: Mapping[str, Any], now: float) -> str:
         if line.get(count):
             of_whom = " of the agent" if count == "faults" else ""
             words.append(counted(line[count], what) + of_whom)
+    words.extend(_condition(name, one, now) for name, one in line.get("conditions", {}).items())
     return ", ".join(words)
+
+
+def _condition(name: str, condition: Mapping[str, Any], now: float) -> str:
+    thing = name.replace("_", " ")
+    said = thing if condition["state"] == "raised" else f"{thing} {condition['state']}"
+    since = condition["since"]
+    lasted = f"for {_duration(now - _seconds(since))}" if since else "since before the agent was started"
+    return f"{said} {lasted}" + ("" if condition.get("sure", True) else ", as far as is known")
 
 
 def _journal(journal: Mapping[str, Any]) -> str:

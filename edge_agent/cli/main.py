@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.cli import certs, config, production, simulate, stand_in, technician
+from edge_agent.cli import cabinet, certs, config, machine, production, simulate, stand_in, technician
 from edge_agent.errors import AgentError, JournalFull
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -120,6 +120,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for room in (simulate, production, technician, config, certs, stand_in):
+    for room in (simulate, machine, production, technician, cabinet, config, certs, stand_in):
         room.add(commands)
     return parser

@@ -193,6 +193,13 @@ EXAMPLES: tuple[EventBody, ...] = (
     slot.MeterVariance(
         meter="coin_in", unit="credits", before=182_340, after=182_343, explained=2, unexplained=1
     ),
+    slot.SequenceViolation(
+        sequence="slot_door",
+        state="closed",
+        happened="slot_door_closed",
+        code="0x12",
+        expected=("slot_door_opened",),
+    ),
     slot.MachineIdentified(
         sas_version="6.02",
         serial_number="A1234567",

@@ -263,6 +263,25 @@ class MeterVariance(EventBody):
         return "floor.slot.meter_variance"
 
 
+class SequenceViolation(EventBody):
+    """A machine said what cannot come next: something before it was lost, or the machine is at fault."""
+
+    schema_name: ClassVar[str] = "slot-sequence-violation"
+
+    sequence: str = Field(description="what it is about, e.g. slot_door; see docs/conditions.md")
+    state: str = Field(description="in which it was as far as the machine had said")
+    happened: str = Field(description="the exception that does not fit, or the meter that rose without one")
+    code: str | None = Field(
+        pattern="^0x[0-9a-f]{2}$", description="of the exception; null where a meter shows it"
+    )
+    expected: tuple[str, ...] = Field(description="the exceptions that could have come instead")
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.sequence.violation`."""
+        return "floor.slot.sequence.violation"
+
+
 class MachineIdentified(EventBody):
     """What a machine says it is. A field is null where it did not answer."""
 

@@ -64,7 +64,10 @@ def make_report(sources: Sources, limit_bytes: int | None = LIMIT_BYTES) -> Docu
     states = dict(sorted(Counter(line["state"] for line in lines.values()).items()))
     report["floor"] = {"lines": len(lines), "wanting_a_look": len(wanting), "states": _bounded(states)}
     if limit_bytes is not None and size_of(report) > limit_bytes:
-        report["lines"] = _fitting(report, wanting, limit_bytes)
+        report["lines"] = {name: _in_short(line) for name, line in lines.items()}
+    if limit_bytes is not None and size_of(report) > limit_bytes:
+        in_short = {name: _in_short(line) for name, line in wanting.items()}
+        report["lines"] = _fitting(report, in_short, limit_bytes)
     return report
 
 
@@ -153,6 +156,20 @@ def _line(line: Mapping[str, Any], now: float, *, running: bool) -> Iterator[tup
     for name in ("faults", "protocol_errors"):
         if line.get(name):
             yield name, line[name]
+    if running and line.get("conditions"):
+        yield "conditions", {str(name): dict(_condition(one)) for name, one in line["conditions"].items()}
+
+
+def _condition(condition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "state", str(condition["state"])
+    yield "since", condition["since"]
+    if not condition["sure"]:
+        yield "sure", False
+
+
+def _in_short(line: Document) -> Document:
+    """A line without what is raised at its device, where there is no room for it."""
+    return {name: value for name, value in line.items() if name != "conditions"}
 
 
 def _fitting(report: Document, wanting: Mapping[str, Document], limit_bytes: int) -> dict[str, Document]:

@@ -12,6 +12,9 @@ the reader looks for the first position at which a whole frame checks out. What 
 unless it is only addresses and idle bytes. What is decided depends on the characters and on `finish`,
 never on how they were cut into chunks, and no more is kept than one frame and one run of rubbish.
 
+Some answers repeat their poll byte for byte: the ID that was set, the status of no ticket. Such bytes are an
+echo only on a line that echoes, and only once: whether it does is what the last answer showed.
+
 Measuring the silence is the caller's: `finish` says that the gap was long enough.
 """
 
@@ -30,6 +33,7 @@ from edge_agent.sas.messages import (
     SHORT_REPLY_BYTES,
     ExceptionReply,
     GeneralPoll,
+    LongPollRequest,
     Poll,
     Reply,
     decode_reply,
@@ -92,6 +96,9 @@ class ReplyReader:
         self._sent = encode_poll(self._poll)
         self._answered = True
         self._real_time = False
+        self._echoes = False  # the line gives back what we send
+        self._echoed = False  # it has, since the poll left
+        self._mirrored = False  # the answer may be the bytes of the poll
 
     @property
     def pending(self) -> bool:
@@ -104,6 +111,8 @@ class ReplyReader:
         self._sent = encode_poll(poll)
         self._real_time = real_time
         self._answered = poll.address != self._address
+        self._echoed = False
+        self._mirrored = isinstance(poll, LongPollRequest) and LONG_POLLS[poll.command].mirrored
         self._forget()
 
     def feed(self, characters: Sequence[int]) -> list[Heard]:
@@ -140,7 +149,9 @@ class ReplyReader:
                 self._rubbish += self._low[:size]
                 if len(self._rubbish) >= RUBBISH_LIMIT_BYTES:
                     heard += self._leftover()
-            elif not isinstance(found, _Echo):
+            elif isinstance(found, _Echo):
+                self._echoed = True
+            else:
                 heard += self._before()
                 heard.append(found)
             del self._characters[:size], self._low[:size]
@@ -151,8 +162,7 @@ class ReplyReader:
             return self._marked(final=final)
         if isinstance(self._poll, GeneralPoll) and self._low[0] in (self._sent[0], _SYNC_POLL):
             return self._poll_byte(final=final)
-        if len(self._sent) > READ_POLL_BYTES and self._sent.startswith(self._low[: len(self._sent)]):
-            # A poll that carries a CRC could pass for its own answer.
+        if self._may_be_echo():
             if len(self._low) >= len(self._sent):
                 return len(self._sent), _Echo()
             if not final:
@@ -160,6 +170,12 @@ class ReplyReader:
         if self._low[0] == self._address:
             return self._addressed(final=final)
         return self._exception(final=final)
+
+    def _may_be_echo(self) -> bool:
+        """Whether what stands first is our own poll, or the beginning of it, and would pass for a frame."""
+        if len(self._sent) <= READ_POLL_BYTES or not self._sent.startswith(self._low[: len(self._sent)]):
+            return False
+        return not self._mirrored or (self._echoes and not self._echoed)
 
     def _marked(self, *, final: bool) -> _Step | None:
         """Only hosts begin with a wakeup bit, and chirps."""
@@ -262,6 +278,7 @@ class ReplyReader:
         except RemoteProtocolError as error:
             return Garbage(frame, error.what)
         self._answered = True
+        self._echoes = self._echoed
         return reply
 
     def _before(self) -> list[Heard]:

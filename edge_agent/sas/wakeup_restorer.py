@@ -1,15 +1,24 @@
 """Putting back the ninth bit: on a link that carries none, the length table says where polls begin.
 
-Plain host bytes go in and a marked stream comes out, as if the wire had told. What two kinds of field
-host send besides is taken for what it is: the CRC behind a type R poll and the zero behind 54 belong to
-no poll. After silence (`gap`) the next byte begins a message.
+Plain host bytes go in and a marked stream comes out, as if the wire had told. What field hosts send
+besides is taken for what it is:
+
+    the CRC behind a type R poll, the zero behind 54     belong to no poll
+    what follows a poll with a wrong CRC                 belongs to it: the host has its length wrong
+    what follows a command that no table lists           belongs to it: nobody knows its length
+
+After silence (`gap`) the next byte begins a message. So it does once the machine has spoken (`answered`)
+after a poll whose end was not certain: hosts take turns with their machine.
+
+Where it is known how a byte was sent, by a host that sets its parity, that is believed and no table.
 """
 
 from __future__ import annotations
 
-from edge_agent.sas.crc import append_crc
+from edge_agent.sas.crc import append_crc, crc_is_good
+from edge_agent.sas.long_polls import LONG_POLLS
 from edge_agent.sas.messages import GENERAL_POLL_BIT
-from edge_agent.sas.poll_lengths import READ_POLL_BYTES, host_poll_length
+from edge_agent.sas.poll_lengths import HOST_POLL_LENGTHS, READ_POLL_BYTES, host_poll_length
 from edge_agent.sas.wakeup import marked, stuff
 
 # saspy and its descendants send 54 with a zero behind it.
@@ -23,9 +32,15 @@ class WakeupRestorer:
         self._message = bytearray()
         self._tails: tuple[bytes, ...] = ()  # what may stand behind the poll just finished
         self._held = b""  # bytes that may be such a tail, or begin the next message
+        self._astray = False  # nobody knows where the message ends whose end has passed
 
-    def feed(self, data: bytes) -> bytes:
-        """`data` as a marked stream. A byte whose part is not yet clear is held back."""
+    def feed(self, data: bytes, *, wakeup: bool | None = None) -> bytes:
+        """`data` as a marked stream; `wakeup` is the bit of all its bytes, where that is known.
+
+        A byte whose part is not yet clear is held back.
+        """
+        if wakeup is not None:
+            return self._known(data, wakeup=wakeup)
         return b"".join([self._take(data[at : at + 1]) for at in range(len(data))])
 
     def gap(self) -> bytes:
@@ -33,9 +48,27 @@ class WakeupRestorer:
         held, self._held, self._tails = self._held, b"", ()
         stream = self.feed(held)
         self._message.clear()
+        self._astray = False
+        return stream
+
+    def answered(self) -> None:
+        """The machine has spoken: what comes now is not the rest of what it answered."""
+        self._astray = False
+
+    def _known(self, data: bytes, *, wakeup: bool) -> bytes:
+        """Bytes of which it is known whether they begin messages."""
+        stream, self._held, self._tails = stuff(self._held), b"", ()
+        self._astray = False
+        for at in range(len(data)):
+            byte = data[at : at + 1]
+            if wakeup:
+                self._message.clear()
+            stream += self._append(byte) if wakeup or self._message else stuff(byte)
         return stream
 
     def _take(self, byte: bytes) -> bytes:
+        if self._astray:
+            return stuff(byte)
         if not self._tails:
             return self._append(byte)
         held = self._held + byte
@@ -57,7 +90,14 @@ class WakeupRestorer:
         elif host_poll_length(message) == len(message):
             self._message.clear()
             self._tails = _tails(message)
+            self._astray = _has_no_certain_end(message)
         return stream
+
+
+def _has_no_certain_end(message: bytes) -> bool:
+    if len(message) == READ_POLL_BYTES:
+        return message[1] not in LONG_POLLS and message[1] not in HOST_POLL_LENGTHS
+    return not crc_is_good(message)
 
 
 def _tails(message: bytes) -> tuple[bytes, ...]:

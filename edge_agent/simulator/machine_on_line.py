@@ -1,8 +1,8 @@
 """A gaming machine at its end of a line: the machine, its SAS port and the wires, as one.
 
 Bytes and time in, bytes out. What it raised, what it lost itself and what the host acknowledged
-is its history; what its meters say in the end, its truth. It takes the marked stream a host sends
-and gives plain characters, as a pseudo-terminal carries them: a chirp loses its wakeup bit there.
+is its history; what its meters say in the end, its truth. It takes and gives the marked stream that
+links carry: of what it says only chirps are marked.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from typing import Any
 
 from edge_agent.sas.machine import DroppedByOverflow, MachineAnswers, Raised
 from edge_agent.sas.messages import LongPollRequest
-from edge_agent.sas.wakeup import WakeupDecoder
 from edge_agent.simulator.gaming_machine import GamingMachine
 from edge_agent.simulator.specification import STANDARD, MachineSpec
 from edge_agent.simulator.temperament import PLAIN, Temperament
 from edge_agent.simulator.tempered_port import TemperedPort
 from edge_agent.simulator.travelling import Travelling, Wire
 
-# A pseudo-terminal is no 5 ms wire: a busy host may pause this long inside a poll.
+# A wire allows 5 ms inside a poll. A host that reopens its port between an address and its command, or
+# sleeps there, needs 20 ms; a busy one on a pseudo-terminal may need more.
 PARTIAL_POLL_SECONDS = 0.05
-
-_CHARACTER = 0xFF
 
 
 class MachineOnLine:
@@ -57,7 +55,6 @@ class MachineOnLine:
         self.connection = self.machine.connection
         self._to_machine = Travelling(to_machine)
         self._to_host = Travelling(to_host)
-        self._characters = WakeupDecoder()
         self._told: list[dict[str, Any]] = []
         self._outstanding = 0
         self._stopping = False
@@ -89,10 +86,9 @@ class MachineOnLine:
         return min((due for due in dues if due is not None), default=None)
 
     def data_to_send(self, now: float) -> bytes:
-        """What reaches the host now, in plain characters."""
+        """What reaches the host now, as a marked stream."""
         self.handle_timer(now)
-        arrived = self._to_host.arrived(now)
-        return bytes([character & _CHARACTER for character in self._characters.feed(arrived)])
+        return self._to_host.arrived(now)
 
     def stop_play(self, now: float) -> None:
         """Finish what is half done, cash nothing, raise no more."""

@@ -49,7 +49,7 @@ class TableOnLine:
             address=address,
             boot=boot,
         )
-        self._from_host, self._from_device = PlainReader(), PlainReader()
+        self._from_host = PlainReader()
         self._to_device = Travelling(to_device)
         self._to_host = Travelling(to_host)
         self._values: dict[tuple[int, int], Mapping[str, str]] = {}
@@ -93,9 +93,9 @@ class TableOnLine:
         return min((due for due in dues if due is not None), default=None)
 
     def data_to_send(self, now: float) -> bytes:
-        """What reaches the host now; plain characters, as a pseudo-terminal carries them."""
+        """What reaches the host now, as a marked stream."""
         self.handle_timer(now)
-        return self._from_device.receive_data(self._to_host.arrived(now))
+        return self._to_host.arrived(now)
 
     def stop_play(self, now: float) -> None:
         """Finish the cycle, and start no other."""

@@ -61,15 +61,7 @@ def serve_floor(settings: FloorSettings, state: Path, listen: Callable[[Callable
         "machines": machine_names(settings.machines),
         "tables": table_names(settings.tables),
     }
-    opened = []
-    try:
-        for line in make_lines(plan, state):
-            line.open()
-            opened.append(line)
-        with Path(os.devnull).open("w", encoding="utf-8") as ledger:
-            floor = Floor(opened, ledger, state / "floor-status.json")
-            listen(lambda: setattr(floor, "ending", True))
-            floor.run()
-    finally:
-        for line in opened:
-            line.close()
+    with Path(os.devnull).open("w", encoding="utf-8") as ledger:
+        floor = Floor(make_lines(plan, state), ledger, state / "floor-status.json")
+        listen(lambda: setattr(floor, "ending", True))
+        floor.run()

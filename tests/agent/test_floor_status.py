@@ -10,7 +10,7 @@ import pytest
 from edge_agent.agent.floor_status import FloorStatus
 from edge_agent.events import ClockQuality, ClockReading
 from edge_agent.line import LOST_STATE, Line
-from edge_agent.station import LineCounters
+from edge_agent.station import Condition, LineCounters
 
 
 @dataclass
@@ -125,3 +125,17 @@ def test_a_port_that_is_gone_is_the_trouble_of_all_its_machines(shared: Bench) -
 
     assert {line["trouble"] for line in lines.values()} == {"port /dev/ttyUSB0 was lost"}
     assert {line["state"] for line in lines.values()} == {LOST_STATE}
+
+
+def test_what_is_raised_is_told_with_its_beginning(bench: Bench) -> None:
+    bench.line.station.counters.conditions = {
+        "slot_door": Condition("open", 60.0),
+        "handpay": Condition("pending", None, sure=False),
+    }
+
+    told = bench.floor.look()["lines"]["uart-1"]["conditions"]
+
+    assert told == {
+        "slot_door": {"state": "open", "since": "2025-06-11T08:32:00Z", "sure": True},
+        "handpay": {"state": "pending", "since": None, "sure": False},
+    }

@@ -61,6 +61,32 @@ def test_a_gateway_that_is_well_is_told_in_a_few_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "condition", "words"),
+    [
+        ("slot_door", {"state": "open", "since": "2025-06-11T08:19:03Z"}, "slot door open for 12 min"),
+        (
+            "printer_paper_out",
+            {"state": "raised", "since": "2025-06-11T08:31:00Z"},
+            "printer paper out for 3 s",
+        ),
+        (
+            "handpay",
+            {"state": "pending", "since": None, "sure": False},
+            "handpay pending since before the agent was started, as far as is known",
+        ),
+    ],
+)
+def test_what_is_raised_at_a_machine_is_told_with_its_line(
+    name: str, condition: dict[str, Any], words: str
+) -> None:
+    slot = {"state": "polling", "since": "2025-06-11T06:31:03Z", "conditions": {name: condition}}
+
+    told = list(in_plain_words(report(lines={"slot-1001": slot}), [], NOW))
+
+    assert told[1] == f"line         slot-1001: polling, for 2 h, {words}"
+
+
+@pytest.mark.parametrize(
     ("said", "sentence"),
     [
         (

@@ -86,6 +86,9 @@ def test_the_report_of_the_page_is_the_report() -> None:
             "since": line["since"],
             "last_event_seconds": 3.0,
             "protocol_errors": line.get("protocol_errors", 0),
+            "conditions": {
+                name: {"sure": True, **condition} for name, condition in line.get("conditions", {}).items()
+            },
         }
         for number, (device, line) in enumerate(report["lines"].items())
     }

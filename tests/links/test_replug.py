@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import select
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,12 +21,12 @@ from edge_agent.drivers.sas import DRIVER
 from edge_agent.line import LOST_STATE, Line
 from edge_agent.links import open_link
 from edge_agent.notebook import Notebook
+from edge_agent.peer.pty_port import PtyPort
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
 from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.station import DeviceIdentity
 from edge_agent.testing.patience import wait_until
-from edge_agent.trial.floor import PtyLine
 
 pytestmark = pytest.mark.integration
 
@@ -45,15 +44,15 @@ class Socket:
         self.asked_at: list[float] = []
         self.terminals: list[str] = []
         self._machine = MachineOnLine(default_floor(2, seed=1)[number], seed=number)
-        self._adapter: PtyLine | None = None
+        self._adapter: PtyPort | None = None
         self._plugging = threading.Lock()
         self._plugs: list[int] = []  # held, so that no terminal's name comes twice
 
     def plug_in(self) -> None:
         with self._plugging:
             self._plugs += os.openpty()
-            self._adapter = PtyLine(self.name, self._machine, WakeupRestorer(), self.port)
-            self._adapter.open()
+            self._adapter = PtyPort(self.name, self.port, WakeupRestorer())
+            self._adapter.open(lambda _: None)
             self.terminals.append(str(self.port.readlink()))
 
     def pull_out(self) -> None:
@@ -68,11 +67,14 @@ class Socket:
             adapter, now = self._adapter, time.monotonic()
             if adapter is None:
                 return
-            if select.select([adapter.master], [], [], 0)[0]:
+            heard = adapter.read(now)
+            if heard:
                 self.asked_at.append(now)
-                adapter.read(now)
+                self._machine.receive_data(heard, now)
             self._machine.handle_timer(now)
-            adapter.write(now)
+            said = self._machine.data_to_send(now)
+            if said:
+                adapter.write(said)
 
     def close(self) -> None:
         if self._adapter is not None:

@@ -17,7 +17,7 @@ from edge_agent.drivers.sas import SasOptions, SasStation
 from edge_agent.drivers.sas.vendors import vendors_of
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.slot import SlotException
-from edge_agent.sas.machine import Delivered, MachineAnswers, Raised
+from edge_agent.sas.machine import Delivered, DroppedByOverflow, MachineAnswers, Raised
 from edge_agent.sas.messages import LongPollRequest, Reply, decode_poll, decode_reply
 from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message, marked
 from edge_agent.simulator.cabinet import Cabinet
@@ -25,7 +25,7 @@ from edge_agent.simulator.games import Bet
 from edge_agent.simulator.gaming_machine import GamingMachine
 from edge_agent.simulator.personalities import load_personality
 from edge_agent.simulator.tempered_port import TemperedPort
-from edge_agent.station import DeviceIdentity
+from edge_agent.station import DeviceIdentity, LineCounters
 from edge_agent.testing.clock import VirtualClock
 from edge_agent.testing.conversation import Conversation, StationEnd, wires_of
 from edge_agent.testing.wires import HostileWire
@@ -96,6 +96,11 @@ class Machine:
         """How many exceptions the host has acknowledged."""
         return sum(isinstance(event, Delivered) for event in self.history)
 
+    @property
+    def dropped(self) -> int:
+        """How many exceptions it lost because its queue was full."""
+        return sum(isinstance(event, DroppedByOverflow) for event in self.history)
+
     def receive_data(self, stream: bytes, now: float) -> None:
         """See End."""
         self.port.receive_data(stream, now)
@@ -129,7 +134,7 @@ class Scene:
         self.clock = VirtualClock()
         self.machine = Machine(personality, knobs, spec or {})
         self._options = SasOptions.model_validate(dict(options or {}))
-        self._wires = wires or wires_of()
+        self.wires = wires or wires_of()
         self.restart()
 
     def restart(self, note: bytes = b"") -> None:
@@ -138,7 +143,7 @@ class Scene:
         self.host = StationEnd(station, self.clock)
         self.written: deque[bytes] = deque(maxlen=100_000)
         self._talk = Conversation(
-            _Tapped(self.host, self.written), self.machine, self.clock, wires=self._wires
+            _Tapped(self.host, self.written), self.machine, self.clock, wires=self.wires
         )
 
     @property
@@ -150,6 +155,16 @@ class Scene:
     def port(self) -> TemperedPort:
         """The machine's end of the line."""
         return self.machine.port
+
+    @property
+    def station_counters(self) -> LineCounters:
+        """What the line has done."""
+        return self.host.station.counters
+
+    def asked(self, command: int) -> int:
+        """How often a long poll was sent."""
+        polls = [WakeupDecoder().feed(data) for data in self.written]
+        return sum(poll[-2:] == [0x101, command] or poll[:2] == [0x101, command] for poll in polls)
 
     @property
     def journal(self) -> list[Observation]:

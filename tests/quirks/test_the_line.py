@@ -143,7 +143,7 @@ def test_quirk_25_our_host_writes_each_poll_in_one_piece(scene: SetScene) -> Non
 def test_quirk_26_a_dead_line_is_told_as_silence(scene: SetScene) -> None:
     """The adapter's level is too low for either end to read the other."""
     line = scene(wires=wires_of(PERFECT))
-    for wire in (line._wires[0], line._wires[1]):
+    for wire in line.wires:
         wire.cut(0.0, 1e9)
 
     line.run_for(60)
@@ -155,7 +155,7 @@ def test_quirk_26_a_dead_line_is_told_as_silence(scene: SetScene) -> None:
 def test_quirk_26_a_machine_that_cannot_hear_us_is_told_by_its_chirps(scene: SetScene) -> None:
     """Only our own level is too low: the machine chirps, and answers nothing."""
     line = scene(wires=wires_of(PERFECT))
-    line._wires[0].cut(0.0, 1e9)
+    line.wires[0].cut(0.0, 1e9)
 
     line.run_for(60)
 

@@ -113,6 +113,36 @@ def test_a_line_that_is_down_says_why_and_one_that_is_back_does_not() -> None:
     assert "reason" not in lines["slot-1002"]
 
 
+def raised(state: str = "open", *, sure: bool = True) -> dict[str, Any]:
+    return {"state": state, "since": SINCE, "sure": sure}
+
+
+def test_what_is_raised_at_a_device_is_told_with_its_beginning() -> None:
+    conditions = {"slot_door": raised(), "printer_paper_out": raised("raised", sure=False)}
+
+    told = make_report(sources({"uart-1": line("slot-1001", conditions=conditions)}))["lines"]["slot-1001"]
+
+    assert told["conditions"] == {
+        "slot_door": {"state": "open", "since": SINCE},
+        "printer_paper_out": {"state": "raised", "since": SINCE, "sure": False},
+    }
+
+
+def test_a_line_at_which_nothing_is_raised_says_nothing_of_it() -> None:
+    assert "conditions" not in make_report(sources({"a": line("slot-1", conditions={})}))["lines"]["slot-1"]
+
+
+def test_what_is_raised_is_left_out_before_any_line_is() -> None:
+    conditions = {f"condition_{number}": raised() for number in range(8)}
+    lines = {f"uart-{n}": line(f"slot-{1000 + n}", conditions=conditions) for n in range(64)}
+
+    report = make_report(sources(lines))
+
+    assert len(report["lines"]) == 64
+    assert not any("conditions" in told for told in report["lines"].values())
+    assert size_of(report) <= LIMIT_BYTES
+
+
 def test_a_line_the_journal_holds_back_wants_a_look_whatever_its_machine_does() -> None:
     report = make_report(sources({"uart-1": line("slot-1001", held_back=True)}))
 

@@ -161,3 +161,63 @@ def test_an_ff_inside_a_message_is_stuffed() -> None:
     message = bytes.fromhex("01 72 02 FF 00 0F 22")
 
     assert WakeupRestorer().feed(message) == bytes.fromhex("FF 00 01 72 02 FF FF 00 0F 22")
+
+
+@pytest.mark.parametrize(
+    ("wire", "reason"),
+    [
+        ("01 2E 05 00 00 11 22", "one byte too many for a delay"),
+        ("01 08 00 FF FF 00 00 00 12 34", "one byte too many for a mask"),
+        ("01 EB 01 02 03 04", "nobody knows how long EB is"),
+    ],
+)
+def test_what_follows_a_poll_with_no_certain_end_belongs_to_it(wire: str, reason: str) -> None:
+    data = bytes.fromhex(wire)
+    restorer = WakeupRestorer()
+
+    assert restorer.feed(data) == encode_host_message(data), reason
+    assert restorer.feed(b"\x80") == b"\x80"
+    assert restorer.gap() == b""
+    assert restorer.feed(b"\x81") == bytes.fromhex("FF 00 81")
+
+
+def test_the_machines_answer_ends_a_poll_with_no_certain_end() -> None:
+    restorer = WakeupRestorer()
+    restorer.feed(bytes.fromhex("01 2E 05 00 00 11 22"))
+
+    restorer.answered()
+
+    assert restorer.feed(b"\x81") == bytes.fromhex("FF 00 81")
+
+
+def test_what_is_known_to_carry_the_wakeup_bit_begins_a_message_always() -> None:
+    restorer = WakeupRestorer()
+    restorer.feed(bytes.fromhex("01 6F 0C 00"))
+
+    assert restorer.feed(b"\x82\x01", wakeup=True) == bytes.fromhex("FF 00 82 FF 00 01")
+    assert restorer.feed(b"\x1a") == b"\x1a"
+    assert restorer.feed(b"\x81") == bytes.fromhex("FF 00 81")
+
+
+def test_what_is_known_to_carry_none_begins_no_message() -> None:
+    restorer = WakeupRestorer()
+
+    assert restorer.feed(bytes.fromhex("01 1A FF"), wakeup=False) == bytes.fromhex("01 1A FF FF")
+    assert restorer.feed(b"\x01", wakeup=True) == bytes.fromhex("FF 00 01")
+    assert restorer.feed(bytes.fromhex("54 00"), wakeup=False) == bytes.fromhex("54 00")
+    assert restorer.feed(b"\x81") == bytes.fromhex("FF 00 81")
+
+
+def test_what_was_held_belongs_to_no_poll_once_it_is_known_how_the_next_byte_was_sent() -> None:
+    restorer = WakeupRestorer()
+    assert restorer.feed(bytes.fromhex("01 1A 03")) == bytes.fromhex("FF 00 01 1A")
+
+    assert restorer.feed(b"\x01", wakeup=True) == bytes.fromhex("03 FF 00 01")
+
+
+def test_a_known_wakeup_ends_a_poll_with_no_certain_end() -> None:
+    restorer = WakeupRestorer()
+    restorer.feed(bytes.fromhex("01 EB 01"))
+
+    assert restorer.feed(b"\x01", wakeup=True) == bytes.fromhex("FF 00 01")
+    assert restorer.feed(b"\x1a") == b"\x1a"

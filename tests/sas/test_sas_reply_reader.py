@@ -282,6 +282,53 @@ def test_an_echo_cannot_pass_for_its_own_answer() -> None:
     assert listen(poll, append_crc(bytes.fromhex("01 6F 06 00 00 00 00 01 00")).hex()) == []
 
 
+NO_TICKET = "01 71 01 FF 1F D0"
+ASK_FOR_THE_TICKET = LongPollRequest(1, 0x71, {"transfer_code": 0xFF})
+NONE_KNOWN = DataReply(1, 0x71, {"machine_status": 0xFF})
+
+
+def test_an_answer_may_repeat_its_poll() -> None:
+    listening = reader(ASK_FOR_THE_TICKET)
+
+    assert listening.feed(list(bytes.fromhex(NO_TICKET))) == [NONE_KNOWN]
+    assert listening.finish() == []
+
+
+@pytest.mark.parametrize(
+    ("wire", "heard"),
+    [(NO_TICKET, []), (NO_TICKET + NO_TICKET, [NONE_KNOWN]), (NO_TICKET + "01 00", [Busy(1)])],
+)
+def test_on_a_line_that_echoes_the_first_repetition_is_the_poll(wire: str, heard: list[Heard]) -> None:
+    listening = reader(CREDITS)
+    listening.feed(list(bytes.fromhex("01 1A 01 1A 00 00 01 03 80 D7")))
+
+    listening.expect(ASK_FOR_THE_TICKET, real_time=True)
+
+    assert listening.feed(list(bytes.fromhex(wire))) + listening.finish() == heard
+
+
+def test_a_line_that_no_longer_echoes_is_believed_again() -> None:
+    listening = reader(CREDITS)
+    listening.feed(list(bytes.fromhex("01 1A 01 1A 00 00 01 03 80 D7")))
+    listening.expect(CREDITS, real_time=True)
+    listening.feed(list(bytes.fromhex("01 1A 00 00 01 03 80 D7")))
+
+    listening.expect(ASK_FOR_THE_TICKET, real_time=True)
+
+    assert listening.feed(list(bytes.fromhex(NO_TICKET))) == [NONE_KNOWN]
+
+
+def test_an_answer_nobody_laid_out_ends_with_the_line() -> None:
+    listening = reader(LongPollRequest(1, 0x5A))
+
+    assert listening.feed(list(append_crc(bytes.fromhex("01 5A 07 01 02 03")))) == []
+    assert listening.finish() == [DataReply(1, 0x5A, {"data": b"\x07\x01\x02\x03"})]
+
+
+def test_an_answer_nobody_laid_out_may_be_empty() -> None:
+    assert listen(LongPollRequest(1, 0x5A), append_crc(bytes.fromhex("01 5A")).hex()) == [DataReply(1, 0x5A)]
+
+
 def marked_first(wire: str) -> list[int]:
     first, *rest = bytes.fromhex(wire)
     return [WAKEUP | first, *rest]

@@ -250,6 +250,13 @@ def test_polls_nobody_laid_out_say_so() -> None:
     assert {row.confidence for row in unknown} == {"L"}
 
 
+def test_polls_whose_answer_may_repeat_them() -> None:
+    """Their answers can be told from an echo of the poll only by knowing whether the line echoes."""
+    mirrored = {row.command for row in LONG_POLLS.values() if row.mirrored}
+
+    assert mirrored == {0x4C, 0x71, 0x73, 0x7C, 0x7D, 0xA8, 0xB6}
+
+
 def test_a_poll_stands_in_one_family() -> None:
     commands = [row.command for rows in FAMILIES.values() for row in rows]
 

@@ -22,7 +22,7 @@ from edge_agent.sas.messages import (
     decode_reply,
     encode_poll,
 )
-from edge_agent.sas.wakeup import encode_host_message
+from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message, marked
 from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.handpays import Handpay
 from edge_agent.simulator.machine_on_line import MachineOnLine
@@ -36,6 +36,7 @@ SYNCHRONISE = GeneralPoll(0)
 OWN = GeneralPoll(1)
 CREDITS = LongPollRequest(1, 0x1A)
 POLL_SECONDS = 0.040
+CHIRP = marked(1)
 
 
 class Host:
@@ -53,7 +54,7 @@ class Host:
             self.line.handle_timer(due)
         self.line.data_to_send(self.now)
         self.line.receive_data(encode_host_message(encode_poll(poll)), self.now)
-        answer = self.line.data_to_send(self.now)
+        answer = bytes(WakeupDecoder().feed(self.line.data_to_send(self.now)))
         return decode_reply(answer, poll) if answer else None
 
     def take(self) -> Reply | None:
@@ -155,12 +156,12 @@ def test_an_unpolled_machine_drops_its_oldest_and_says_so() -> None:
     assert "slot" not in repr(line)
 
 
-def test_a_machine_chirps_its_address_in_a_plain_character() -> None:
+def test_a_machine_chirps_its_address_with_the_wakeup_bit() -> None:
     line = MachineOnLine(QUARTERS, seed=1)
 
-    assert line.data_to_send(0.0) == b"\x01"
+    assert line.data_to_send(0.0) == CHIRP
     assert line.data_to_send(0.1) == b""
-    assert line.data_to_send(0.2) == b"\x01"
+    assert line.data_to_send(0.2) == CHIRP
 
 
 def test_a_dark_machine_says_nothing_and_tells_afterwards() -> None:
@@ -213,7 +214,7 @@ def test_late_wires_deliver_when_they_say() -> None:
     line = MachineOnLine(QUARTERS, seed=1, to_machine=Late(), to_host=Late())
     line.receive_data(encode_host_message(b"\x80"), 0.0)
     line.handle_timer(0.0)
-    assert line.data_to_send(0.030) == b"\x01"  # a chirp of before
+    assert line.data_to_send(0.030) == CHIRP  # a chirp of before
     line.receive_data(encode_host_message(b"\x81"), 0.040)
 
     assert line.next_timer() == pytest.approx(0.070)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import ConfigurationError
+from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.personalities import load_personality, personality_names
 from edge_agent.simulator.temperament import PLAIN
@@ -22,7 +23,7 @@ def test_a_personality_makes_a_machine_that_chirps(name: str) -> None:
     line.handle_timer(0.0)
     chirped = line.data_to_send(1.0)
 
-    assert set(chirped) == {personality.spec.address}
+    assert set(WakeupDecoder().feed(chirped)) == {WAKEUP | personality.spec.address}
 
 
 def test_there_is_a_plain_one() -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from edge_agent.sas.code_tables import BILL_EXCEPTIONS
-from edge_agent.sas.wakeup import stuff
 from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.testing.clock import VirtualClock
@@ -19,13 +18,6 @@ PLAYED_SECONDS = 180.0
 DRAIN_SECONDS = 60.0
 
 
-class MarkedLine(MachineOnLine):
-    """A machine whose characters reach the host as a marked stream, as links give them."""
-
-    def data_to_send(self, now: float) -> bytes:
-        return stuff(super().data_to_send(now))
-
-
 def alike(code: int) -> int:
     return 0x4F if code in BILL_EXCEPTIONS else code
 
@@ -34,7 +26,9 @@ def alike(code: int) -> int:
 @pytest.mark.parametrize("number", [0, 3])
 def test_what_a_machine_raised_and_kept_is_journalled(profile: WireProfile, number: int) -> None:
     to_machine, to_host = wires_of(profile, seed=number)
-    line = MarkedLine(default_floor(4, seed=2)[number], seed=number, to_machine=to_machine, to_host=to_host)
+    line = MachineOnLine(
+        default_floor(4, seed=2)[number], seed=number, to_machine=to_machine, to_host=to_host
+    )
     host = PollingHost()
     talk = Conversation(host, line, VirtualClock())
 
@@ -59,7 +53,7 @@ def test_the_story_is_the_same_on_every_wire() -> None:
     stories = []
     for profile in (PERFECT, LOSSY):
         to_machine, to_host = wires_of(profile, seed=1)
-        line = MarkedLine(default_floor(1, seed=2)[0], seed=5, to_machine=to_machine, to_host=to_host)
+        line = MachineOnLine(default_floor(1, seed=2)[0], seed=5, to_machine=to_machine, to_host=to_host)
         Conversation(PollingHost(), line, VirtualClock()).run_for(PLAYED_SECONDS)
         stories.append(
             [

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from edge_agent.errors import LinkError
 from edge_agent.health import read_status
 from edge_agent.links.uart import UartLink
+from edge_agent.peer.pty_port import PtyPort
 from edge_agent.station import SerialFormat
 from edge_agent.testing import patience
-from edge_agent.trial.floor import PARTIAL_POLL_SECONDS, Floor, PtyLine
+from edge_agent.trial.floor import Floor, FloorLine
 
 pytestmark = pytest.mark.integration
 
@@ -70,43 +69,30 @@ class Parrot:
         return {"heard": len(self.heard)}
 
 
-class Brackets:
-    """A restorer that shows where the gaps were."""
-
-    def feed(self, data: bytes) -> bytes:
-        return b"<" + data + b">"
-
-    def gap(self) -> bytes:
-        return b"|"
-
-
 class Running:
     """A floor in a thread."""
 
     def __init__(self, folder: Path) -> None:
         self.parrots = [Parrot(), Parrot()]
-        self.restorer = Brackets()
-        self.lines = [
-            PtyLine("one", self.parrots[0], None, folder / "one"),
-            PtyLine("two", self.parrots[1], self.restorer, folder / "two"),
+        names = ("one", "two")
+        lines = [
+            FloorLine(name, parrot, PtyPort(name, folder / name, None))
+            for name, parrot in zip(names, self.parrots, strict=True)
         ]
-        for line in self.lines:
-            line.open()
         self.ledger = io.StringIO()
-        self.floor = Floor(self.lines, self.ledger, folder / "status.json")
-        self.links = [UartLink(str(folder / name), PLAIN) for name in ("one", "two")]
-        for link in self.links:
-            link.open()
+        self.floor = Floor(lines, self.ledger, folder / "status.json")
         self._thread = threading.Thread(target=self.floor.run)
         self._thread.start()
+        self.links = [UartLink(str(folder / name), PLAIN) for name in names]
+        for name, link in zip(names, self.links, strict=True):
+            wait_until((folder / name).exists)
+            link.open()
 
     def end(self) -> None:
         self.floor.ending = True
         self._thread.join()
         for link in self.links:
             link.close()
-        for line in self.lines:
-            line.close()
 
 
 @pytest.fixture
@@ -132,16 +118,6 @@ def test_devices_live_on_when_nobody_speaks(running: Running) -> None:
     assert set(said) == {ord(".")}
 
 
-def test_marks_are_restored_and_a_pause_ends_a_message(running: Running) -> None:
-    running.links[1].write(b"a")
-    wait_until(lambda: running.parrots[1].heard)
-    time.sleep(2 * PARTIAL_POLL_SECONDS)
-    running.links[1].write(b"b")
-
-    wait_until(lambda: len(running.parrots[1].heard) == 2)
-    assert running.parrots[1].heard == [b"|<a>", b"|<b>"]
-
-
 def test_what_happens_is_written_down(running: Running, tmp_path: Path) -> None:
     running.links[0].write(b"x")
 
@@ -162,16 +138,6 @@ def test_a_line_that_nobody_reads_does_not_stop_the_floor(running: Running) -> N
     running.links[1].write(b"still there?")
 
     wait_until(lambda: running.parrots[1].heard)
-
-
-def test_no_more_pseudo_terminals_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> tuple[int, int]:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr("edge_agent.trial.floor.os.openpty", refuse)
-
-    with pytest.raises(LinkError, match=r"no pseudo-terminal for one: Too many open files.*fewer machines"):
-        PtyLine("one", Parrot(), None, tmp_path / "one").open()
 
 
 def plan(folder: Path) -> Path:

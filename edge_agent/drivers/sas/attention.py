@@ -14,6 +14,7 @@ from typing import Any
 
 from edge_agent.drivers.sas.acquaintance import VERSION_AND_SERIAL, Acquaintance
 from edge_agent.drivers.sas.cadence import Cadence
+from edge_agent.drivers.sas.conditions import Conditions
 from edge_agent.drivers.sas.duties import LAST_BILL, duty_of
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
@@ -56,6 +57,7 @@ class Attention:
         counters: what the line has done, kept up to date here.
         machine: what is known of it.
         metering: its meters over time.
+        conditions: what is raised at it.
         schedule: what to ask it next.
         cadence: how well it is heard.
         mishaps: what made no sense.
@@ -69,6 +71,7 @@ class Attention:
         *,
         machine: Acquaintance,
         metering: Metering,
+        conditions: Conditions,
         schedule: Schedule,
         cadence: Cadence,
         mishaps: Mishaps,
@@ -82,6 +85,7 @@ class Attention:
         self._counters = counters
         self._machine = machine
         self._metering = metering
+        self._conditions = conditions
         self._schedule = schedule
         self._cadence = cadence
         self._mishaps = mishaps
@@ -101,6 +105,7 @@ class Attention:
             self._up = False
             self.silent_since = since
             self._metering.reader.interrupted(now)
+            self._conditions.doubt()
             self._observe(LineDown(line=self._identity.subject, reason=reason), now)
 
     def look_after(self, now: float) -> None:
@@ -114,6 +119,9 @@ class Attention:
             self.rough, self.noteworthy = rough, True
         if self._up and self._machine.look_after(now):
             self._introduce(now)
+        if self._conditions.lapse(now):
+            self.noteworthy = True
+        self._counters.conditions = self._conditions.raised
         self._counters.state = self._state()
 
     def _introduce(self, now: float) -> None:
@@ -203,6 +211,8 @@ class Attention:
         self._counters.last_event = body.name
         if body.category == UNKNOWN_CATEGORY:
             self._counters.unknown_codes[body.name] = self._counters.unknown_codes.get(body.name, 0) + 1
+        for violation in self._conditions.heard(event, now, validation=profile.validation):
+            self._observe(violation, now)
         duty = duty_of(event.code)
         began = self._metering.heard(event, duty, profile, now)
         if began is not None:

@@ -22,7 +22,14 @@ from edge_agent.drivers.sas.progress import Progress
 from edge_agent.drivers.sas.reconcile import Accounts, Variance
 from edge_agent.drivers.sas.snapshot import MeterReader, Reading
 from edge_agent.events import EventBody
-from edge_agent.events.slot import MeterBackwards, MetersRead, MeterVariance, VarianceCause
+from edge_agent.events.slot import (
+    MeterBackwards,
+    MetersRead,
+    MeterVariance,
+    SequenceViolation,
+    VarianceCause,
+)
+from edge_agent.sas.exception_codes import exception_name
 from edge_agent.sas.host_events import ExceptionReported
 from edge_agent.station import DeviceIdentity
 
@@ -77,7 +84,7 @@ class Metering:
         if event.code == GAME_STARTED:
             self.reader.game_started(now)
         elif event.code in GAME_OVER:
-            self.reader.game_over()
+            self.reader.game_over(now)
         if duty.moves_money or duty.interrogate:
             self.reader.money_moved(now)
         if duty.accounts_for is not None:
@@ -153,6 +160,7 @@ class Metering:
             self._snapshot(reading, meters, steps, profile),
             *self._backwards(meters, steps, before, now),
             *(_variance(variance, cause) for variance in found),
+            *(_stacked(variance) for variance in found if cause == "unknown" and _is_bill_unheard(variance)),
         ]
 
     def _snapshot(
@@ -213,4 +221,20 @@ def _variance(variance: Variance, cause: VarianceCause) -> MeterVariance:
         explained=variance.explained,
         unexplained=variance.unexplained,
         likely_cause=cause,
+    )
+
+
+def _is_bill_unheard(variance: Variance) -> bool:
+    """Whether bills were stacked that the machine had not said it accepted."""
+    return variance.meter == "bills_credits" and variance.unexplained > 0
+
+
+def _stacked(variance: Variance) -> SequenceViolation:
+    """The machine had nothing more to say when its meters were read: no bill is still to be told of."""
+    return SequenceViolation(
+        sequence="bill",
+        state="none accepted",
+        happened=variance.meter,
+        code=None,
+        expected=(exception_name(BILL_ACCEPTED),),
     )

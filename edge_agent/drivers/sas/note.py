@@ -8,7 +8,8 @@ which a repeat is recognised.
 
 A note that is damaged, foreign or of another version is no note: the machine is asked afresh.
 
-    version 1 | flags 2 | serial check 4 | epoch 4 | denomination 4 | unsupported polls 32 (a bit each)
+    version 1 | flags 2 | serial check 4 | epoch 4 | denomination 4 | unsupported polls 32 (a bit each) |
+    raised conditions 8 (a bit each)
     for each account: flags 1 | before 5 | certain 4 | number of doubtful 1, each 4
     length 1, last poll | length 1, last event
 """
@@ -22,6 +23,7 @@ from typing import Any
 from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING
 from edge_agent.drivers.sas.reconcile import Account, Accounts
+from edge_agent.drivers.sas.sequences import SEQUENCES
 
 VERSION = 2
 
@@ -29,9 +31,10 @@ VERSION = 2
 MOST_DOUBTFUL_NOTED = 2
 MOST_NOTED = 2**32 - 1  # between two readings: an hour at a million credits a second
 DIGITS_NOTED = 10**10  # of a meter: accounts compare no more of them
+CONDITION_BYTES = 8
 LONGEST_FRAME_BYTES = 30  # the longest poll a driver sends (ten extended meters) has 27, an event 15
 
-_HEAD = struct.Struct("<BHIII32s")
+_HEAD = struct.Struct("<BHIII32s8s")
 _ACCOUNT = struct.Struct("<BIBIB")
 _AMOUNT = struct.Struct("<I")
 
@@ -40,6 +43,7 @@ _MEMORY_DOUBTFUL = 0x100
 _UNREAD = {LAST_BILL: 0x04, TICKET_INFORMATION: 0x08}
 _FEATURES = {FAST_POLLING: 0x10, EXTENDED_METERS: 0x20}
 _BLIND, _READ = 1, 2
+_CONDITIONS = tuple(sequence.name for sequence in SEQUENCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Note:
     rough: bool = False  # the line lost or changed characters lately
     unread: tuple[int, ...] = ()  # the polls that still have to read the amount of a bill or a ticket
     memory_doubtful: bool = False  # an error of the machine's memory was told, and no meters were read since
+    conditions: frozenset[str] = frozenset()  # what is raised at the machine
     epoch: int = 0
     denomination: int | None = None  # ten-thousandths of a currency unit
     unsupported: frozenset[int] = frozenset()
@@ -68,7 +73,16 @@ def write_body(note: Note) -> bytes:
     flags |= sum(flag for command, flag in _UNREAD.items() if command in note.unread)
     flags |= sum(flag for feature, flag in _FEATURES.items() if feature in note.features)
     unsupported = sum(1 << command for command in note.unsupported).to_bytes(32, "little")
-    head = _HEAD.pack(VERSION, flags, note.serial_check, note.epoch, note.denomination or 0, unsupported)
+    raised = sum(1 << bit for bit, name in enumerate(_CONDITIONS) if name in note.conditions)
+    head = _HEAD.pack(
+        VERSION,
+        flags,
+        note.serial_check,
+        note.epoch,
+        note.denomination or 0,
+        unsupported,
+        raised.to_bytes(CONDITION_BYTES, "little"),
+    )
     return head + b"".join(_write_account(account) for account in note.accounts.every())
 
 
@@ -107,7 +121,7 @@ class _Reader:
         self._at = 0
 
     def note(self) -> Note:
-        version, flags, serial_check, epoch, denomination, unsupported = self._take(_HEAD)
+        version, flags, serial_check, epoch, denomination, unsupported, raised = self._take(_HEAD)
         if version != VERSION:
             raise ValueError(f"a note of version {version}")
         accounts = Accounts()
@@ -122,6 +136,9 @@ class _Reader:
             rough=bool(flags & _ROUGH),
             unread=tuple(command for command, flag in _UNREAD.items() if flags & flag),
             memory_doubtful=bool(flags & _MEMORY_DOUBTFUL),
+            conditions=frozenset(
+                name for bit, name in enumerate(_CONDITIONS) if int.from_bytes(raised, "little") >> bit & 1
+            ),
             epoch=epoch,
             denomination=denomination or None,
             unsupported=_read_set(unsupported),

@@ -113,9 +113,10 @@ class MeterReader:
         """A game is on: the meters move."""
         self._playing_since = now
 
-    def game_over(self) -> None:
-        """No game is on, or nobody can know."""
+    def game_over(self, now: float) -> None:
+        """No game is on, or nobody can know: its meters may still be moving."""
         self._playing_since = None
+        self._due = max(self._due, now + self.settle_seconds)
 
     def money_moved(self, now: float) -> None:
         """Something moved a meter: what was read so far does not belong with what follows."""

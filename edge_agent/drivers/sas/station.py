@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from edge_agent.drivers.sas.acquaintance import Acquaintance
 from edge_agent.drivers.sas.attention import Attention
 from edge_agent.drivers.sas.cadence import Cadence
+from edge_agent.drivers.sas.conditions import Conditions
 from edge_agent.drivers.sas.duties import TICKET_INFORMATION
 from edge_agent.drivers.sas.epochs import Epochs
 from edge_agent.drivers.sas.metering import Metering
@@ -82,6 +83,7 @@ class SasStation:
         reader = MeterReader(options.meters_seconds, options.idle_meters_seconds)
         epochs = Epochs(kept.epoch, kept.denomination, suspicious=kept.memory_doubtful)
         self._metering = Metering(identity, reader, kept.accounts, epochs)
+        self._conditions = Conditions(kept.conditions)
         self._schedule = Schedule(options.address, self._machine, reader)
         self._mishaps = Mishaps(identity.subject)
         self._cadence = Cadence(self.counters)
@@ -90,6 +92,7 @@ class SasStation:
             self.counters,
             machine=self._machine,
             metering=self._metering,
+            conditions=self._conditions,
             schedule=self._schedule,
             cadence=self._cadence,
             mishaps=self._mishaps,
@@ -237,6 +240,7 @@ class SasStation:
             unread=self._metering.unread,
             epoch=self._metering.epochs.number,
             memory_doubtful=self._metering.epochs.suspicious,
+            conditions=self._conditions.noted(),
             denomination=profile.denomination,
             unsupported=self._machine.askable.unsupported,
             accounts=self._metering.accounts,

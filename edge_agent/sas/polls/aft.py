@@ -127,6 +127,7 @@ ROWS: tuple[LongPoll, ...] = (
         (Binary("registration_status", 1, codes=REGISTRATION_STATUSES), *_REGISTRATION),
         (Binary("registration_code", 1, codes=REGISTRATION_CODES), Trailing(_REGISTRATION)),
         reply_counted=True,
+        mirrored=True,
         effect=CHANGES,
         exceptions=(unless(READS, registration_code=0xFF),),
     ),

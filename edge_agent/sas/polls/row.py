@@ -50,6 +50,7 @@ class LongPoll:
     request: tuple[Field, ...] = ()
     reply_counted: bool = False  # the reply begins with a length byte
     acknowledged: bool = False  # the address alone answers it
+    mirrored: bool = False  # the answer may be the bytes of the poll
     reply_slack: int = 0  # bytes by which machines exceed the layout
     request_slack: int = 0  # bytes by which hosts exceed the layout
     effect: Effect = Effect.READS

@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent.drivers.sas import SasOptions, SasStation
 from edge_agent.events import EventBody, Observation
-from edge_agent.events.slot import MetersRead, MeterVariance, SlotException
+from edge_agent.events.slot import MetersRead, MeterVariance, SequenceViolation, SlotException
 from edge_agent.sas.code_tables import BILL_EXCEPTIONS
 from edge_agent.sas.machine import Delivered, DroppedByOverflow, History, MachineConnection, Raised
 from edge_agent.simulator.floor_plan import default_floor
@@ -161,6 +161,7 @@ def test_every_exception_is_journalled_and_explains_the_meters(
     overflowed = any(isinstance(one, DroppedByOverflow) for one in floor.played.history)
     variances = [body for body in floor.bodies if isinstance(body, MeterVariance)]
     assert overflowed or not variances
+    assert overflowed or not [body for body in floor.bodies if isinstance(body, SequenceViolation)]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

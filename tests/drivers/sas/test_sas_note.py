@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.drivers.sas.note import (
+    CONDITION_BYTES,
     LONGEST_FRAME_BYTES,
     MOST_DOUBTFUL_NOTED,
     MOST_NOTED,
@@ -17,6 +18,7 @@ from edge_agent.drivers.sas.note import (
 )
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING
 from edge_agent.drivers.sas.reconcile import Accounts
+from edge_agent.drivers.sas.sequences import SEQUENCES
 from edge_agent.station import NOTE_LIMIT_BYTES
 
 
@@ -37,6 +39,7 @@ def busiest_note() -> Note:
         playing=True,
         rough=True,
         memory_doubtful=True,
+        conditions=frozenset(sequence.name for sequence in SEQUENCES),
         unread=(0x48, 0x3D),
         epoch=7,
         denomination=50_000_000,
@@ -83,6 +86,17 @@ def test_a_note_of_another_version_is_no_note() -> None:
     raw = as_bytes(Note(last_poll=b"\x81", serial_check=5))
 
     assert read_note(bytes((raw[0] + 1,)) + raw[1:]) == Note()
+
+
+def test_every_condition_has_a_bit_in_the_note() -> None:
+    assert len(SEQUENCES) <= 8 * CONDITION_BYTES
+
+
+@pytest.mark.parametrize("name", [sequence.name for sequence in SEQUENCES])
+def test_a_condition_is_noted_as_itself(name: str) -> None:
+    note = Note(conditions=frozenset({name}))
+
+    assert read_note(as_bytes(note)).conditions == {name}
 
 
 def test_a_meter_wider_than_the_accounts_compare_is_noted_in_the_digits_they_do() -> None:

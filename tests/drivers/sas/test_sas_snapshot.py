@@ -105,8 +105,21 @@ def test_a_reading_waits_for_the_game_to_end() -> None:
     reader.want("door", 1)
 
     assert not reader.wants_to_begin(5)
-    reader.game_over()
-    assert reader.wants_to_begin(5)
+    reader.game_over(5)
+    assert not reader.wants_to_begin(4.99 + SETTLE_SECONDS)
+    assert reader.wants_to_begin(5 + SETTLE_SECONDS)
+
+
+def test_a_machine_whose_meters_are_late_is_given_longer_after_a_game() -> None:
+    reader = quiet_reader()
+    reader.settle_seconds = 1.0
+    reader.game_started(1)
+    reader.want("door", 1)
+
+    reader.game_over(5)
+
+    assert not reader.wants_to_begin(5.99)
+    assert reader.wants_to_begin(6)
 
 
 def test_a_game_that_does_not_end_is_not_waited_for_longer_than_is_good() -> None:
