@@ -205,7 +205,7 @@ def test_quirk_29_the_number_of_a_ticket_is_not_told_there(hand: SitDown) -> Non
     for personality in ("plain", "second-port"):
         machine = hand(personality)
         machine.cabinet.accept_bill(5)
-        machine.cabinet.print_ticket("12345678")
+        machine.cabinet.cash_out.begin("12345678")
         reply = machine.read("013d")
         assert isinstance(reply, DataReply)
         numbers[personality] = reply.values["validation_number"]
