@@ -39,6 +39,17 @@ class Condition:
     sure: bool = True  # False: something may have happened unheard meanwhile
 
 
+@dataclass(frozen=True, slots=True)
+class LinkQuality:
+    """How well a device was heard in the last minute."""
+
+    score: int  # 0 to 100
+    reasons: tuple[str, ...]  # why it is no better, the weightiest first
+    answer_median_ms: int
+    answer_p95_ms: int
+    degraded: bool  # it was told that it is
+
+
 @dataclass(slots=True)
 class LineCounters:
     """What a line has done since it started, and how its device stands, read by health and the live view.
@@ -52,10 +63,12 @@ class LineCounters:
     events: int = 0
     repeats_recognised: int = 0
     protocol_errors: int = 0
+    resynchronisations: int = 0
     unknown_codes: dict[str, int] = field(default_factory=dict)
     last_event: str = ""
     state: str = "starting"
     conditions: dict[str, Condition] = field(default_factory=dict)  # by name, those that are raised
+    quality: LinkQuality | None = None  # None: it is not there, or nobody judges it
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,8 +89,16 @@ def _line(name: str, line: Mapping[str, Any], now: float) -> str:
         if line.get(count):
             of_whom = " of the agent" if count == "faults" else ""
             words.append(counted(line[count], what) + of_whom)
+    if line.get("quality"):
+        words.append(_quality(line["quality"]))
     words.extend(_condition(name, one, now) for name, one in line.get("conditions", {}).items())
     return ", ".join(words)
+
+
+def _quality(quality: Mapping[str, Any]) -> str:
+    reasons = quality.get("reasons")
+    because = f" ({'; '.join(reasons)})" if reasons and quality.get("degraded") else ""
+    return f"heard {quality['score']} of 100{because}"
 
 
 def _condition(name: str, condition: Mapping[str, Any], now: float) -> str:

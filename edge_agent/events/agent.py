@@ -53,6 +53,31 @@ class ProtocolErrors(EventBody):
         return "floor.line.protocol_errors"
 
 
+class LineQuality(EventBody):
+    """A device is heard worse than it was, or well again; judged over the last minute."""
+
+    schema_name: ClassVar[str] = "line-quality"
+
+    line: str
+    verdict: Literal["degraded", "recovered"]
+    score: int = Field(ge=0, le=100)
+    reasons: tuple[str, ...] = Field(description="why it is not 100, the weightiest first, in words")
+    answer_median_ms: Count
+    answer_p95_ms: Count
+    polls: Count = Field(description="sent in the last minute, as all counts here")
+    late: Count = Field(description="answers that took longer than 200 ms")
+    missing: Count = Field(description="polls after which nothing was heard")
+    crc_errors: Count
+    unreadable: Count = Field(description="what was heard and answers nothing, wrong CRCs aside")
+    resynchronisations: Count = Field(description="times the device had to be woken up")
+    longest_backlog: Count = Field(description="exceptions in a row before it had nothing more to say")
+
+    @property
+    def event_type(self) -> str:
+        """`floor.line.quality`."""
+        return "floor.line.quality"
+
+
 class AgentStarted(EventBody):
     """A collector opened its journal."""
 

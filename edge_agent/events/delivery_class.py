@@ -29,6 +29,7 @@ _A, _B, _C = DeliveryClass
 OF_TYPE: Mapping[str, DeliveryClass] = {
     "floor.line.protocol_errors": _C,
     "floor.line.captured": _C,
+    "floor.line.quality": _B,
     # Machines: what is no exception, and exceptions that are not of their category's class
     "floor.slot.ticket_recorded": _A,
     "floor.slot.bill_recorded": _A,

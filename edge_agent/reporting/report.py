@@ -25,6 +25,8 @@ LIMIT_BYTES = 7_000
 LONGEST_REASON = 200
 # Of one line among many.
 LONGEST_TROUBLE = 100
+# Of why a line is heard badly.
+MOST_REASONS = 3
 
 # What a process says of itself is half a second old; beyond this it no longer says anything.
 STALE_SECONDS = 10.0
@@ -89,7 +91,7 @@ def is_running(status: Mapping[str, Any], monotonic: float) -> bool:
 
 def wants_a_look(line: Mapping[str, Any], now: float) -> bool:
     """Whether somebody should look at a line of a report."""
-    if line["state"] in TROUBLED or line.get("faults"):
+    if line["state"] in TROUBLED or line.get("faults") or line.get("quality", {}).get("degraded"):
         return True
     since = datetime.fromisoformat(line["since"]).timestamp() if line.get("since") else now
     return bool(line["state"] == STARTING and now - since > LONGEST_START_SECONDS)
@@ -156,8 +158,19 @@ def _line(line: Mapping[str, Any], now: float, *, running: bool) -> Iterator[tup
     for name in ("faults", "protocol_errors"):
         if line.get(name):
             yield name, line[name]
+    if running and line.get("quality"):
+        yield "quality", dict(_quality(line["quality"]))
     if running and line.get("conditions"):
         yield "conditions", {str(name): dict(_condition(one)) for name, one in line["conditions"].items()}
+
+
+def _quality(quality: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "score", quality["score"]
+    yield "answer_ms", [quality["answer_median_ms"], quality["answer_p95_ms"]]
+    if quality["degraded"]:
+        yield "degraded", True
+    if quality["reasons"]:
+        yield "reasons", [scrub(str(reason), LONGEST_TROUBLE) for reason in quality["reasons"][:MOST_REASONS]]
 
 
 def _condition(condition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -168,8 +181,9 @@ def _condition(condition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _in_short(line: Document) -> Document:
-    """A line without what is raised at its device, where there is no room for it."""
-    return {name: value for name, value in line.items() if name != "conditions"}
+    """A line without what there may be no room for: what is raised at its device, how well it is heard."""
+    left_out = {"conditions"} if line.get("quality", {}).get("degraded") else {"conditions", "quality"}
+    return {name: value for name, value in line.items() if name not in left_out}
 
 
 def _fitting(report: Document, wanting: Mapping[str, Document], limit_bytes: int) -> dict[str, Document]:

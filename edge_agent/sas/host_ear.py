@@ -77,6 +77,7 @@ class HostEar:
         self.address = address
         self.state = HostState.STARTING
         self.last_event = last_event
+        self.resynchronisations = 0  # times the machine's link had dropped, and it had to be woken up
         self._mode = mode
         self._shortest_window = reply_window
         self._window = max(reply_window, FIRST_WINDOW_SECONDS)
@@ -306,11 +307,12 @@ class HostEar:
     def _synchronise(self, asked: Outstanding, now: float) -> None:
         """The machine's link has dropped: it acknowledges nothing, and wants a poll to another address."""
         self._asked = self._watch.wake_with(asked, now)
-        self.state = HostState.SYNCHRONISING
         self._note_link_down()
+        self.state = HostState.SYNCHRONISING
 
     def _note_link_down(self) -> None:
         """The machine lets nothing go when its link drops, and it may have lost power, and its mode."""
+        self.resynchronisations += self.state is not HostState.SYNCHRONISING
         self._owes_synchronisation = True
         self._confirmation.link_dropped()
         if self._mode is Mode.REAL_TIME:

@@ -61,6 +61,24 @@ def test_a_gateway_that_is_well_is_told_in_a_few_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("quality", "words"),
+    [
+        ({"score": 98, "answer_ms": [20, 25], "reasons": ["a"]}, "heard 98 of 100"),
+        (
+            {"score": 62, "answer_ms": [20, 240], "degraded": True, "reasons": ["a", "b"]},
+            "heard 62 of 100 (a; b)",
+        ),
+    ],
+)
+def test_how_well_a_machine_is_heard_is_told_with_its_line(quality: dict[str, Any], words: str) -> None:
+    slot = {"state": "polling", "since": "2025-06-11T06:31:03Z", "quality": quality}
+
+    told = list(in_plain_words(report(lines={"slot-1001": slot}), [], NOW))
+
+    assert told[1] == f"line         slot-1001: polling, for 2 h, {words}"
+
+
+@pytest.mark.parametrize(
     ("name", "condition", "words"),
     [
         ("slot_door", {"state": "open", "since": "2025-06-11T08:19:03Z"}, "slot door open for 12 min"),

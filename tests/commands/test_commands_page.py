@@ -76,6 +76,20 @@ def test_the_page_knows_the_bound_of_used_ids() -> None:
     assert "more than a thousand accepted within a day" in (DOCS / "commands.md").read_text(encoding="utf-8")
 
 
+def _quality(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """As a line's counters have it."""
+    if told is None:
+        return None
+    median, p95 = told["answer_ms"]
+    return {
+        "score": told["score"],
+        "reasons": told.get("reasons", []),
+        "answer_median_ms": median,
+        "answer_p95_ms": p95,
+        "degraded": told.get("degraded", False),
+    }
+
+
 def test_the_report_of_the_page_is_the_report() -> None:
     ((_, report),) = examples("status.md", "report")
     lines = {
@@ -86,6 +100,7 @@ def test_the_report_of_the_page_is_the_report() -> None:
             "since": line["since"],
             "last_event_seconds": 3.0,
             "protocol_errors": line.get("protocol_errors", 0),
+            "quality": _quality(line.get("quality")),
             "conditions": {
                 name: {"sure": True, **condition} for name, condition in line.get("conditions", {}).items()
             },

@@ -143,6 +143,45 @@ def test_what_is_raised_is_left_out_before_any_line_is() -> None:
     assert size_of(report) <= LIMIT_BYTES
 
 
+def heard(score: int = 62, *, degraded: bool = True, reasons: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "score": score,
+        "reasons": list(reasons),
+        "answer_median_ms": 25,
+        "answer_p95_ms": 240,
+        "degraded": degraded,
+    }
+
+
+def test_how_well_a_line_is_heard_is_told_with_the_first_reasons() -> None:
+    said = heard(reasons=("98 of 1490 polls without an answer", "b", "c", "d"))
+
+    told = make_report(sources({"uart-1": line("slot-1001", quality=said)}))["lines"]["slot-1001"]
+
+    assert told["quality"] == {
+        "score": 62,
+        "answer_ms": [25, 240],
+        "degraded": True,
+        "reasons": ["98 of 1490 polls without an answer", "b", "c"],
+    }
+    assert wants_a_look(told, NOW)
+
+
+def test_a_line_that_is_heard_well_wants_no_look() -> None:
+    told = make_report(sources({"a": line("slot-1", quality=heard(99, degraded=False))}))["lines"]["slot-1"]
+
+    assert told["quality"] == {"score": 99, "answer_ms": [25, 240]}
+    assert not wants_a_look(told, NOW)
+
+
+def test_where_room_is_short_only_lines_that_are_heard_badly_say_so() -> None:
+    lines = {f"uart-{n}": line(f"slot-{1000 + n}", quality=heard(99, degraded=n == 0)) for n in range(64)}
+
+    told = make_report(sources(lines))["lines"]
+
+    assert [name for name, one in told.items() if "quality" in one] == ["slot-1000"]
+
+
 def test_a_line_the_journal_holds_back_wants_a_look_whatever_its_machine_does() -> None:
     report = make_report(sources({"uart-1": line("slot-1001", held_back=True)}))
 

@@ -462,6 +462,7 @@ def test_a_machine_that_says_nothing_is_lost_and_left_in_peace(real_time: Bench)
 
 
 def test_after_the_quiet_the_machine_is_synchronised_and_asked_the_same(real_time: Bench) -> None:
+    woken = real_time.host.resynchronisations
     real_time.ask(CREDITS)
     real_time.wait(2.61)
 
@@ -470,11 +471,13 @@ def test_after_the_quiet_the_machine_is_synchronised_and_asked_the_same(real_tim
 
     assert real_time.take()[-2:] == [MachineFound(), Answered(CREDITS, {"current_credits": 103})]
     assert not real_time.host.real_time
+    assert real_time.host.resynchronisations == woken + 1
 
 
 def test_three_silent_tries_and_the_host_is_quiet_again_then_asks_what_any_machine_answers(
     one_byte: Bench,
 ) -> None:
+    woken = one_byte.host.resynchronisations
     one_byte.ask(GENERAL)
     one_byte.wait(2.61)
     assert one_byte.wait(6.0) == SYNC + ASK * 3
@@ -484,6 +487,7 @@ def test_three_silent_tries_and_the_host_is_quiet_again_then_asks_what_any_machi
     one_byte.hear(CREDITS_ARE_103)
 
     assert [type(event) for event in one_byte.take()] == [MachineLost, MachineFound, Answered]
+    assert one_byte.host.resynchronisations == woken + 2
 
 
 def test_a_poll_with_data_is_not_what_wakes_a_machine(real_time: Bench) -> None:
@@ -541,22 +545,27 @@ def test_other_chirps_while_waiting_prove_nothing(
 
 
 def test_chirps_while_nothing_is_asked_bring_a_synchronisation_poll(real_time: Bench) -> None:
+    woken = real_time.host.resynchronisations
     assert real_time.hear(CHIRP) == b""
     assert real_time.wait(0.2) == b""
+    assert real_time.host.resynchronisations == woken
 
     real_time.hear(CHIRP)
     assert real_time.wait(GAP) == SYNC
+    assert real_time.host.resynchronisations == woken + 1
     assert not real_time.host.real_time
     assert real_time.take() == [ChirpHeard(1)] * 2
 
 
 def test_a_bare_address_while_synchronising_is_a_chirp_and_no_acknowledgement(one_byte: Bench) -> None:
+    woken = one_byte.host.resynchronisations
     one_byte.ask(ON)
     one_byte.hear(CHIRP)
     one_byte.wait(0.15)
     one_byte.hear(CHIRP)
     assert [one_byte.next_words() for _ in range(3)] == [SYNC + ASK_CREDITS, ASK_CREDITS, ASK_CREDITS]
     assert one_byte.next_words() == SYNC + ASK_ON
+    assert one_byte.host.resynchronisations == woken + 2
 
     one_byte.hear(b"\x01")
     one_byte.wait(GAP)

@@ -16,6 +16,7 @@ from edge_agent.drivers.sas.acquaintance import VERSION_AND_SERIAL, Acquaintance
 from edge_agent.drivers.sas.cadence import Cadence
 from edge_agent.drivers.sas.conditions import Conditions
 from edge_agent.drivers.sas.duties import LAST_BILL, duty_of
+from edge_agent.drivers.sas.link_quality import LinkMonitor
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
@@ -59,7 +60,8 @@ class Attention:
         metering: its meters over time.
         conditions: what is raised at it.
         schedule: what to ask it next.
-        cadence: how well it is heard.
+        cadence: when it is polled.
+        link: how well it is heard.
         mishaps: what made no sense.
         rough: whether an earlier run noted that the line is.
     """
@@ -74,6 +76,7 @@ class Attention:
         conditions: Conditions,
         schedule: Schedule,
         cadence: Cadence,
+        link: LinkMonitor,
         mishaps: Mishaps,
         rough: bool,
     ) -> None:
@@ -88,6 +91,7 @@ class Attention:
         self._conditions = conditions
         self._schedule = schedule
         self._cadence = cadence
+        self._link = link
         self._mishaps = mishaps
         self._refusals = Refusals()
         self._up: bool | None = None  # None: nothing heard or missed yet
@@ -102,6 +106,7 @@ class Attention:
     def line_down(self, reason: str, now: float, since: float) -> None:
         """Nothing is heard of the machine, since a moment."""
         if self._up is not False:
+            self._link.went_down(was_up=bool(self._up))
             self._up = False
             self.silent_since = since
             self._metering.reader.interrupted(now)
@@ -114,6 +119,9 @@ class Attention:
         if report is not None:
             self._observe(report, now)
         self._counters.protocol_errors = self._mishaps.total
+        quality = self._link.look(now) if self._up else None
+        if quality is not None:
+            self._observe(quality, now)
         rough = self._mishaps.is_rough(now)
         if rough != self.rough:
             self.rough, self.noteworthy = rough, True
@@ -171,7 +179,8 @@ class Attention:
 
     def _on_line(self, event: HostEvent, now: float) -> None:
         match event:
-            case GarbageHeard(reason=reason):
+            case GarbageHeard(data=data, reason=reason):
+                self._link.unreadable(data)
                 self._cadence.garbled = True
                 self._mishaps.count(reason, now)
             case MachineFound():
@@ -196,6 +205,7 @@ class Attention:
 
     def _on_silence(self, now: float) -> None:
         """The machine has nothing more to say."""
+        self._link.nothing_to_say()
         for body in self._metering.nothing_to_say(self._machine.profile, now):
             self._observe(body, now)
 
@@ -207,6 +217,7 @@ class Attention:
         profile = self._machine.profile
         body = normalise(event, MoneyRules.of(self._identity, profile.denomination))
         self._observe(body, now)
+        self._link.exception_heard()
         self._counters.events += 1
         self._counters.last_event = body.name
         if body.category == UNKNOWN_CATEGORY:

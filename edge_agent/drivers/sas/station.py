@@ -21,6 +21,7 @@ from edge_agent.drivers.sas.cadence import Cadence
 from edge_agent.drivers.sas.conditions import Conditions
 from edge_agent.drivers.sas.duties import TICKET_INFORMATION
 from edge_agent.drivers.sas.epochs import Epochs
+from edge_agent.drivers.sas.link_quality import LinkMonitor
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.note import Note, read_note, write_body, write_note
@@ -86,7 +87,8 @@ class SasStation:
         self._conditions = Conditions(kept.conditions)
         self._schedule = Schedule(options.address, self._machine, reader)
         self._mishaps = Mishaps(identity.subject)
-        self._cadence = Cadence(self.counters)
+        link = LinkMonitor(identity.subject, options.address, self.counters)
+        self._cadence = Cadence(self.counters, link)
         self._attention = Attention(
             identity,
             self.counters,
@@ -95,6 +97,7 @@ class SasStation:
             conditions=self._conditions,
             schedule=self._schedule,
             cadence=self._cadence,
+            link=link,
             mishaps=self._mishaps,
             rough=kept.rough,
         )
@@ -130,7 +133,7 @@ class SasStation:
 
     def receive_data(self, data: bytes, now: float) -> None:
         """See Station."""
-        self._cadence.heard()
+        self._cadence.heard(now)
         self._host.receive_data(data, now)
         self._cadence.hold(float("-inf") if self._after(now) else now + GAP_SECONDS)
 
@@ -140,6 +143,7 @@ class SasStation:
         self._after(now)
         if now >= self._chores_due:
             self._chores_due = now + CHORES_SECONDS
+            self.counters.resynchronisations = self._host.resynchronisations
             self._attention.look_after(now)
 
     def next_timer(self) -> float | None:
@@ -170,7 +174,7 @@ class SasStation:
             self._cadence.left(now, self._interval())
         data = self._host.data_to_send(now)
         if data:
-            self._cadence.sent(outstanding=not self._host.ready(now))
+            self._cadence.sent(now, outstanding=not self._host.ready(now))
         return data
 
     def read_meters(self, now: float) -> None:
