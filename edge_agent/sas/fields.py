@@ -17,7 +17,7 @@ position behind it. It writes from `values`. What does not fit on reading is the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any, Protocol, TypeVar
@@ -288,7 +288,21 @@ class Trailing:
 
     def encode(self, values: Mapping[str, Any]) -> bytes:
         """See Field."""
-        return encode_fields(self.fields, values) if self.name in values else b""
+        if self.name in values:
+            return encode_fields(self.fields, values)
+        orphans = [name for name in _names(self.fields) if name in values]
+        if orphans:
+            raise LocalProtocolError(f"{orphans[0]} cannot be given without {self.name}")
+        return b""
+
+
+def _names(fields: tuple[Field, ...]) -> Iterator[str]:
+    """What `values` calls these fields and those that trail them."""
+    for field in fields:
+        if isinstance(field, Trailing):
+            yield from _names(field.fields)
+        else:
+            yield field.name
 
 
 def parts(field: Field) -> tuple[Field, ...]:

@@ -55,6 +55,19 @@ _EXPIRATIONS: tuple[Field, ...] = (
     Bcd("cashable_expiration_days", 2, "days"),  # 0: as it was; 9999: never
     Bcd("restricted_expiration_days", 2, "days"),
 )
+# The message may end behind any of these; a text of length 0 stays as it was.
+_TICKET_DATA: tuple[Field, ...] = (
+    Trailing((
+        Binary("host_id", 2),
+        Trailing((
+            Binary("expiration_days", 1, "days"),  # 0: never
+            Trailing((
+                CountedText("location"),
+                Trailing((CountedText("address_1"), Trailing((CountedText("address_2"),)))),
+            )),
+        )),
+    )),
+)  # fmt: skip
 _TICKET_DATA_STATUS: tuple[Field, ...] = (Binary("ticket_data_status", 1, codes=TICKET_DATA_STATUSES),)
 
 ROWS: tuple[LongPoll, ...] = (
@@ -167,15 +180,7 @@ ROWS: tuple[LongPoll, ...] = (
         "ticket_data",
         G,
         _TICKET_DATA_STATUS,
-        (
-            Trailing((
-                Binary("host_id", 2),
-                Binary("expiration_days", 1, "days"),  # 0: never
-                CountedText("location"),
-                CountedText("address_1"),
-                CountedText("address_2"),
-            )),
-        ),
+        _TICKET_DATA,
         mirrored=True,
         effect=CHANGES,
         exceptions=(unless(READS, host_id=None),),

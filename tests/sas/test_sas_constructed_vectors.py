@@ -1,0 +1,182 @@
+"""Every frame of the constructed vectors: at least one for each poll in each direction, written by hand.
+
+Each row says in the names of the tables what its frame means, and each is decoded to that meaning and
+written back byte for byte. Answers name the poll they answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.sas.crc import crc_is_good
+from edge_agent.sas.long_polls import LONG_POLLS, PollType
+from edge_agent.sas.messages import (
+    Ack,
+    Busy,
+    DataReply,
+    EventReply,
+    ExceptionReply,
+    GeneralPoll,
+    LongPollRequest,
+    Nack,
+    Poll,
+    Reply,
+    decode_poll,
+    decode_reply,
+    encode_poll,
+    encode_reply,
+)
+from edge_agent.sas.meter_fields import MeterValue
+from edge_agent.sas.poll_reader import PollReader
+from edge_agent.sas.reply_reader import ReplyReader
+from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "sas-constructed.jsonl"
+ROWS: list[dict[str, Any]] = [json.loads(line) for line in VECTORS.read_text().splitlines()]
+# Answers that no frame of a base poll's machine would repeat.
+ELEMENTARY: dict[str, type[Ack | Nack | Busy]] = {"ack": Ack, "nack": Nack, "busy": Busy}
+
+
+def rows_of(*types: str) -> list[Any]:
+    return [
+        pytest.param(bytes.fromhex(row["hex"]), row["meaning"], id=f"{row['hex'][:40]}-{number}")
+        for number, row in enumerate(ROWS)
+        if row["meaning"]["type"] in types
+    ]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON writes it."""
+    match value:
+        case MeterValue():
+            return asdict(value)
+        case bytes():
+            return value.hex()
+        case tuple():
+            return [plain(item) for item in value]
+        case Mapping():
+            return {name: plain(item) for name, item in value.items()}
+    return value
+
+
+def answered(row: dict[str, Any]) -> Poll:
+    poll = decode_poll(bytes.fromhex(row["to"]))
+    assert isinstance(poll, (GeneralPoll, LongPollRequest))
+    return poll
+
+
+def hear(poll: Poll, frame: bytes, *, real_time: bool) -> list[object]:
+    reader = ReplyReader(poll.address)
+    reader.expect(poll, real_time)
+    return [*reader.feed(list(frame)), *reader.finish()]
+
+
+def expected(row: dict[str, Any]) -> Reply:
+    """An answer without data, as its row says it."""
+    if row["type"] == "exception":
+        return ExceptionReply(row["address"], int(row["exception"], 16))
+    return ELEMENTARY[row["type"]](row["address"])
+
+
+@pytest.mark.parametrize(("frame", "row"), rows_of("long poll"))
+def test_polls_mean_what_the_row_says(frame: bytes, row: dict[str, Any]) -> None:
+    poll = decode_poll(frame)
+
+    assert isinstance(poll, LongPollRequest)
+    assert (poll.address, poll.command) == (row["address"], int(row["command"], 16))
+    assert plain(poll.values) == row["values"]
+    assert encode_poll(poll) == frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "row"), [case for case in rows_of("long poll") if "extra" not in case.values[1]["values"]]
+)
+def test_polls_are_found_on_the_line(frame: bytes, row: dict[str, Any]) -> None:
+    heard = PollReader().feed(WakeupDecoder().feed(encode_host_message(frame)), 0.0)
+
+    assert heard == [decode_poll(frame)], row
+
+
+@pytest.mark.parametrize(("frame", "row"), rows_of("general poll"))
+def test_general_polls(frame: bytes, row: dict[str, Any]) -> None:
+    assert decode_poll(frame) == GeneralPoll(row["address"])
+    assert encode_poll(GeneralPoll(row["address"])) == frame
+
+
+@pytest.mark.parametrize(("frame", "row"), rows_of("answer"))
+def test_answers_mean_what_the_row_says(frame: bytes, row: dict[str, Any]) -> None:
+    poll = answered(row)
+
+    reply = decode_reply(frame, poll)
+
+    assert isinstance(reply, DataReply)
+    assert (reply.address, reply.command) == (row["address"], int(row["command"], 16))
+    assert plain(reply.values) == row["values"]
+    assert encode_reply(reply) == frame
+    assert hear(poll, frame, real_time=True) == [reply]
+
+
+@pytest.mark.parametrize(("frame", "row"), rows_of("event"))
+def test_events_mean_what_the_row_says(frame: bytes, row: dict[str, Any]) -> None:
+    poll = answered(row)
+
+    reply = decode_reply(frame, poll)
+
+    assert isinstance(reply, EventReply)
+    assert (reply.address, reply.code) == (row["address"], int(row["exception"], 16))
+    assert plain(reply.values) == row["values"]
+    assert encode_reply(reply) == frame
+    assert hear(poll, frame, real_time=True) == [reply]
+
+
+@pytest.mark.parametrize(("frame", "row"), rows_of("exception", "ack", "nack", "busy"))
+def test_answers_without_a_crc_mean_what_the_row_says(frame: bytes, row: dict[str, Any]) -> None:
+    poll, reply = answered(row), expected(row)
+
+    assert decode_reply(frame, poll) == reply
+    assert encode_reply(reply) == frame
+    assert hear(poll, frame, real_time=False) == [reply]
+
+
+def test_every_poll_has_a_vector_in_each_direction() -> None:
+    polls = {int(row["command"], 16) for _, row in (case.values for case in rows_of("long poll"))}
+    answers = {int(row["command"], 16) for _, row in (case.values for case in rows_of("answer"))}
+    acknowledged = {
+        int(row["to"][2:4], 16) for _, row in (case.values for case in rows_of("ack")) if len(row["to"]) > 2
+    }
+
+    assert LONG_POLLS.keys() - polls == set()
+    assert {row.command for row in LONG_POLLS.values() if row.reply} - answers == set()
+    assert {row.command for row in LONG_POLLS.values() if row.acknowledged} - acknowledged == set()
+
+
+def test_every_poll_that_can_be_broadcast_has_a_vector_of_it() -> None:
+    said = [row for _, row in (case.values for case in rows_of("long poll"))]
+    broadcast = {int(row["command"], 16) for row in said if row["address"] == 0}
+
+    assert broadcast == {row.command for row in LONG_POLLS.values() if row.type is PollType.G}
+
+
+def test_rows_say_truly_whether_they_carry_a_crc() -> None:
+    assert [row["hex"] for row in ROWS if crc_is_good(bytes.fromhex(row["hex"])) is not row["crc_ok"]] == []
+
+
+def test_no_row_is_written_twice() -> None:
+    """The same bytes may mean different things in answer to different polls."""
+    keys = [(row["hex"], row["meaning"].get("to")) for row in ROWS]
+
+    assert len(keys) == len(set(keys))
+
+
+def test_rows_have_the_fields_of_the_other_vectors() -> None:
+    fields = {"hex", "direction", "meaning", "source", "crc_ok", "crc_origin", "kind"}
+
+    assert {frozenset(row) for row in ROWS} == {frozenset(fields)}
+    assert {row["kind"] for row in ROWS} == {"constructed"}
+    assert {row["direction"] for row in ROWS} == {"host", "egm"}
