@@ -1,7 +1,8 @@
-"""Every frame of the constructed vectors: at least one for each poll in each direction, written by hand.
+"""Every frame of the vectors that say what they mean in the names of the tables.
 
-Each row says in the names of the tables what its frame means, and each is decoded to that meaning and
-written back byte for byte. Answers name the poll they answer.
+The constructed ones are written by hand, at least one for each poll in each direction; the field ones are
+further captures and peers' tests. Each is decoded to its meaning and written back byte for byte. Answers
+name the poll they answer.
 """
 
 from __future__ import annotations
@@ -37,9 +38,15 @@ from edge_agent.sas.poll_reader import PollReader
 from edge_agent.sas.reply_reader import ReplyReader
 from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "sas-constructed.jsonl"
-ROWS: list[dict[str, Any]] = [json.loads(line) for line in VECTORS.read_text().splitlines()]
-# Answers that no frame of a base poll's machine would repeat.
+VECTORS = Path(__file__).parents[1] / "vectors"
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (VECTORS / name).read_text().splitlines()]
+
+
+CONSTRUCTED, FIELD = read("sas-constructed.jsonl"), read("sas-field.jsonl")
+ROWS = CONSTRUCTED + FIELD
 ELEMENTARY: dict[str, type[Ack | Nack | Busy]] = {"ack": Ack, "nack": Nack, "busy": Busy}
 
 
@@ -144,12 +151,14 @@ def test_answers_without_a_crc_mean_what_the_row_says(frame: bytes, row: dict[st
     assert hear(poll, frame, real_time=False) == [reply]
 
 
+def constructed(kind: str) -> list[dict[str, Any]]:
+    return [row["meaning"] for row in CONSTRUCTED if row["meaning"]["type"] == kind]
+
+
 def test_every_poll_has_a_vector_in_each_direction() -> None:
-    polls = {int(row["command"], 16) for _, row in (case.values for case in rows_of("long poll"))}
-    answers = {int(row["command"], 16) for _, row in (case.values for case in rows_of("answer"))}
-    acknowledged = {
-        int(row["to"][2:4], 16) for _, row in (case.values for case in rows_of("ack")) if len(row["to"]) > 2
-    }
+    polls = {int(row["command"], 16) for row in constructed("long poll")}
+    answers = {int(row["command"], 16) for row in constructed("answer")}
+    acknowledged = {bytes.fromhex(row["to"])[1] for row in constructed("ack")}
 
     assert LONG_POLLS.keys() - polls == set()
     assert {row.command for row in LONG_POLLS.values() if row.reply} - answers == set()
@@ -157,8 +166,7 @@ def test_every_poll_has_a_vector_in_each_direction() -> None:
 
 
 def test_every_poll_that_can_be_broadcast_has_a_vector_of_it() -> None:
-    said = [row for _, row in (case.values for case in rows_of("long poll"))]
-    broadcast = {int(row["command"], 16) for row in said if row["address"] == 0}
+    broadcast = {int(row["command"], 16) for row in constructed("long poll") if row["address"] == 0}
 
     assert broadcast == {row.command for row in LONG_POLLS.values() if row.type is PollType.G}
 
@@ -169,7 +177,7 @@ def test_rows_say_truly_whether_they_carry_a_crc() -> None:
 
 def test_no_row_is_written_twice() -> None:
     """The same bytes may mean different things in answer to different polls."""
-    keys = [(row["hex"], row["meaning"].get("to")) for row in ROWS]
+    keys = [(row["hex"], row["meaning"].get("to")) for row in CONSTRUCTED]
 
     assert len(keys) == len(set(keys))
 
@@ -178,5 +186,6 @@ def test_rows_have_the_fields_of_the_other_vectors() -> None:
     fields = {"hex", "direction", "meaning", "source", "crc_ok", "crc_origin", "kind"}
 
     assert {frozenset(row) for row in ROWS} == {frozenset(fields)}
-    assert {row["kind"] for row in ROWS} == {"constructed"}
+    assert {row["kind"] for row in CONSTRUCTED} == {"constructed"}
+    assert {row["kind"] for row in FIELD} == {"capture", "unit test"}
     assert {row["direction"] for row in ROWS} == {"host", "egm"}
