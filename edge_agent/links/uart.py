@@ -87,6 +87,15 @@ class UartLink:
             self.close()
             raise
 
+    @property
+    def tells_wakeup_bits(self) -> bool:
+        """Whether each character that is read has its own wakeup bit, and not that of others beside it."""
+        return self._parity is not None and self._flags is ErrorFlags.CHARACTER
+
+    def fileno(self) -> int:
+        """What to wait on for bytes, while it is open."""
+        return self._fd
+
     def read(self, timeout: float) -> bytes:
         """What has arrived, in the marked form."""
         try:

@@ -11,6 +11,8 @@ from edge_agent.peer.port import Port
 # scheme -> module that has `make(rest of the link, by_table) -> Port`; imported when used.
 SCHEMES = {
     "pty": "edge_agent.peer.pty_port",
+    "tcp": "edge_agent.peer.tcp_port",
+    "uart": "edge_agent.peer.serial_port",
 }
 
 

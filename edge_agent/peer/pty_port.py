@@ -1,9 +1,10 @@
 """A pseudo-terminal as a port: the machine holds the master, a host opens the name.
 
 A pseudo-terminal has no ninth bit, but the master can see how the host has set its parity: CMSPAR and
-PARODD stick. In packet mode, with EXTPROC set, the kernel also tells it that something was set, before it
-gives any byte that was written later. So it is known of most bytes how they were sent (`HostParity`), and
-of the others that it is not known; those are told by the length table.
+PARODD stick. In packet mode, with EXTPROC set, the kernel also tells it that something was set, and does so
+before it gives any byte that was written later; but not which bytes were written earlier. So of some bytes
+it is known how they were sent, and of the others it is known that this is not known (`HostParity`): those
+of a host that flips parity faster than we wake up. For them the length table says where polls begin.
 
 The host may come and go. While nobody has the name open nothing is written; what the last one left unread
 is thrown away, and what it had set is set back: another one finds the port as it was made. (Where nothing
@@ -25,21 +26,20 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.errors import LinkError
+from edge_agent.links.parity import CMSPAR
 from edge_agent.peer.name import Name
 from edge_agent.peer.port import Port, Watch
-from edge_agent.peer.unmarked import Restorer, UnmarkedHost
+from edge_agent.peer.unmarked import Restorer, UnmarkedHost, is_chirp
 from edge_agent.sas.wakeup import WakeupDecoder, stuff
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
 
-# Linux asm-generic/termbits.h; the termios module does not name them.
-CMSPAR = 0o10000000000
+# Linux asm-generic/termbits.h; the termios module does not name it.
 EXTPROC = 0o200000
 
 READ_BYTES = 4096
 # The longest answer has 260 characters: who leaves more than a few unread is not listening.
 MOST_UNREAD_BYTES = 1024
 
-CHIRP = b"\xff\x00"  # with one character behind it
 _PARITY = CMSPAR | termios.PARODD
 _SETTINGS_CHANGED = 0x40  # TIOCPKT_IOCTL
 _CFLAG, _LFLAG = 2, 3
@@ -147,13 +147,14 @@ class PtyPort:
             return
         self.has_host = True
         self._since_looked += len(plain)
-        is_chirp = stream.startswith(CHIRP) and len(plain) == 1
-        if is_chirp or self._since_looked > MOST_UNREAD_BYTES:
-            self._forget_unread(0 if is_chirp else MOST_UNREAD_BYTES)
+        if is_chirp(stream):  # one that nobody has heard yet is enough
+            self._forget_unread(0)
+        elif self._since_looked > MOST_UNREAD_BYTES:
+            self._forget_unread(MOST_UNREAD_BYTES)
         with suppress(BlockingIOError):
             os.write(self._master, plain)
-        if self._host is not None and not is_chirp:
-            self._host.answered()
+        if self._host is not None:
+            self._host.was_told(stream)
 
     def next_timer(self) -> None:
         """Nothing is ever due."""

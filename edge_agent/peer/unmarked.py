@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from edge_agent.sas.wakeup import marked
 from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS
+
+MARKED_BYTE = marked(0)
 
 # Once the machine has answered, nothing has begun: what still belongs to the poll follows as on a wire.
 AFTER_ANSWER_SECONDS = 0.005
@@ -27,6 +30,11 @@ class Restorer(Protocol):
         """The machine spoke: it is the host's turn again."""
 
 
+def is_chirp(stream: bytes) -> bool:
+    """Whether this is one character with its wakeup bit: all that a machine marks."""
+    return len(stream) == len(MARKED_BYTE) and stream[:-1] == MARKED_BYTE[:-1]
+
+
 class UnmarkedHost:
     """What a host writes on a port that carries no ninth bit."""
 
@@ -42,7 +50,9 @@ class UnmarkedHost:
         self._heard_at, self._has_answer = now, False
         return held + self._restorer.feed(data, wakeup=wakeup)
 
-    def answered(self) -> None:
-        """The machine spoke."""
+    def was_told(self, stream: bytes) -> None:
+        """The machine spoke. A chirp answers nothing."""
+        if is_chirp(stream):
+            return
         self._has_answer = True
         self._restorer.answered()

@@ -3,6 +3,9 @@
 Characters without the bit that belong to no poll are strays: the CRC some hosts put behind a type R poll,
 the zero others put behind 54, the answers of the machine's neighbours. A poll cut short by the next one,
 or by silence, is dropped; it was never a poll. Both are counted.
+
+A host that is stuck in mark parity, and noise, give one wakeup bit after the other that begins nothing.
+After some of them in a row the reader starts afresh: it takes nothing more until the line was silent.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from edge_agent.sas.wakeup import WAKEUP
 
 # The text allows 5 ms between the characters of a message; adapters and pseudo-terminals need more.
 GAP_SECONDS = 0.050
+# A machine platform in the field resets its reader after about so many.
+WAKEUPS_IN_A_ROW = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +41,27 @@ class PollReader:
         self._gap_seconds = gap_seconds
         self._message = bytearray()
         self._last = 0.0
+        self._in_a_row = 0  # wakeup characters that began nothing
         self.strays = 0
         self.dropped = 0
+        self.resets = 0
 
     @property
     def deadline(self) -> float | None:
         """When `handle_gap` is due, if nothing more arrives."""
-        return self._last + self._gap_seconds if self._message else None
+        return self._last + self._gap_seconds if self._message or self._is_reset else None
 
     def feed(self, characters: Sequence[int], now: float) -> list[Poll | UnknownPoll | BadPoll]:
         """The polls that are complete with these characters."""
-        if self._message and now - self._last > self._gap_seconds:
+        if now - self._last > self._gap_seconds:
             self.handle_gap()
         self._last = now
         polls = []
         for character in characters:
-            if character & WAKEUP:
-                self.handle_gap()
-            elif not self._message:
+            begins = bool(character & WAKEUP) and not self._is_reset
+            if begins:
+                self._begin_again()
+            if self._is_reset or not (begins or self._message):
                 self.strays += 1
                 continue
             self._message.append(character & 0xFF)
@@ -66,6 +74,18 @@ class PollReader:
         """The line has been silent: what has begun will not be finished."""
         self.dropped += bool(self._message)
         self._message.clear()
+        self._in_a_row = 0
+
+    @property
+    def _is_reset(self) -> bool:
+        return self._in_a_row >= WAKEUPS_IN_A_ROW
+
+    def _begin_again(self) -> None:
+        """A wakeup bit: what has begun will not be finished, and something else begins."""
+        in_a_row = self._in_a_row + 1 if len(self._message) == 1 else 0
+        self.handle_gap()
+        self._in_a_row = in_a_row
+        self.resets += self._is_reset
 
     def _complete(self) -> bool:
         message = self._message

@@ -6,6 +6,7 @@ import pytest
 
 from edge_agent.sas.framing import BadPoll, PollReader, WakeupRestorer
 from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, UnknownPoll, encode_poll
+from edge_agent.sas.poll_reader import WAKEUPS_IN_A_ROW
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_host_message
 
 CREDITS = LongPollRequest(1, 0x1A)
@@ -221,3 +222,46 @@ def test_a_known_wakeup_ends_a_poll_with_no_certain_end() -> None:
 
     assert restorer.feed(b"\x01", wakeup=True) == bytes.fromhex("FF 00 01")
     assert restorer.feed(b"\x1a") == b"\x1a"
+
+
+def test_wakeups_in_a_row_that_begin_nothing_reset_the_reader() -> None:
+    reader = PollReader(gap_seconds=0.005)
+    reader.feed([WAKEUP | 1] * WAKEUPS_IN_A_ROW, 0.0)
+    assert (reader.resets, reader.strays, reader.dropped) == (0, 0, WAKEUPS_IN_A_ROW - 1)
+
+    assert reader.feed([WAKEUP | 1, *characters(CREDITS)], 0.0) == []
+
+    assert (reader.resets, reader.strays, reader.dropped) == (1, 3, WAKEUPS_IN_A_ROW)
+    assert reader.deadline == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(("after", "polls"), [(0.0049, []), (0.0051, [CREDITS])])
+def test_a_reader_that_was_reset_hears_again_after_silence(after: float, polls: list[Poll]) -> None:
+    reader = PollReader(gap_seconds=0.005)
+    reader.feed([WAKEUP | 1] * (WAKEUPS_IN_A_ROW + 1), 0.0)
+
+    assert reader.feed(characters(CREDITS), after) == polls
+
+
+def test_silence_ends_a_reset_by_the_clock_too() -> None:
+    reader = PollReader()
+    reader.feed([WAKEUP | 1] * (WAKEUPS_IN_A_ROW + 1), 0.0)
+
+    reader.handle_gap()
+
+    assert reader.deadline is None
+    assert reader.feed(characters(CREDITS), 0.0) == [CREDITS]
+    assert reader.resets == 1
+
+
+@pytest.mark.parametrize("between", [GeneralPoll(0), CREDITS])
+def test_general_polls_and_whole_polls_are_no_such_wakeups(between: Poll) -> None:
+    reader = PollReader()
+    almost = [WAKEUP | 1] * (WAKEUPS_IN_A_ROW - 1)
+
+    heard = reader.feed([*almost, *characters(between), *almost, *characters(CREDITS)], 0.0)
+    general = reader.feed(characters(GeneralPoll(1)) * 50, 0.0)
+
+    assert heard == [between, CREDITS]
+    assert len(general) == 50
+    assert reader.resets == 0
