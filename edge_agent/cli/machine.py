@@ -20,7 +20,9 @@ def add(commands: Commands) -> None:
     machine = commands.add_parser(
         "machine", help="run a simulated machine for any SAS host", description=MACHINE
     )
-    machine.add_argument("--link", required=True, metavar="LINK", help="where to be: pty:PATH")
+    machine.add_argument(
+        "--link", required=True, metavar="LINK", help="where to be: pty:PATH, tcp:HOST:PORT or uart:DEVICE"
+    )
     machine.add_argument(
         "--address",
         default="1",

@@ -17,39 +17,39 @@ from edge_agent.errors import ConfigurationError
 from edge_agent.peer.chain import Chain
 from edge_agent.peer.loop import Loop, Served
 from edge_agent.peer.ports import make_port
+from edge_agent.peer.reporter import Reporter, Standing
 from edge_agent.peer.tap import Tap
-from edge_agent.peer.telling import COUNTS_SECONDS, Teller
+from edge_agent.peer.telling import Teller
 from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS, MachineOnLine
 from edge_agent.simulator.personalities import load_personality
 
 FIRST_ADDRESS, LAST_ADDRESS = 1, 127
-# How often what happened is told, and how late a signal may be heeded.
-TELLING_SECONDS = 0.1
+# How often is looked for what there is to tell, and how late a signal may be heeded.
+LOOK_SECONDS = 0.1
 POWER_APPLIED = 0x17
+# As much as a trial floor may be hurried.
+MOST_HASTE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to run."""
+    """What is to run. Raises ConfigurationError for what makes no sense."""
 
     link: str
-    addresses: tuple[int, ...]
-    personality: str
+    addresses: tuple[int, ...] = (1,)
+    personality: str = "plain"
     play: bool = False
     rate: float = 1.0
-    seed: int = 0
+    seed: int = 1
     by_table: bool = False
     quiet: bool = False
     as_json: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One machine on the line, and the tap on it."""
-
-    address: int
-    machine: MachineOnLine
-    tap: Tap
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= MOST_HASTE:
+            raise ConfigurationError(
+                f"rate {self.rate:g} makes no sense", f"choose more than 0, and {MOST_HASTE} at most"
+            )
 
 
 def parse_addresses(text: str) -> tuple[int, ...]:
@@ -78,12 +78,16 @@ def run_alone(wanted: Wanted, out: TextIO, monotonic: Callable[[], float] = time
     port = make_port(wanted.link, by_table=wanted.by_table)
     loop = Loop([Served(port, Chain([each.tap for each in standing]))], monotonic)
     teller = Teller(out, quiet=wanted.quiet, as_json=wanted.as_json)
-    _begin(standing, monotonic(), play=wanted.play)
-    with _until_told() as told:
+    _switch_on(standing, monotonic(), play=wanted.play)
+    with _until_told() as is_told:
         loop.open()
         try:
-            teller.say("ready", f"ready at {port.name}", always=True, link=wanted.link, port=port.name)
-            _serve(loop, standing, teller, told, monotonic)
+            _introduce(wanted, port.name, teller)
+            reporter = Reporter(teller, standing, lambda: port.has_host)
+            while not is_told():
+                loop.turn(monotonic() + LOOK_SECONDS)
+                reporter.look(monotonic())
+            reporter.end()
         finally:
             loop.close()
 
@@ -100,8 +104,7 @@ def _set_up(wanted: Wanted) -> list[Standing]:
     return standing
 
 
-def _begin(standing: Sequence[Standing], now: float, *, play: bool) -> None:
-    """Switch the machines on."""
+def _switch_on(standing: Sequence[Standing], now: float, *, play: bool) -> None:
     for each in standing:
         each.machine.handle_timer(now)
         each.machine.machine.cabinet.note(POWER_APPLIED)
@@ -109,26 +112,18 @@ def _begin(standing: Sequence[Standing], now: float, *, play: bool) -> None:
             each.machine.stop_play(now)
 
 
-def _serve(
-    loop: Loop,
-    standing: Sequence[Standing],
-    teller: Teller,
-    told: Callable[[], bool],
-    monotonic: Callable[[], float],
-) -> None:
-    counts_due = monotonic() + COUNTS_SECONDS
-    while not told():
-        now = monotonic()
-        loop.turn(now + TELLING_SECONDS)
-        for each in standing:
-            teller.exceptions(each.address, each.machine.history())
-            teller.polls(each.address, each.tap.news())
-        if now >= counts_due:
-            counts_due = now + COUNTS_SECONDS
-            for each in standing:
-                teller.counts(each.address, each.tap)
-    for each in standing:
-        teller.counts(each.address, each.tap, always=True)
+def _introduce(wanted: Wanted, port: str, teller: Teller) -> None:
+    addresses = ", ".join(map(str, wanted.addresses))
+    play = "played" if wanted.play else "idle"
+    teller.say(
+        "ready",
+        f"ready at {port}: {wanted.personality}, address {addresses}, {play}, seed {wanted.seed}",
+        always=True,
+        port=port,
+        personality=wanted.personality,
+        addresses=list(wanted.addresses),
+        seed=wanted.seed,
+    )
 
 
 @contextmanager

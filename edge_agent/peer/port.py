@@ -18,6 +18,10 @@ class Port(Protocol):
 
     name: str
 
+    @property
+    def has_host(self) -> bool:
+        """Whether somebody is at the other end, as far as the port can know."""
+
     def open(self, watch: Watch) -> None:
         """Be there. `watch` is called with each descriptor whose news is to be waited for, as it opens.
 

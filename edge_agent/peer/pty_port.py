@@ -94,7 +94,7 @@ class PtyPort:
         self, name: str, path: Path, restorer: Restorer | None, *, look_at_parity: bool = True
     ) -> None:
         self.name = name
-        self.has_host = False
+        self._has_host = False
         self._name = Name(path)
         self._host = UnmarkedHost(restorer) if restorer is not None else None
         self._looks = look_at_parity
@@ -105,6 +105,11 @@ class PtyPort:
         self._as_made: list[Any] = []
         self._state = select.poll()
         self._since_looked = 0  # bytes written since it was last looked whether anybody reads
+
+    @property
+    def has_host(self) -> bool:
+        """Whether somebody has the port open."""
+        return self._has_host
 
     def open(self, watch: Watch) -> None:
         """Make the pseudo-terminal and link its name."""
@@ -134,7 +139,7 @@ class PtyPort:
         kind, data = packet[0], packet[1:]
         if kind:
             return self._was_set(kind)
-        self.has_host = True
+        self._has_host = True
         if self._host is None:
             return stuff(data)
         wakeup = self._parity.wakeup(changing=self._is(select.POLLPRI)) if self._looks else None
@@ -145,7 +150,7 @@ class PtyPort:
         plain = bytes(character & _CHARACTER for character in self._own.feed(stream))
         if self._is(select.POLLHUP):
             return
-        self.has_host = True
+        self._has_host = True
         self._since_looked += len(plain)
         if is_chirp(stream):  # one that nobody has heard yet is enough
             self._forget_unread(0)
@@ -185,15 +190,15 @@ class PtyPort:
     def _was_set(self, kind: int) -> bytes:
         """The host has flushed, or set something."""
         if kind & _SETTINGS_CHANGED:
-            self.has_host = not self._is(select.POLLHUP)
+            self._has_host = not self._is(select.POLLHUP)
             self._parity.changed(termios.tcgetattr(self._master))
         return b""
 
     def _hung_up(self) -> None:
         """The host has closed the port. Some do so between an address and its command."""
-        if not self.has_host:
+        if not self._has_host:
             return
-        self.has_host = False
+        self._has_host = False
         termios.tcsetattr(self._master, termios.TCSANOW, self._as_made)
         self._forget_unread(0)
 

@@ -21,27 +21,27 @@ from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
 from edge_agent.station import SerialFormat
 
-BAUD = 19_200
+SAS_FORMAT = SerialFormat(19_200, wakeup_bit=True)
 OPEN_AGAIN_SECONDS = 1.0
 _CHARACTER = 0xFF
 
 
 def make(device: str, by_table: bool) -> Port:  # noqa: FBT001  called by `ports` alone
     """Make the port for `uart:DEVICE`."""
-    return SerialPort(device, by_table=by_table)
+    return SerialPort(UartLink(device, SAS_FORMAT), by_table=by_table)
 
 
 class SerialPort:
     """A serial port that a host's adapter is wired to.
 
     Args:
-        device: e.g. a name below /dev/serial/by-id.
+        link: the port, closed.
         by_table: believe no wakeup bit.
     """
 
-    def __init__(self, device: str, *, by_table: bool = False) -> None:
-        self.name = device
-        self._link = UartLink(device, SerialFormat(BAUD, wakeup_bit=True))
+    def __init__(self, link: UartLink, *, by_table: bool = False) -> None:
+        self.name = link.name
+        self._link = link
         self._by_table = by_table
         self._host: UnmarkedHost | None = None
         self._characters = WakeupDecoder()

@@ -96,12 +96,11 @@ class Tap:
         return stream
 
     def _was_asked(self, poll: GeneralPoll | LongPollRequest | UnknownPoll | BadPoll, now: float) -> None:
-        if poll.address not in (0, self._address):
+        if poll.address == 0 and not isinstance(poll, GeneralPoll):
+            self.broadcasts[poll_name(poll.command)] += 1
+        if poll.address != self._address:
             return
         name = GENERAL_POLL if isinstance(poll, GeneralPoll) else poll_name(poll.command)
-        if poll.address == 0:
-            self.broadcasts[name] += not isinstance(poll, GeneralPoll)
-            return
         self._settle(Outcome.SILENCE)
         self._open = Asked(name, Outcome.SILENCE, poll.reason if isinstance(poll, BadPoll) else "", now)
 

@@ -253,7 +253,8 @@ def test_what_is_not_a_machines_name_is_left_alone(tmp_path: Path) -> None:
 def test_what_a_killed_machine_left_is_taken_over(tmp_path: Path) -> None:
     left = make(tmp_path / "sas")
     device = Path(left.name).readlink()
-    os.close(left._name._lock)  # as the kernel does when it is killed; its terminal's number goes to another
+    assert left._name._lock is not None
+    os.close(left._name._lock._fd)  # as the kernel does when it is killed; its terminal goes to another
 
     port = make(tmp_path / "sas")
 
@@ -284,7 +285,6 @@ def test_a_name_that_leads_elsewhere_by_now_is_not_removed(port: PtyPort) -> Non
 
     assert path.is_symlink()
     path.unlink()
-    port._name.claim()
 
 
 def test_no_more_pseudo_terminals_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
