@@ -20,7 +20,7 @@ from serial import PARITY_MARK, PARITY_NONE, PARITY_SPACE
 from serial.rfc2217 import PortManager
 
 from edge_agent.links.parity import BITS_A_CHARACTER
-from edge_agent.links.stream import double_ff
+from edge_agent.links.stream import double_ff, runs
 from edge_agent.sas.wakeup import marked
 from edge_agent.testing.patience import wait_until
 
@@ -38,7 +38,7 @@ class Device(Protocol):
         """Live on."""
 
     def data_to_send(self, now: float) -> bytes:
-        """Answer, in plain characters."""
+        """Answer, as a marked stream."""
 
 
 class Recorder:
@@ -58,7 +58,7 @@ class Recorder:
     def data_to_send(self, _now: float) -> bytes:
         """What it was told to say, once."""
         said, self.says = self.says, b""
-        return said
+        return double_ff(said)
 
 
 @dataclass(slots=True)
@@ -216,7 +216,7 @@ class DeviceServer:
     def _in_form(self) -> tuple[Callable[[bytes], None], Callable[[bytes], bytes]]:
         """How bytes of the client reach the device, and how the device's reach the client."""
         if not self._rfc2217:
-            return lambda data: self._device.receive_data(data, time.monotonic()), double_ff
+            return lambda data: self._device.receive_data(data, time.monotonic()), bytes
         # It asks of both only what they have; its types say more.
         manager = PortManager(cast("Any", self.port), cast("Any", self))
 
@@ -224,4 +224,8 @@ class DeviceServer:
             for character in manager.filter(data):  # which obeys orders on the way
                 self.port.write(character)
 
-        return take, lambda said: b"".join(manager.escape(said))
+        def say(stream: bytes) -> bytes:
+            """What its port makes of it: it passes no parity errors on."""
+            return b"".join(manager.escape(b"".join(plain for _, plain in runs(stream))))
+
+        return take, say
