@@ -24,6 +24,7 @@ from edge_agent.simulator.cabinet import Cabinet
 from edge_agent.simulator.games import Bet
 from edge_agent.simulator.gaming_machine import GamingMachine
 from edge_agent.simulator.personalities import load_personality
+from edge_agent.simulator.specification import STANDARD
 from edge_agent.simulator.tempered_port import TemperedPort
 from edge_agent.station import DeviceIdentity, LineCounters
 from edge_agent.testing.clock import VirtualClock
@@ -59,6 +60,8 @@ class Machine:
         self.game = GamingMachine(self.spec, self._connect, seed=1)
         self.port: TemperedPort = self.game.connection
         self.port.power_on(0.0)
+        self.game.handle_timer(0.0)
+        self.game.stop_play(0.0)
         self._history: list[Any] = []
 
     def _connect(self, answers: MachineAnswers) -> TemperedPort:
@@ -68,6 +71,7 @@ class Machine:
             self._temperament,
             seed=1,
             gap=self._gap,
+            secure_validation=self.spec.validation != STANDARD,
             secure_handpays=self.spec.secure_handpays,
             on_acknowledged=self._acknowledged,
         )
@@ -107,12 +111,13 @@ class Machine:
 
     def handle_timer(self, now: float) -> None:
         """See End."""
-        self.game.cabinet.board.now = now
+        self.game.handle_timer(now)
         self.port.handle_timer(now)
 
     def next_timer(self) -> float | None:
         """See End."""
-        return self.port.next_timer()
+        dues = (self.port.next_timer(), self.game.next_timer())
+        return min((due for due in dues if due is not None), default=None)
 
     def data_to_send(self, now: float) -> bytes:
         """See End."""
