@@ -116,6 +116,7 @@ class Pending:
     serial: int = 0  # 0: it was heard, and is up only until its duty is done
     due: float = _NEVER  # a flag that was heard is told again from then on
     is_flag: bool = False
+    is_settled: bool = False  # its duty was done before it was heard: it is told once
 
 
 class ExceptionQueue:
@@ -157,7 +158,7 @@ class ExceptionQueue:
         """
         if self._is_flag(code):
             flag = self._flags.setdefault(code, Pending(code, values, is_flag=True))
-            flag.values, flag.due = values, _NEVER
+            flag.values, flag.due, flag.is_settled = values, _NEVER, False
             return flag.serial or self._record(flag, now)
         if len(self._queue) >= self._capacity:
             self._overflow(now, told)
@@ -183,7 +184,7 @@ class ExceptionQueue:
             self._queue.remove(pending)
         elif self._flags.get(pending.code) is pending:
             duty = DUTIES.get(pending.code)
-            if duty is None:
+            if duty is None or pending.is_settled:
                 del self._flags[pending.code]
             else:
                 pending.due = now + duty.period
@@ -198,7 +199,9 @@ class ExceptionQueue:
     def settle(self, code: int) -> None:
         """A duty is done. A flag that was not heard yet is still told, once."""
         flag = self._flags.get(code)
-        if flag is not None and not flag.serial:
+        if flag is not None and flag.serial:
+            flag.is_settled = True
+        elif flag is not None:
             del self._flags[code]
 
     def history(self) -> list[History]:

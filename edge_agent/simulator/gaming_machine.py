@@ -21,6 +21,7 @@ from edge_agent.sas.machine import Elementary, MachineAnswers
 from edge_agent.sas.messages import LongPollRequest
 from edge_agent.simulator.cabinet import Cabinet
 from edge_agent.simulator.games import EVENT_METER_MODULUS
+from edge_agent.simulator.memory import from_plain
 from edge_agent.simulator.play import HASTE_SECONDS, Story
 from edge_agent.simulator.polls import acknowledge_poll, answer_poll
 from edge_agent.simulator.specification import MachineSpec
@@ -93,7 +94,8 @@ class GamingMachine(Generic[C]):
         self._started = False
         self._due: float | None = 0.0
         self._stopping = False
-        self._memory = memory
+        self._pending: list[tuple[int, dict[str, int]]] = []  # of an earlier life
+        self._has_lived = memory is not None
         if memory is not None:
             self._recall(memory)
 
@@ -127,10 +129,10 @@ class GamingMachine(Generic[C]):
     def _start(self, now: float) -> None:
         self._started, self._due = True, now
         self.cabinet.board.starts(now)
-        if self._memory is None:
-            self.cabinet.starts()
+        if self._has_lived:
+            self._come_back()
         else:
-            self._come_back(self._memory)
+            self.cabinet.starts()
 
     def _end_at_rest(self) -> None:
         if self._stopping and self._story.at_rest:
@@ -153,16 +155,22 @@ class GamingMachine(Generic[C]):
         }
 
     def _recall(self, memory: Mapping[str, Any]) -> None:
-        if memory.get("form") != MEMORY_FORM or memory.get("serial") != self.spec.serial_number:
+        cabinet = memory.get("cabinet")
+        if (
+            memory.get("form") != MEMORY_FORM
+            or memory.get("serial") != self.spec.serial_number
+            or not isinstance(cabinet, Mapping)
+        ):
             raise ConfigurationError(
                 f"the memory is not of machine {self.spec.serial_number}",
                 "use the memory this machine left, or start it without one",
             )
-        self.cabinet.recall(memory["cabinet"])
+        self._pending = from_plain(list[tuple[int, dict[str, int]]], memory, "pending")
+        self.cabinet.recall(cabinet)
 
-    def _come_back(self, memory: Mapping[str, Any]) -> None:
+    def _come_back(self) -> None:
         """The power was lost with the process: what was pending is pending again, and the loss is told."""
-        for code, values in memory["pending"]:
+        for code, values in self._pending:
             self.raise_exception(code, values)
         self.cabinet.regain_power()
 

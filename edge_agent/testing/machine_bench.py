@@ -33,6 +33,7 @@ POLL_SECONDS = 0.05
 KEEP_ALIVE_SECONDS = 1.0
 MOST_EXCEPTIONS = 100
 SYNCHRONISE = b"\x80"
+FEED_LEVELS = 0x86
 
 # A machine that can do everything of the text but the transfers from before AFT.
 ABLE = MachineSpec(
@@ -137,6 +138,10 @@ class MachineBench:
         frame = self._exchange(encode_poll(poll))
         return decode_reply(frame, poll) if frame else None
 
+    def repeat_long(self, command: int, **values: Any) -> Reply | None:  # noqa: ANN401  as ask
+        """A long poll, without an acknowledgement before it."""
+        return self.repeat(LongPollRequest(self.spec.address, command, values))
+
     def acknowledge(self) -> None:
         """What was said last has been heard."""
         self._exchange(SYNCHRONISE)
@@ -162,7 +167,7 @@ class MachineBench:
     # -- time and power ----------------------------------------------------------------------
 
     def wait(self, seconds: float, *, polling: bool = True) -> None:
-        """Let time pass; a host that polls keeps the link alive and says nothing else."""
+        """Let time pass; a host that polls keeps the link alive, feeds the progressives and asks nothing."""
         until = self.now + seconds
         while self.now < until:
             due = self.machine.next_timer()
@@ -170,7 +175,7 @@ class MachineBench:
             self.now = max(step, self.now + 0.001)
             self._live()
             if polling:
-                self.acknowledge()
+                self._keep_alive()
 
     def cut_power(self, seconds: float = 8.0) -> None:
         """The mains fail for so long, in one life of the process."""
@@ -185,6 +190,14 @@ class MachineBench:
         memory = json.loads(json.dumps(self.machine.remember()))
         self.now += seconds
         self._start(memory)
+
+    def _keep_alive(self) -> None:
+        self.acknowledge()
+        group, values = self.spec.progressive_group, self.cabinet.progressives.memory.values
+        if values:
+            levels = tuple({"level": level, "amount_cents": cents} for level, cents in values.items())
+            fields = {"progressive_group": group, "levels": levels}
+            self._exchange(encode_poll(LongPollRequest(0, FEED_LEVELS, fields)))
 
     def _exchange(self, frame: bytes) -> bytes:
         self.now += POLL_SECONDS

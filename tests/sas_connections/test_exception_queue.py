@@ -132,13 +132,24 @@ def test_another_form_of_the_poll_leaves_the_duty_undone(
     assert hear(queue, 100.0) == code
 
 
-def test_a_flag_that_was_not_heard_yet_is_told_though_its_duty_is_done() -> None:
+def test_a_flag_that_was_not_heard_yet_is_told_once_though_its_duty_is_done() -> None:
     queue = ExceptionQueue()
     queue.raise_exception(0x6F, 0.0, {})
 
     queue.settle(0x6F)
 
     assert hear(queue) == 0x6F
+    assert hear(queue, 100.0) is None
+
+
+def test_a_flag_raised_again_after_its_duty_was_done_has_a_duty_again() -> None:
+    queue = ExceptionQueue()
+    queue.raise_exception(0x6F, 0.0, {})
+    queue.settle(0x6F)
+
+    queue.raise_exception(0x6F, 0.0, {})
+
+    assert [hear(queue), hear(queue, 100.0)] == [0x6F, 0x6F]
 
 
 def test_a_flag_raised_twice_before_it_is_heard_is_one_exception() -> None:
