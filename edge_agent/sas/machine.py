@@ -233,7 +233,8 @@ class MachineConnection:
         self._watch_link(now)
         deadline = self._reader.deadline
         if deadline is not None and now >= deadline:
-            self._reader.handle_gap()
+            for poll in self._reader.handle_gap():
+                self._take(poll, now)
 
     def next_timer(self) -> float | None:
         """When `handle_timer` and `data_to_send` want to be called next, or None."""

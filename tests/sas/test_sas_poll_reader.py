@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from edge_agent.sas.crc import append_crc
 from edge_agent.sas.framing import BadPoll, PollReader, WakeupRestorer
-from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, UnknownPoll, encode_poll
+from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, UnknownPoll, decode_poll, encode_poll
 from edge_agent.sas.poll_reader import WAKEUPS_IN_A_ROW
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_host_message
 
@@ -106,6 +107,54 @@ def test_polls_nobody_laid_out_are_framed_and_checked() -> None:
         LongPollRequest(1, 0x66, {"data": b"\x00"}),
         UnknownPoll(1, 0xEB, b""),
     ]
+
+
+TOO_LONG = append_crc(bytes.fromhex("01 2E 90 00 00"))
+DELAYED = LongPollRequest(1, 0x2E, {"delay_tenths": 0x90, "extra": b"\x00"})
+
+
+def marked_first(frame: bytes) -> list[int]:
+    return [WAKEUP | frame[0], *frame[1:]]
+
+
+def test_a_poll_that_some_hosts_make_too_long_is_waited_for() -> None:
+    reader = PollReader()
+
+    assert reader.feed(marked_first(TOO_LONG)[:-1], 0.0) == []
+    assert reader.feed([TOO_LONG[-1]], 0.0) == [DELAYED]
+    assert (reader.strays, reader.dropped) == (0, 0)
+
+
+def test_a_poll_that_is_as_long_as_it_should_be_waits_for_nothing() -> None:
+    frame = encode_poll(LongPollRequest(1, 0x2E, {"delay_tenths": 0x90}))
+
+    assert PollReader().feed(marked_first(frame), 0.0) == [decode_poll(frame)]
+
+
+@pytest.mark.parametrize("how", ["silence", "the timer", "the next poll"])
+def test_a_damaged_poll_that_might_have_been_longer_is_a_bad_poll(how: str) -> None:
+    reader = PollReader()
+    damaged = bytes.fromhex("01 2E 90 00 C6 17")
+    assert reader.feed(marked_first(damaged), 0.0) == []
+
+    found = reader.handle_gap() if how == "the timer" else reader.feed([WAKEUP | 0x81], 1.0)
+    if how == "the next poll":
+        reader.feed(marked_first(damaged), 2.0)
+        found = reader.feed([WAKEUP | 0x81], 2.0)
+
+    assert isinstance(found[0], BadPoll)
+    assert (found[0].command, found[0].data) == (0x2E, damaged[2:])
+    assert found[1:] == ([] if how == "the timer" else [GeneralPoll(1)])
+    assert reader.dropped == 0
+
+
+def test_a_poll_that_is_longer_than_some_hosts_make_it_is_a_bad_poll() -> None:
+    reader = PollReader()
+
+    found = reader.feed(marked_first(append_crc(bytes.fromhex("01 2E 90 00 00 00"))), 0.0)
+
+    assert [type(poll) for poll in found] == [BadPoll]
+    assert reader.strays == 1
 
 
 @pytest.mark.parametrize("poll", POLLS)

@@ -153,6 +153,7 @@ ROWS: tuple[LongPoll, ...] = (
             _LOCK_TIMEOUT,
         ),
         reply_counted=True,
+        request_slack=1,  # one field host makes its timeout too long
         effect=CHANGES,
         exceptions=(unless(READS, lock_code=0xFF),),
         source="MO GD SK",
