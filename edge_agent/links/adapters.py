@@ -60,7 +60,8 @@ class Port:
     product: str  # "" where sysfs names none
 
     def __str__(self) -> str:
-        return f"{self.product}, driver {self.adapter.driver}" if self.product else self.adapter.driver
+        driver = f"driver {self.adapter.driver}"
+        return f"{self.product}, {driver}" if self.product else driver
 
 
 # A full-speed device is served once a USB frame, which takes one millisecond.

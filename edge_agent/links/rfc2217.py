@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import struct
 import time
+from contextlib import ExitStack
 from enum import IntEnum
 
 from edge_agent.errors import LinkError
@@ -97,8 +98,11 @@ class Rfc2217Link:
         self._begin()
         self.round_trip = ANSWER_SECONDS
         self._connection.open()
-        self._negotiate()
-        self._set_up()
+        with ExitStack() as undoing:
+            undoing.callback(self.close)
+            self._negotiate()
+            self._set_up()
+            undoing.pop_all()
         self._watching = True
         self._judge()
 

@@ -18,6 +18,7 @@ import select
 import stat
 import termios
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import serial
@@ -76,16 +77,15 @@ class UartLink:
         except (serial.SerialException, OSError, ValueError) as error:
             raise _cannot_open(self.name, error) from error
         self._fd = self._serial.fileno()
-        try:
-            self._set_up(device)
-        except (OSError, termios.error) as error:
-            self.close()
-            raise LinkError(
-                f"port {self.name} cannot be set up: {error}", "check that it is a serial port"
-            ) from error
-        except LinkError:
-            self.close()
-            raise
+        with ExitStack() as undoing:
+            undoing.callback(self.close)
+            try:
+                self._set_up(device)
+            except (OSError, termios.error) as error:
+                raise LinkError(
+                    f"port {self.name} cannot be set up: {error}", "check that it is a serial port"
+                ) from error
+            undoing.pop_all()
 
     @property
     def tells_wakeup_bits(self) -> bool:
@@ -198,7 +198,8 @@ def _cannot_open(port: str, error: Exception) -> LinkError | InUseError:
     number = _errno(error)
     if number in {errno.EBUSY, errno.EAGAIN}:
         return InUseError(
-            f"port {port} is held by another program", "stop it; `fuser -v` on the port names it"
+            f"port {port} is held by another program, or by another line",
+            "stop it; `fuser -v` on the port names it",
         )
     if number in {errno.EACCES, errno.EPERM}:
         return LinkError(f"port {port} may not be opened by this user", "add the user to the group dialout")

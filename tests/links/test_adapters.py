@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import struct
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,6 +135,28 @@ def test_a_latency_timer_that_stays_is_one_line_of_advice(
     (advice,) = hear_at_once(terminal, "ttyUSB0", Path("/dev/ttyUSB0"), sysfs.ttys)
 
     assert advice.startswith("port ttyUSB0 hears answers up to 16 ms late — let a udev rule")
+
+
+@pytest.mark.parametrize(("flags", "set_to"), [(0x40, [0x2040]), (0x2040, [])], ids=["off", "on"])
+def test_low_latency_is_set_where_it_is_not_and_nothing_else_is_touched(
+    sysfs: Sysfs, monkeypatch: pytest.MonkeyPatch, flags: int, set_to: list[int]
+) -> None:
+    """A pseudo-terminal has no such mode: this is a driver that has."""
+    told: list[int] = []
+
+    def ioctl(_fd: int, request: int, serial: bytearray | bytes) -> int:
+        if request == termios.TIOCGSERIAL:
+            assert isinstance(serial, bytearray)
+            struct.pack_into("=i", serial, 16, flags)
+        else:
+            assert request == termios.TIOCSSERIAL
+            told.append(*struct.unpack_from("=i", serial, 16))
+        return 0
+
+    monkeypatch.setattr("edge_agent.links.latency.fcntl.ioctl", ioctl)
+
+    assert hear_at_once(0, "ttyUSB0", Path("/dev/ttyUSB0"), sysfs.ttys) == ()
+    assert told == set_to
 
 
 def test_a_port_without_a_timer_needs_no_advice(sysfs: Sysfs, terminal: int) -> None:

@@ -75,6 +75,25 @@ def test_a_server_that_lags_still_gives_the_address_its_wakeup_bit() -> None:
     assert device.heard.hex(" ") == "ff 00 01 1a"
 
 
+def test_a_server_that_does_not_answer_in_time_holds_no_line_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.links.rfc2217.LATE_ANSWER_SECONDS", 0.01)
+    device = Recorder()
+    with DeviceServer(device) as server, linked(server) as link:
+        server.delay = 0.3
+
+        began = time.monotonic()
+        link.write(bytes.fromhex("ff0001 1a"))
+
+        assert time.monotonic() - began < 0.3
+
+
+def test_what_a_server_says_of_other_options_is_no_data() -> None:
+    with DeviceServer(Recorder()) as server, linked(server) as link:
+        server.write(bytes.fromhex("fffa1801fff0 fffa2cfff0 1a"))
+
+        assert link.read(5.0).hex() == "1a"
+
+
 def test_over_a_long_way_no_answer_is_waited_for() -> None:
     device = Recorder()
     with DeviceServer(device, delay=0.05) as server, linked(server) as link:
@@ -169,7 +188,7 @@ def test_a_server_whose_port_has_no_mark_parity_is_refused() -> None:
 
         with pytest.raises(LinkError, match=r"does not take mark parity, which is the wakeup bit — use one"):
             link.open()
-        link.close()
+        assert repr(link).endswith("closed>")
 
 
 def test_a_server_that_only_copies_bytes_is_told_from_one_that_speaks_rfc_2217(
@@ -181,7 +200,7 @@ def test_a_server_that_only_copies_bytes_is_told_from_one_that_speaks_rfc_2217(
 
         with pytest.raises(LinkError, match=r"does not speak RFC 2217 — set .* or use tcp:HOST:PORT"):
             link.open()
-        link.close()
+        assert repr(link).endswith("closed>")
 
 
 def test_a_long_way_is_measured_and_said() -> None:

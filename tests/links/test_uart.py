@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import termios
 import threading
@@ -12,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import serial
 
-from edge_agent.errors import ConfigurationError, InUseError, LinkError
+from edge_agent.errors import AgentError, ConfigurationError, InUseError, LinkError
 from edge_agent.links import open_link
 from edge_agent.links.adapters import ADAPTERS, PSEUDO_TERMINAL, UNKNOWN, ErrorFlags, Port, stable_name
 from edge_agent.links.parity import CMSPAR
@@ -23,6 +26,8 @@ from edge_agent.station import SerialFormat
 SAS = SerialFormat(baud=19200, wakeup_bit=True)
 PLAIN = SerialFormat(baud=9600, wakeup_bit=False)
 
+TIOCGEXCL = 0x80045440  # asm-generic/ioctls.h
+
 pytestmark = pytest.mark.integration
 
 
@@ -30,9 +35,9 @@ class Pty:
     """A pseudo-terminal with us at the device's end."""
 
     def __init__(self) -> None:
-        self.master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        self.port = os.ttyname(self._slave)
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self.port = os.ttyname(self.slave)
 
     def read(self, characters: int) -> str:
         """So many characters of what the host wrote, in hex; a write may arrive in pieces."""
@@ -47,7 +52,7 @@ class Pty:
         return cflag
 
     def close(self) -> None:
-        for descriptor in (self.master, self._slave):
+        for descriptor in (self.master, self.slave):
             try:
                 os.close(descriptor)
             except OSError:
@@ -159,6 +164,65 @@ def test_a_port_held_by_another_is_in_use(pty: Pty) -> None:
 def test_a_port_that_does_not_exist_is_named() -> None:
     with pytest.raises(LinkError, match=r"/dev/ttyNOPE does not exist .* /dev/serial/by-id"):
         UartLink("/dev/ttyNOPE", SAS).open()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [
+        (errno.EACCES, LinkError, "may not be opened by this user — add the user to the group dialout"),
+        (errno.EBUSY, InUseError, "is held by another program, or by another line — stop it"),
+        (errno.EIO, LinkError, "has no device behind it — plug the adapter in again"),
+        (errno.ENODEV, LinkError, "has no device behind it"),
+        (errno.ENOTTY, LinkError, "is not a serial port — name a device"),
+        (errno.EMFILE, LinkError, "cannot be opened: .*Too many open files.* — check the port"),
+    ],
+    ids=errno.errorcode.get,
+)
+def test_what_the_system_refuses_is_one_line_with_its_mend(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[AgentError], said: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise serial.SerialException(number, f"could not open port: {os.strerror(number)}")
+
+    monkeypatch.setattr("edge_agent.links.uart.serial.Serial", refuse)
+
+    with pytest.raises(kind, match=rf"^port {pty.port} {said}"):
+        UartLink(pty.port, SAS).open()
+
+
+def test_a_name_that_leads_in_a_circle_or_nowhere_is_said(tmp_path: Path) -> None:
+    (tmp_path / "usb-A").symlink_to(tmp_path / "usb-B")
+    (tmp_path / "usb-B").symlink_to(tmp_path / "usb-A")
+    (tmp_path / "usb-C").symlink_to(tmp_path / "ttyUSB7")
+
+    with pytest.raises(LinkError, match=r"usb-A cannot be opened: .*[Ss]ymlink"):
+        UartLink(str(tmp_path / "usb-A"), SAS).open()
+    with pytest.raises(LinkError, match=r"usb-C does not exist"):
+        UartLink(str(tmp_path / "usb-C"), SAS).open()
+
+
+def test_a_port_that_goes_while_it_is_set_up_is_said(pty: Pty) -> None:
+    def vanish(_device: Path) -> Port:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    link = UartLink(pty.port, SAS, behind=vanish)
+
+    with pytest.raises(LinkError, match=r"cannot be set up: .*Input/output error"):
+        link.open()
+    assert repr(link).endswith("closed>")
+
+
+def test_another_program_without_manners_is_kept_out(pty: Pty) -> None:
+    """The lock is for those that ask for it; TIOCEXCL refuses the rest, save the superuser."""
+    chip = replace(PSEUDO_TERMINAL, parity=True, driver="chip")
+    link = UartLink(pty.port, PLAIN, behind=lambda _: Port(chip, ""))
+    link.open()
+
+    exclusive = fcntl.ioctl(pty.master, TIOCGEXCL, bytes(4))
+
+    assert int.from_bytes(exclusive, "little") == 0, "the far end is another terminal"
+    assert int.from_bytes(fcntl.ioctl(pty.slave, TIOCGEXCL, bytes(4)), "little") == 1
+    link.close()
 
 
 def test_a_file_is_not_a_serial_port(tmp_path: Path) -> None:
