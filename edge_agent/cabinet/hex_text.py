@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.links.stream import MARK
 from edge_agent.sas import WakeupDecoder
+from edge_agent.sas.wakeup import MARK
 
 # What stands between bytes, and what stands in front of them.
 _BETWEEN = re.compile(r"[\s,:;_-]+")

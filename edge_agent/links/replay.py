@@ -20,11 +20,11 @@ from pathlib import Path
 from edge_agent.errors import LinkError
 from edge_agent.links.base import Link
 from edge_agent.links.capture import TO_DEVICE, Travelled, read_capture
-from edge_agent.links.stream import MARK
+from edge_agent.sas.wakeup import marked
 from edge_agent.station import SerialFormat
 
 # A general poll to address 0 synchronises and asks nothing; captures and hosts place it differently.
-SYNCHRONISATION = MARK + b"\x80"
+SYNCHRONISATION = marked(0x80)
 
 
 # Adapters deliver an answer in pieces, 16 ms apart at most: what follows this soon is more of it.

@@ -25,8 +25,9 @@ from edge_agent.links.base import Link
 from edge_agent.links.device_server import Connection, Endpoint, read_endpoint
 from edge_agent.links.parity import BITS_A_CHARACTER, Leaving
 from edge_agent.links.poll_gaps import JUDGED_POLLS, PollGaps
-from edge_agent.links.stream import MARK, double_ff, runs
+from edge_agent.links.stream import runs
 from edge_agent.links.telnet import Negotiation, Option, Subnegotiation, TelnetReader, Verb, escape
+from edge_agent.sas.wakeup import marked, stuff
 from edge_agent.station import SerialFormat
 
 SCHEME = "rfc2217"
@@ -276,8 +277,8 @@ class Rfc2217Link:
         if not characters:
             self._parity_error |= bool(line_state & _PARITY_ERROR)
             if line_state & _BREAK:
-                self._heard += MARK + b"\x00"
+                self._heard += marked(0x00)
             return
         alone = len(characters) == 1 and (self._parity_error or line_state & _PARITY_ERROR)
-        self._heard += MARK + characters if alone else double_ff(characters)
+        self._heard += marked(characters[0]) if alone else stuff(characters)
         self._parity_error = False

@@ -1,7 +1,7 @@
-"""The marked stream, as links need it: doubled FFs, and runs of characters with one wakeup bit.
+"""The marked stream on its way: runs of characters with one wakeup bit, and marks a wire put too many.
 
-The protocol rooms have their own reader of characters; a link only has to turn what it is
-asked to write into runs for the wire, and plain bytes from a wire without marks into the form.
+The form itself is `edge_agent.sas.wakeup`'s, whose reader takes whatever comes. A link is stricter: what it
+is asked to write is ours, and goes out as asked or not at all.
 """
 
 from __future__ import annotations
@@ -10,16 +10,10 @@ import re
 from collections.abc import Iterator
 
 from edge_agent.errors import LocalProtocolError
-
-MARK = b"\xff\x00"
+from edge_agent.sas.wakeup import MARK, stuff
 
 # What begins with FF, in whole: a literal FF, or marked characters in a row.
 _ESCAPED = re.compile(rb"\xff\xff|(?:\xff\x00.)+", re.DOTALL)
-
-
-def double_ff(plain: bytes) -> bytes:
-    """Plain bytes, as they read in the marked stream."""
-    return plain.replace(b"\xff", b"\xff\xff")
 
 
 def runs(stream: bytes) -> Iterator[tuple[bool, bytes]]:
@@ -65,4 +59,4 @@ def unmark_transfers(stream: bytes) -> bytes:
 
 def _unmarked(escaped: re.Match[bytes]) -> bytes:
     together = escaped[0]
-    return double_ff(together[2::3]) if len(together) > len(MARK) + 1 else together
+    return stuff(together[2::3]) if len(together) > len(MARK) + 1 else together

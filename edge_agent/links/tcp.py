@@ -15,7 +15,8 @@ from __future__ import annotations
 from edge_agent.errors import ConfigurationError
 from edge_agent.links.base import Link
 from edge_agent.links.device_server import Connection, Endpoint, read_endpoint
-from edge_agent.links.stream import double_ff, runs
+from edge_agent.links.stream import runs
+from edge_agent.sas.wakeup import stuff
 from edge_agent.station import SerialFormat
 
 SCHEME = "tcp"
@@ -58,7 +59,7 @@ class TcpLink:
     def read(self, timeout: float) -> bytes:
         """What has arrived, in the marked form."""
         data = self._connection.receive(timeout)
-        return data if self._marks else double_ff(data)
+        return data if self._marks else stuff(data)
 
     def write(self, data: bytes) -> None:
         """Send a marked stream, with its marks or without."""

@@ -28,7 +28,8 @@ from edge_agent.links.adapters import BUY, ErrorFlags, Port, port_of, stable_nam
 from edge_agent.links.base import Link
 from edge_agent.links.latency import hear_at_once
 from edge_agent.links.parity import WakeupParity, plain
-from edge_agent.links.stream import double_ff, runs, unmark_transfers
+from edge_agent.links.stream import runs, unmark_transfers
+from edge_agent.sas.wakeup import stuff
 from edge_agent.station import SerialFormat
 
 # The longest SAS answer is 260 characters, at most doubled; more than that in one read is a storm.
@@ -108,7 +109,7 @@ class UartLink:
         if not data:
             raise self._lost("it hung up")
         if self._parity is None:
-            return double_ff(data)
+            return stuff(data)
         return unmark_transfers(data) if self._flags is ErrorFlags.TRANSFER else data
 
     def write(self, data: bytes) -> None:

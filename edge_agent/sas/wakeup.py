@@ -12,14 +12,14 @@ the wakeup bit above them.
 from __future__ import annotations
 
 WAKEUP = 0x100
+MARK = b"\xff\x00"  # the next character has its wakeup bit set
 
 _ESCAPE = 0xFF
-_MARK = b"\xff\x00"
 
 
 def marked(byte: int) -> bytes:
     """One character with its wakeup bit set."""
-    return _MARK + bytes((byte,))
+    return MARK + bytes((byte,))
 
 
 def stuff(data: bytes) -> bytes:
@@ -48,7 +48,7 @@ class WakeupDecoder:
         return characters
 
     def _take(self, byte: int, characters: list[int]) -> None:
-        if self._escaped == _MARK:
+        if self._escaped == MARK:
             characters.append(WAKEUP | byte)
             self._escaped = b""
         elif not self._escaped:
@@ -57,7 +57,7 @@ class WakeupDecoder:
             else:
                 characters.append(byte)
         elif byte == 0x00:
-            self._escaped = _MARK
+            self._escaped = MARK
         else:
             # FF FF is FF. FF before anything else is not in the grammar: both bytes pass as themselves.
             characters.extend((_ESCAPE,) if byte == _ESCAPE else (_ESCAPE, byte))

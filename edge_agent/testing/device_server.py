@@ -20,8 +20,7 @@ from serial import PARITY_MARK, PARITY_NONE, PARITY_SPACE
 from serial.rfc2217 import PortManager
 
 from edge_agent.links.parity import BITS_A_CHARACTER
-from edge_agent.links.stream import double_ff, runs
-from edge_agent.sas.wakeup import marked
+from edge_agent.sas.wakeup import marked, stuff
 from edge_agent.testing.patience import wait_until
 
 READ_BYTES = 4096
@@ -38,7 +37,7 @@ class Device(Protocol):
         """Live on."""
 
     def data_to_send(self, now: float) -> bytes:
-        """Answer, as a marked stream."""
+        """Answer, in plain characters."""
 
 
 class Recorder:
@@ -58,7 +57,7 @@ class Recorder:
     def data_to_send(self, _now: float) -> bytes:
         """What it was told to say, once."""
         said, self.says = self.says, b""
-        return double_ff(said)
+        return said
 
 
 @dataclass(slots=True)
@@ -120,7 +119,7 @@ class UartModel:
         """What has left since last asked, as a marked stream."""
         gone = [character for character in self.sent[self._given :] if character.ends <= now]
         self._given += len(gone)
-        return b"".join(marked(one.byte) if one.wakeup else double_ff(bytes((one.byte,))) for one in gone)
+        return b"".join(marked(one.byte) if one.wakeup else stuff(bytes((one.byte,))) for one in gone)
 
     def reset_input_buffer(self) -> None:
         """Nothing waits."""
@@ -216,7 +215,7 @@ class DeviceServer:
     def _in_form(self) -> tuple[Callable[[bytes], None], Callable[[bytes], bytes]]:
         """How bytes of the client reach the device, and how the device's reach the client."""
         if not self._rfc2217:
-            return lambda data: self._device.receive_data(data, time.monotonic()), bytes
+            return lambda data: self._device.receive_data(data, time.monotonic()), stuff
         # It asks of both only what they have; its types say more.
         manager = PortManager(cast("Any", self.port), cast("Any", self))
 
@@ -224,8 +223,4 @@ class DeviceServer:
             for character in manager.filter(data):  # which obeys orders on the way
                 self.port.write(character)
 
-        def say(stream: bytes) -> bytes:
-            """What its port makes of it: it passes no parity errors on."""
-            return b"".join(manager.escape(b"".join(plain for _, plain in runs(stream))))
-
-        return take, say
+        return take, lambda said: b"".join(manager.escape(said))

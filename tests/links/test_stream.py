@@ -7,19 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.errors import LocalProtocolError
-from edge_agent.links.stream import MARK, double_ff, runs, unmark_transfers
+from edge_agent.links.stream import runs, unmark_transfers
+from edge_agent.sas.wakeup import marked, stuff
 
 
 @given(plain=st.binary())
 def test_plain_bytes_are_one_run_without_wakeup(plain: bytes) -> None:
-    assert list(runs(double_ff(plain))) == ([(False, plain)] if plain else [])
+    assert list(runs(stuff(plain))) == ([(False, plain)] if plain else [])
 
 
 @given(characters=st.lists(st.tuples(st.booleans(), st.integers(0, 255))))
 def test_every_character_comes_out_with_its_wakeup_bit(characters: list[tuple[bool, int]]) -> None:
-    stream = b"".join(
-        MARK + bytes([byte]) if wakeup else double_ff(bytes([byte])) for wakeup, byte in characters
-    )
+    stream = b"".join(marked(byte) if wakeup else stuff(bytes([byte])) for wakeup, byte in characters)
 
     assert [(wakeup, byte) for wakeup, run in runs(stream) for byte in run] == characters
 
@@ -53,9 +52,7 @@ def test_marks_in_a_row_are_undone_and_one_alone_stays(heard: str, means: str) -
 
 @given(characters=st.lists(st.tuples(st.booleans(), st.integers(0, 255))))
 def test_undoing_marks_changes_no_character(characters: list[tuple[bool, int]]) -> None:
-    stream = b"".join(
-        MARK + bytes([byte]) if wakeup else double_ff(bytes([byte])) for wakeup, byte in characters
-    )
+    stream = b"".join(marked(byte) if wakeup else stuff(bytes([byte])) for wakeup, byte in characters)
 
     undone = list(runs(unmark_transfers(stream)))
 

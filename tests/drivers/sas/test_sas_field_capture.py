@@ -17,10 +17,9 @@ from edge_agent.events.agent import LineDown, ProtocolErrors
 from edge_agent.events.slot import MetersRead, SlotException
 from edge_agent.links.capture import FROM_DEVICE, TO_DEVICE, CapturingLink, Travelled, read_capture
 from edge_agent.links.replay import ReplayLink
-from edge_agent.links.stream import MARK, double_ff
 from edge_agent.sas.framing import BadPoll, PollReader
 from edge_agent.sas.messages import GeneralPoll
-from edge_agent.sas.wakeup import WakeupDecoder
+from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message, stuff
 from edge_agent.station import DeviceIdentity
 
 TESTS = Path(__file__).parents[2]
@@ -45,13 +44,8 @@ def is_event(frame: bytes) -> bool:
     return frame[1] == 0xFF
 
 
-def as_host(frame: bytes) -> bytes:
-    """The wakeup bit on the first character, none on the others."""
-    return MARK + frame[:1] + double_ff(frame[1:])
-
-
-HOST_ROWS = [as_host(frame) for frame in rows("host")]
-MACHINE_ROWS = [double_ff(frame) for frame in rows("egm")]
+HOST_ROWS = [encode_host_message(frame) for frame in rows("host")]
+MACHINE_ROWS = [stuff(frame) for frame in rows("egm")]
 EVENT_CODES = [row["meaning"]["exception"] for row in ROWS if row["meaning"].get("type") == "event"]
 
 
@@ -155,7 +149,7 @@ def test_what_was_recorded_of_a_replay_replays_the_same(tmp_path: Path) -> None:
 def test_an_answer_nobody_asked_for_is_counted_and_tells_nothing(stray: bytes, tmp_path: Path) -> None:
     """It stands where an answer is due, on the way between two events."""
     capture = tmp_path / "stray.capture"
-    capture.write_text("\n".join(map(str, with_stray(entries(), double_ff(stray)))))
+    capture.write_text("\n".join(map(str, with_stray(entries(), stuff(stray)))))
 
     played = Played(capture)
 
