@@ -20,8 +20,12 @@ from serial import PARITY_MARK, PARITY_NONE, PARITY_SPACE
 from serial.rfc2217 import PortManager
 
 from edge_agent.links.parity import BITS_A_CHARACTER
+from edge_agent.links.stream import runs
 from edge_agent.sas.wakeup import marked, stuff
 from edge_agent.testing.patience import wait_until
+
+# What a server says unasked, and one thing it may say (RFC 2217).
+NOTIFY_LINE_STATE, PARITY_ERROR = 106, 0x04
 
 READ_BYTES = 4096
 LOOK_SECONDS = 0.0005
@@ -37,7 +41,7 @@ class Device(Protocol):
         """Live on."""
 
     def data_to_send(self, now: float) -> bytes:
-        """Answer, in plain characters."""
+        """Answer, as a marked stream."""
 
 
 class Recorder:
@@ -172,9 +176,8 @@ class DeviceServer:
         self._hang_up.set()
 
     def notify(self, code: int, value: int) -> None:
-        """Say something of RFC 2217 unasked: 106 and a line state, for one."""
-        assert self._client is not None  # noqa: S101  for tests that have connected
-        self._client.sendall(bytes((0xFF, 0xFA, 44, code, value, 0xFF, 0xF0)))
+        """Say something of RFC 2217 unasked."""
+        self.write(bytes((0xFF, 0xFA, 44, code, value, 0xFF, 0xF0)))
 
     def write(self, data: bytes) -> None:
         """As `PortManager` wants it: send to the client."""
@@ -210,12 +213,12 @@ class DeviceServer:
                 self._device.receive_data(self.port.left(now), now)
             self._device.handle_timer(now)
             if said := self._device.data_to_send(now):
-                self.write(say(said))
+                say(said)
 
-    def _in_form(self) -> tuple[Callable[[bytes], None], Callable[[bytes], bytes]]:
+    def _in_form(self) -> tuple[Callable[[bytes], None], Callable[[bytes], None]]:
         """How bytes of the client reach the device, and how the device's reach the client."""
         if not self._rfc2217:
-            return lambda data: self._device.receive_data(data, time.monotonic()), stuff
+            return lambda data: self._device.receive_data(data, time.monotonic()), self.write
         # It asks of both only what they have; its types say more.
         manager = PortManager(cast("Any", self.port), cast("Any", self))
 
@@ -223,4 +226,10 @@ class DeviceServer:
             for character in manager.filter(data):  # which obeys orders on the way
                 self.port.write(character)
 
-        return take, lambda said: b"".join(manager.escape(said))
+        def say(stream: bytes) -> None:
+            for wakeup, characters in runs(stream):
+                if wakeup:
+                    self.notify(NOTIFY_LINE_STATE, PARITY_ERROR)
+                self.write(b"".join(manager.escape(characters)))
+
+        return take, say

@@ -122,7 +122,7 @@ def test_the_rest_follows_its_address_within_5_ms() -> None:
 def test_what_a_machine_says_arrives_in_the_marked_form() -> None:
     device = Recorder()
     with DeviceServer(device) as server, linked(server) as link:
-        device.says = bytes.fromhex("01 ff 00 1c a5")
+        device.says = bytes.fromhex("01 ffff 00 1c a5")
         heard = b""
         while len(heard) < 6:
             heard += link.read(5.0)
