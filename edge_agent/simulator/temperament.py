@@ -27,7 +27,7 @@ class Temperament:
     needs_wakeup: bool = True  # takes no byte for the beginning of a poll that has no wakeup bit
 
     # What it says when nothing has happened.
-    idle_code: int = NO_ACTIVITY  # 1F while it waits for the player
+    idle_code: int = NO_ACTIVITY  # 00, or 1F while it waits for the player
     idle_frames: bool = False  # also as an event frame, under real-time events
 
     # What it makes of its frames.
@@ -38,14 +38,14 @@ class Temperament:
     stray_chance: float = 1.0  # how many answers have them
     doubled_chance: float = 0.0  # an answer is said twice
     doubled_after: float = 0.0  # the second time so much later; 0: glued to the first
-    bad_crc_chance: float = 0.0
-    foreign_address: int = 0  # answers come with this address instead
-    foreign_address_chance: float = 0.0
+    bad_crc_chance: float = 0.0  # a frame leaves with a CRC that does not fit
+    foreign_address: int = 0  # a frame comes with this address instead
+    foreign_address_chance: float = 0.0  # how many frames do
     echoes: bool = False  # a loop gives the host its own bytes back
 
     # What it cannot stand, and what it knows when.
     upset_by: frozenset[int] = frozenset()  # long polls that leave it deaf
-    upset_for: float = 0.0  # for so long
+    upset_for: float = 0.0  # how long it is deaf then
     late_meters: float = 0.0  # after a game, classic meters read as they did before it for so long
     steps_down_games: bool = False  # meters of single games fall when the options change
     option_exceptions: int = 1  # how often one change of options is told
