@@ -15,6 +15,7 @@ the note. What the old one had heard and we had not made durable was never ackno
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -26,7 +27,7 @@ from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.links import Advising, Link
 from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
-from edge_agent.station import Metered, Shared, Station
+from edge_agent.station import Commandable, CommandResult, MachineCommand, Metered, Shared, Station
 
 # A line notices that it should stop within this time, whatever its station waits for.
 LONGEST_READ_SECONDS = 0.25
@@ -84,6 +85,8 @@ class Line:
         self._not_yet_durable: list[bytes] = []
         self._recorder: Recorder | None = None
         self._meters_wanted = False
+        self._commands: deque[tuple[str, MachineCommand]] = deque()
+        self._on_outcome: Callable[[CommandResult], None] | None = None
         self._trouble = ""
         self._pause = FIRST_REOPEN_SECONDS
         self._stopping = threading.Event()
@@ -126,6 +129,13 @@ class Line:
         """Have the counters read at the next safe moment; whether this device has any to ask for."""
         self._meters_wanted = isinstance(self.station, Metered)
         return self._meters_wanted
+
+    def command(
+        self, device: str, command: MachineCommand, on_outcome: Callable[[CommandResult], None]
+    ) -> None:
+        """Give a device a command that it has accepted; what became of it is told once it is durable."""
+        self._on_outcome = on_outcome
+        self._commands.append((device, command))
 
     def record(self, recorder: Recorder | None) -> None:
         """Have everything that goes over the wire recorded from now on, or no longer."""
@@ -171,6 +181,7 @@ class Line:
             self.station.handle_timer(now)
             try:
                 self._make_durable()
+                self._tell_outcomes()
                 data = self.station.data_to_send(self._monotonic())
                 self._notebook.keep(self.station.note())
                 self.held_back = False
@@ -192,6 +203,13 @@ class Line:
         if self._meters_wanted and isinstance(self.station, Metered):
             self._meters_wanted = False
             self.station.read_meters(self._monotonic())
+        while self._commands and isinstance(self.station, Commandable):
+            self.station.command(*self._commands.popleft())
+
+    def _tell_outcomes(self) -> None:
+        if self._on_outcome is not None and isinstance(self.station, Commandable):
+            for result in self.station.take_outcomes():
+                self._on_outcome(result)
 
     def _pass_on(self, advice: tuple[str, ...]) -> None:
         """Say what would make the port better: once, however often it is opened."""

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
 
-from edge_agent.events import Observation
+from edge_agent.events import EventBody, Observation
 
 # A note is written to the page cache before each poll: it must stay a fraction of a page.
 NOTE_LIMIT_BYTES = 256
@@ -129,6 +130,54 @@ class Metered(Protocol):
 
     def read_meters(self, now: float) -> None:
         """Read them at the next safe moment, by the polls the schedule reads them by and no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCommand:
+    """What an integrator's program wants a machine to do, once it was checked and journalled."""
+
+    id: str
+    poll: str  # its name, in the driver's tables
+    values: Mapping[str, Any]
+    asked_by: str
+    reason: str
+    until: float  # monotonic seconds: after that it does not leave any more
+
+
+class CommandOutcome(StrEnum):
+    """What became of a command."""
+
+    ACKNOWLEDGED = "acknowledged"  # the machine accepted it
+    ANSWERED = "answered"  # it answered with data, which say what it did
+    REFUSED = "refused"  # NACK: it did nothing
+    BUSY = "busy"  # it did nothing, and may later
+    UNANSWERED = "unanswered"  # nobody knows whether it did
+    EXPIRED = "expired"  # it never left
+
+
+# A command, what became of it, and what the device answered.
+CommandResult = tuple[MachineCommand, CommandOutcome, Mapping[str, Any]]
+
+
+@runtime_checkable
+class Commandable(Protocol):
+    """A station whose device can be told to do something, where the site allows it."""
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether the site has listed any."""
+
+    def accept_command(self, device: str, command: MachineCommand) -> EventBody:
+        """What is to be journalled before the command is given. Any thread may ask.
+
+        Raises LocalProtocolError if it is not listed, another is under way, or it makes no sense.
+        """
+
+    def command(self, device: str, command: MachineCommand) -> None:
+        """Send it at the next moment that is safe. What becomes of it is an observation, and `outcomes`."""
+
+    def take_outcomes(self) -> Sequence[CommandResult]:
+        """What became of commands since last asked, with what the device answered."""
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ import structlog
 from edge_agent import __version__
 from edge_agent.agent.changes import COLLECTOR_HOLDS, MOST_NAMES, changed, concerns, digest
 from edge_agent.agent.checks import check_lines, shares
+from edge_agent.agent.command_desk import SOCKET_NAME, CommandDesk
 from edge_agent.agent.errands import open_desk
 from edge_agent.agent.floor_status import FloorStatus, free_bytes
 from edge_agent.agent.folders import make_folders
@@ -79,7 +80,10 @@ def _collect_with(
             )
         journalist = Journalist(settings, clock, journal)
         readings = Readings()
-        lines = Lines(partial(_make_line, settings, journalist, readings))
+        commands = held.enter_context(
+            CommandDesk(settings.state / SOCKET_NAME, journalist.say_of, journalist.clock.monotonic)
+        )
+        lines = Lines(partial(_make_line, settings, journalist, readings), on_change=commands.follow)
         held.enter_context(open_desk(settings, journalist, lines.by_device, readings, lambda: journal.head))
         floor = FloorStatus(lines.by_device, clock.reading, digest(settings))
         heartbeat = Heartbeat(settings.status_file("collector"), lambda: _status(floor, journal))

@@ -40,10 +40,12 @@ class Lines:
 
     Args:
         make: makes a line, and puts what it holds open on the stack.
+        on_change: told of the lines there are whenever others are made or stopped.
     """
 
-    def __init__(self, make: MakeLine) -> None:
+    def __init__(self, make: MakeLine, on_change: Callable[[Lines], None] = lambda _lines: None) -> None:
         self._make = make
+        self._on_change = on_change
         self._running: dict[str, _Running] = {}
         self._overdue: list[Line] = []
 
@@ -86,6 +88,7 @@ class Lines:
                 with ExitStack() as opening:
                     line = self._make(settings, opening)
                     self._running[settings.name] = _Running(line, settings, opening.pop_all())
+        self._on_change(self)
 
     def start(self) -> None:
         """Start the lines that wait for it."""

@@ -6,7 +6,7 @@ them into files that receivers may build on. A body that is not here is not publ
 
 from __future__ import annotations
 
-from edge_agent.events import agent, slot, table
+from edge_agent.events import agent, machine_command, slot, table
 from edge_agent.events.base import Credits, EventBody, Money
 
 _QUARTER = Credits(credits=1, denomination="0.25", money=Money(minor=25, currency="USD"))
@@ -48,6 +48,15 @@ EXAMPLES: tuple[EventBody, ...] = (
         outcome="refused",
         reason="it was used before",
         requested_by_unverified="ada",
+    ),
+    machine_command.MachineCommanded(
+        id="6f1d2c3b4a5e6f70",
+        poll="0x8a",
+        name="legacy_bonus_pay",
+        values={"amount": "500", "tax_status": "0"},
+        asked_by="promotions",
+        reason="campaign 2026-11, guest 4711",
+        outcome="acknowledged",
     ),
     agent.LineCaptured(
         line="slot-1001",

@@ -37,6 +37,7 @@ OF_TYPE: Mapping[str, DeliveryClass] = {
     "floor.slot.meter_epoch_began": _A,
     "floor.slot.meter_backwards": _A,
     "floor.slot.sequence.violation": _A,
+    "floor.slot.commanded": _A,
     "floor.slot.meters_read": _B,
     "floor.slot.identified": _B,
     "floor.slot.session_started": _A,

@@ -25,6 +25,9 @@ SAS has no acknowledgement byte. A machine takes the next different poll for "he
    are known to be off, it is believed when the repeated poll is answered the same. So is an event with a
    code that no table lists: a 16-bit CRC lets one mangled frame in 65,536 pass.
 
+10. A poll that changes the machine leaves three times at most, and never again once the machine's link may
+   have dropped: a machine would carry it out twice. Whether it was is then for the caller to find out.
+
 One thing is left to the caller. A long poll that carries data and loses its command on a bad line may pass
 for another command, and so acknowledge. Where events may be pending, two-byte polls are the safe ones:
 0E is best sent right after one of them was answered with data.
@@ -173,6 +176,8 @@ class HostConnection(HostEar):
         self._watch.opened()
         if self.state is HostState.STARTING:
             self._start(now, now if quiet_since is None else quiet_since)
+        elif self._asked is not None and self._asked.has_left and self._asked.is_command:
+            self._be_quiet(now)
         elif self._asked is not None and self.state is not HostState.QUIET:
             self._asked.due = now
             self._asked.late_answers = True

@@ -178,11 +178,11 @@ class HostEar:
             return
         self._watch.garbled(now)
         asked.silent = 0
-        if asked.sends < GARBLED_SENDS_OF_A_POLL:
+        if asked.sends < (SENDS_OF_A_POLL if asked.is_command else GARBLED_SENDS_OF_A_POLL):
             asked.due = now + REPEAT_PAUSE_SECONDS
         elif poll := self._expendable(asked.poll):
             self._give_up(poll)
-        elif self._watch.shared:
+        elif self._watch.shared or asked.is_command:
             self._leave_in_peace(now)
         else:
             asked.due = now + REPEAT_PAUSE_SECONDS
@@ -201,6 +201,8 @@ class HostEar:
             self._be_quiet(now)
         elif asked.silent >= SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
             self._give_up(poll)
+        elif asked.is_command and asked.sends >= SENDS_OF_A_POLL:
+            self._be_quiet(now)
         else:
             self.state = HostState.REPEATING
 

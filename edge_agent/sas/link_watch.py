@@ -7,6 +7,8 @@ for longer than it waits, or it chirps.
 What wakes it is the poll that was not answered, and every other time one that any machine answers. The
 machine's poll state is gone, so neither acknowledges anything.
 
+A poll that changes the machine is not what wakes it either: it may have been carried out already.
+
 On a line that machines share, keeping quiet keeps all of them waiting. It is done once, when a machine
 falls silent. After that it is looked for now and then, with the poll that any machine answers and that
 carries no exception where real-time events are off: if that is not heard, nothing is.
@@ -169,7 +171,7 @@ class LinkWatch:
         self._rounds += 1
         self.resting = False
         own = asked.instead_of or asked
-        if self.shared:
+        if self.shared or own.is_command:
             return outstanding(self._certain_poll(), due=now, instead_of=own)
         # Where events may be pending, a poll that lost its command on the line could pass for another one.
         own_first = len(own.frame) <= READ_POLL_BYTES

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_agent.sas.effects import Effect, effect_of
 from edge_agent.sas.host_bounds import SENDS_OF_A_POLL
-from edge_agent.sas.messages import Poll, Reply, encode_poll
+from edge_agent.sas.messages import LongPollRequest, Poll, Reply, encode_poll
 
 NEVER = float("-inf")
 
@@ -29,6 +30,15 @@ class Outstanding:
     def certain(self) -> bool:
         """Whether the machine cannot have reset its poll state meanwhile, and then acknowledges nothing."""
         return self.sends < SENDS_OF_A_POLL and not self.restarted
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it changes the machine, so that it must not be carried out twice.
+
+        A machine takes the same poll for a request to repeat what it said: twice. After that, or once its
+        link has dropped, it takes it for a new one.
+        """
+        return isinstance(self.poll, LongPollRequest) and effect_of(self.poll) is Effect.CHANGES
 
     @property
     def has_left(self) -> bool:

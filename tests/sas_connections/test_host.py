@@ -1022,3 +1022,63 @@ def test_a_garbled_machine_that_is_being_woken_is_left_to_rest(shared: Bench) ->
         shared.wait(0.1)
 
     assert not shared.host.holds_line(shared.now)
+
+
+# -- polls that change the machine -------------------------------------------------------------------
+
+
+SHUTDOWN = LongPollRequest(1, 0x01)
+ASK_SHUTDOWN = encode_host_message(bytes.fromhex("01015108"))
+
+
+def sends(written: bytes) -> int:
+    return written.count(ASK_SHUTDOWN)
+
+
+def test_a_command_that_is_not_answered_leaves_three_times_and_is_given_up(one_byte: Bench) -> None:
+    written = one_byte.ask(SHUTDOWN) + one_byte.wait(5.0)
+
+    assert sends(written) == 3
+    assert one_byte.take()[-1] == Unanswered(SHUTDOWN)
+
+
+def test_a_command_whose_answers_are_garbled_leaves_three_times(one_byte: Bench) -> None:
+    written = one_byte.ask(SHUTDOWN)
+    for _ in range(5):
+        written += one_byte.hear(b"\xfe\xfe\xfe") + one_byte.wait(0.1)
+
+    assert sends(written) == 3
+    assert Unanswered(SHUTDOWN) in one_byte.take()
+
+
+@pytest.mark.parametrize("heard", [b"", b"\xfe\xfe\xfe"], ids=["silence", "garbage"])
+def test_under_real_time_events_the_link_is_left_to_drop_and_another_poll_wakes_the_machine(
+    real_time: Bench, heard: bytes
+) -> None:
+    written = real_time.ask(SHUTDOWN)
+    while real_time.host.state is not HostState.QUIET:
+        written += (real_time.hear(heard) if heard else b"") + real_time.wait(0.1)
+    assert sends(written) == 3
+
+    woken = real_time.next_words()
+    real_time.hear(CREDITS_ARE_103)
+
+    assert woken == SYNC + ASK_CREDITS
+    assert Unanswered(SHUTDOWN) in real_time.take()
+
+
+def test_a_command_is_not_repeated_once_the_port_was_lost(real_time: Bench) -> None:
+    real_time.ask(SHUTDOWN)
+    real_time.host.link_lost(real_time.now)
+    real_time.host.link_opened(real_time.now)
+
+    assert real_time.host.state is HostState.QUIET
+    assert real_time.next_words() == SYNC + ASK_CREDITS
+
+
+def test_a_command_that_has_not_left_waits_for_the_port(real_time: Bench) -> None:
+    real_time.host.link_lost(real_time.now)
+    real_time.host.send(SHUTDOWN)
+    real_time.host.link_opened(real_time.now)
+
+    assert sends(real_time.turn()) == 1

@@ -103,6 +103,11 @@ class Attention:
         for event in events:
             self._on(event, now, real_time=real_time)
 
+    def command_settled(self, body: EventBody, now: float) -> None:
+        """It is known what became of a command that somebody had sent to the machine."""
+        self._cadence.answered()
+        self._observe(body, now)
+
     def line_down(self, reason: str, now: float, since: float) -> None:
         """Nothing is heard of the machine, since a moment."""
         if self._up is not False:

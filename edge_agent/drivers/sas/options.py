@@ -7,10 +7,11 @@ machine set to address 1 on a port of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
+from edge_agent.drivers.sas.commander import COMMANDS
 from edge_agent.errors import ConfigurationError
 from edge_agent.events import Strict
 from edge_agent.words import wrong_with
@@ -19,6 +20,15 @@ from edge_agent.words import wrong_with
 # one that is polled less than every 5 s takes the link for broken.
 FASTEST_POLL_MS, SLOWEST_POLL_MS = 40, 5000
 COMMON_POLL_SECONDS = 0.200
+
+
+def _is_command(name: str) -> str:
+    if name not in COMMANDS:
+        raise ValueError(f"{name!r} is no long poll that changes a machine")
+    return name
+
+
+Command = Annotated[str, AfterValidator(_is_command)]
 
 
 class SasOptions(Strict):
@@ -42,6 +52,10 @@ class SasOptions(Strict):
         default="auto",
         min_length=1,
         description="auto, none, a vendor profile, or the path of one or of a folder; see docs/quirks.md",
+    )
+    command_host: tuple[Command, ...] = Field(
+        default=(),
+        description="polls by which an integrator's program may change the machine; see docs/command-host.md",
     )
     meters_seconds: float = Field(
         default=5.0, ge=1, le=3600, description="meters are read after a game, at most this often"

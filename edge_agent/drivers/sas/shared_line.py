@@ -20,10 +20,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
-from edge_agent.events import Observation
+from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.sas.wakeup import WakeupDecoder, marked
-from edge_agent.station import LineCounters, Metered, Station, pack_pages, unpack_pages
+from edge_agent.station import (
+    Commandable,
+    CommandResult,
+    LineCounters,
+    MachineCommand,
+    Metered,
+    Station,
+    pack_pages,
+    unpack_pages,
+)
 
 _PAGE = struct.Struct("<BI")  # address, turn
 POLLING = "polling"
@@ -36,7 +45,7 @@ _ALWAYS, _NEVER = float("-inf"), float("inf")
 _CHARACTER = 0xFF
 
 
-class Neighbour(Station, Metered, Protocol):
+class Neighbour(Station, Metered, Commandable, Protocol):
     """A station that shares its line."""
 
     @property
@@ -173,6 +182,26 @@ class SharedLine:
         """See Metered."""
         for place in self._places:
             place.station.read_meters(now)
+
+    @property
+    def takes_commands(self) -> bool:
+        """See Commandable."""
+        return any(place.station.takes_commands for place in self._places)
+
+    def accept_command(self, device: str, command: MachineCommand) -> EventBody:
+        """See Commandable."""
+        return self._of(device).accept_command(device, command)
+
+    def command(self, device: str, command: MachineCommand) -> None:
+        """See Commandable."""
+        self._of(device).command(device, command)
+
+    def take_outcomes(self) -> Sequence[CommandResult]:
+        """See Commandable."""
+        return [result for place in self._places for result in place.station.take_outcomes()]
+
+    def _of(self, device: str) -> Neighbour:
+        return next(place.station for place in self._places if place.subject == device)
 
     def _pace(self) -> None:
         """Who may ask what, and how fast."""

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from edge_agent.drivers.sas.acquaintance import Acquaintance
 from edge_agent.drivers.sas.attention import Attention
 from edge_agent.drivers.sas.cadence import Cadence
+from edge_agent.drivers.sas.commander import Commander
 from edge_agent.drivers.sas.conditions import Conditions
 from edge_agent.drivers.sas.duties import TICKET_INFORMATION
 from edge_agent.drivers.sas.epochs import Epochs
@@ -30,9 +31,10 @@ from edge_agent.drivers.sas.profile import FAST_POLLING, STANDARD_VALIDATION, Ma
 from edge_agent.drivers.sas.schedule import Schedule
 from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Vendors
-from edge_agent.events import Observation
+from edge_agent.events import EventBody, Observation
 from edge_agent.sas.host import SYNCHRONISATION_POLL, HostConnection
-from edge_agent.station import DeviceIdentity, LineCounters
+from edge_agent.sas.messages import Poll
+from edge_agent.station import CommandResult, DeviceIdentity, LineCounters, MachineCommand
 
 # A pause this long ends whatever a machine is saying.
 GAP_SECONDS = 0.020
@@ -101,6 +103,7 @@ class SasStation:
             mishaps=self._mishaps,
             rough=kept.rough,
         )
+        self._commander = Commander(identity.subject, options.address, options.command_host)
         self._note_body = b""
         self._vendor = vendors.of_none
         self._heed_vendor()
@@ -145,6 +148,8 @@ class SasStation:
             self._chores_due = now + CHORES_SECONDS
             self.counters.resynchronisations = self._host.resynchronisations
             self._attention.look_after(now)
+            for body in self._commander.expire(now):
+                self._attention.command_settled(body, now)
 
     def next_timer(self) -> float | None:
         """See Station."""
@@ -163,19 +168,39 @@ class SasStation:
         if self._attention.observations:
             return b""  # append, then poll: they may not be durable yet
         if self._cadence.is_due(now) and self._host.ready(now):
-            self._host.send(
-                self._schedule.next_poll(
-                    now,
-                    real_time=self._host.real_time,
-                    rough=self._mishaps.is_rough(now),
-                    confirm_against=self._host.must_differ_from,
-                )
-            )
+            confirming = self._host.must_differ_from is not None
+            command = self._commander.next_poll(confirming=confirming)
+            self._host.send(command or self._next_poll(now))
             self._cadence.left(now, self._interval())
         data = self._host.data_to_send(now)
         if data:
             self._cadence.sent(now, outstanding=not self._host.ready(now))
         return data
+
+    def _next_poll(self, now: float) -> Poll:
+        return self._schedule.next_poll(
+            now,
+            real_time=self._host.real_time,
+            rough=self._mishaps.is_rough(now),
+            confirm_against=self._host.must_differ_from,
+        )
+
+    @property
+    def takes_commands(self) -> bool:
+        """See Commandable."""
+        return bool(self._options.command_host)
+
+    def accept_command(self, device: str, command: MachineCommand) -> EventBody:  # noqa: ARG002  the only one
+        """See Commandable."""
+        return self._commander.accept(command)
+
+    def command(self, device: str, command: MachineCommand) -> None:  # noqa: ARG002  it is the only one
+        """See Commandable."""
+        self._commander.take(command)
+
+    def take_outcomes(self) -> Sequence[CommandResult]:
+        """See Commandable."""
+        return self._commander.take_outcomes()
 
     def read_meters(self, now: float) -> None:
         """See Metered: a snapshot is wanted, and waits for a quiet moment like any other."""
@@ -214,7 +239,10 @@ class SasStation:
     def _after(self, now: float) -> bool:
         """Take what the connection has learnt; whether that was anything."""
         events = self._host.events()
-        self._attention.pay(events, now, real_time=self._host.real_time)
+        others, told = self._commander.hear(events)
+        self._attention.pay(others, now, real_time=self._host.real_time)
+        for body in told:
+            self._attention.command_settled(body, now)
         self._cadence.free(now, free=self._host.ready(now))
         if self._machine.vendor is not self._vendor:
             self._heed_vendor()
