@@ -1,21 +1,27 @@
-"""A simulated machine, and a technician's laptop at its port, in virtual time."""
+"""A simulated machine, and a technician's laptop or the driver at its port, in virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
 
 import pytest
 
 from edge_agent.cabinet.asking import Asking, Outcome
 from edge_agent.cabinet.question import read_question
+from edge_agent.drivers.sas import SasOptions, SasStation
+from edge_agent.events import Observation
+from edge_agent.links.capture import FROM_DEVICE, TO_DEVICE, Travelled
 from edge_agent.sas import GeneralPoll, LongPollRequest, PollReader, WakeupDecoder
 from edge_agent.sas.machine import Delivered, MachineConnection
 from edge_agent.sas.wakeup import marked
 from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.machine_on_line import MachineOnLine
+from edge_agent.station import DeviceIdentity
 from edge_agent.testing.clock import VirtualClock
-from edge_agent.testing.conversation import Conversation, End, wires_of
+from edge_agent.testing.conversation import Conversation, End, StationEnd, wires_of
 from edge_agent.testing.wires import PERFECT, WireProfile
 
 BEGAN = 100.0
@@ -120,3 +126,65 @@ def converse() -> Callable[[Asking, End], Asking]:
         return asking
 
     return drive
+
+
+@dataclass
+class Story:
+    """A machine that is played, the driver at the other end, and what travelled between them."""
+
+    seed: int
+    wire: WireProfile = PERFECT
+    rate: float = 8.0
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    travelled: list[Travelled] = field(default_factory=list)
+    tickets: set[str] = field(default_factory=set)
+
+    def tell(self, seconds: float) -> Story:
+        """Let it be played for a while."""
+        clock = VirtualClock(BEGAN)
+        spec = replace(default_floor(1, seed=self.seed)[0], **self.spec)
+        machine = MachineOnLine(spec, self.seed, rate=self.rate)
+        station = SasStation(DeviceIdentity("machine-01", "USD"), SasOptions())
+        self.end = RecordedEnd(station, clock, self.travelled)
+        talk = Conversation(self.end, machine, clock, wires=wires_of(self.wire, self.seed))
+        for _ in range(int(seconds * 5)):
+            talk.run_for(0.2)
+            memory = machine.machine.cabinet.validation.memory
+            self.tickets.update(record.validation_number for record in memory.records.values())
+            if memory.last_ticket is not None:
+                self.tickets.add(memory.last_ticket.validation_number)
+        return self
+
+    @property
+    def observations(self) -> Sequence[Observation]:
+        """What the driver made of it."""
+        return self.end.observations
+
+
+class RecordedEnd(StationEnd):
+    """A station whose line is recorded."""
+
+    def __init__(self, station: SasStation, clock: VirtualClock, travelled: list[Travelled]) -> None:
+        self._travelled, self._clock, self._began = travelled, clock, clock.now
+        super().__init__(station, clock)
+
+    def receive_data(self, stream: bytes, now: float) -> None:
+        self._travelled.append(Travelled(now - self._began, FROM_DEVICE, stream))
+        super().receive_data(stream, now)
+
+    def data_to_send(self, now: float) -> bytes:
+        data = super().data_to_send(now)
+        if data:
+            self._travelled.append(Travelled(now - self._began, TO_DEVICE, data))
+        return data
+
+
+@pytest.fixture(scope="session")
+def tell_story() -> Callable[..., Story]:
+    """Tells a story: `tell_story(seconds=…, seed=…, wire=…)`; the same one is told once."""
+
+    @lru_cache
+    def tell(seconds: float, **about: Any) -> Story:
+        return Story(**about).tell(seconds)
+
+    return tell

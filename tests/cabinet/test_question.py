@@ -74,7 +74,7 @@ def test_arguments_are_read_as_their_fields_are(
             ["denomination=1", "base_command=1F"],
             "long poll 1F machine_information knows no denominations",
         ),
-        ("7D", ["host_id=1"], "long poll 7D ticket_data needs expiration_days"),
+        ("72", ["transaction_index=0"], "long poll 72 aft_transfer needs transfer_code"),
     ],
 )
 def test_what_makes_no_sense_is_said_in_one_line(poll: str, arguments: list[str], says: str) -> None:
