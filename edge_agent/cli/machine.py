@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def add(commands: Commands) -> None:
         "--seed", type=int, default=1, metavar="N", help="the same seed plays the same story"
     )
     machine.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="remember meters, queues and buffers here, over power cycles",
+    )
+    machine.add_argument(
         "--by-table",
         action="store_true",
         help="find where polls begin by their lengths alone, whatever is known of wakeup bits",
@@ -60,6 +67,7 @@ def _machine(options: argparse.Namespace) -> int:
             play=options.play,
             rate=options.rate,
             seed=options.seed,
+            state=options.state,
             by_table=options.by_table,
             quiet=options.quiet,
             as_json=options.json,

@@ -1,7 +1,8 @@
 """A machine alone: simulated machines on one port, in real time, for anybody's host.
 
 One process, one port; on it one machine, or a chain of machines. They chirp until a host comes, answer what
-it asks, and tell on the output what happens. With `play` guests play on them.
+it asks, and tell on the output what happens. With `play` guests play on them; with `state` they remember
+their earlier lives, however those ended.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TextIO
 
 from edge_agent.errors import ConfigurationError
 from edge_agent.peer.chain import Chain
+from edge_agent.peer.keeping import Keeper, MemoryFile
 from edge_agent.peer.loop import Loop, Served
 from edge_agent.peer.ports import make_port
 from edge_agent.peer.reporter import Reporter, Standing
@@ -41,6 +44,7 @@ class Wanted:
     play: bool = False
     rate: float = 1.0
     seed: int = 1
+    state: Path | None = None
     by_table: bool = False
     quiet: bool = False
     as_json: bool = False
@@ -74,40 +78,53 @@ def run_alone(wanted: Wanted, out: TextIO, monotonic: Callable[[], float] = time
 
     Raises ConfigurationError, LinkError or InUseError for what cannot be served.
     """
-    standing = _set_up(wanted)
     port = make_port(wanted.link, by_table=wanted.by_table)
-    loop = Loop([Served(port, Chain([each.tap for each in standing]))], monotonic)
     teller = Teller(out, quiet=wanted.quiet, as_json=wanted.as_json)
-    _switch_on(standing, monotonic(), play=wanted.play)
-    with _until_told() as is_told:
+    with ExitStack() as ending, _until_told() as is_told:
+        standing = _set_up(wanted, ending)
+        loop = Loop([Served(port, Chain([each.tap for each in standing]))], monotonic)
+        _switch_on(standing, monotonic(), play=wanted.play)
         loop.open()
-        try:
-            _introduce(wanted, port.name, teller)
-            reporter = Reporter(teller, standing, lambda: port.has_host)
-            while not is_told():
-                loop.turn(monotonic() + LOOK_SECONDS)
-                reporter.look(monotonic())
-            reporter.end()
-        finally:
-            loop.close()
+        ending.callback(loop.close)
+        _introduce(wanted, port.name, teller)
+        reporter = Reporter(teller, standing, lambda: port.has_host)
+        while not is_told():
+            loop.turn(monotonic() + LOOK_SECONDS)
+            reporter.look(monotonic())
+        for each in standing:
+            if each.keeper is not None:
+                each.keeper.keep(monotonic())
+        reporter.end()
 
 
-def _set_up(wanted: Wanted) -> list[Standing]:
+def _set_up(wanted: Wanted, ending: ExitStack) -> list[Standing]:
     personality = load_personality(wanted.personality)
     standing = []
     for address in wanted.addresses:
-        spec = replace(personality.spec, number=address, address=address)
+        file = None
+        if wanted.state is not None:
+            file = MemoryFile(wanted.state / f"machine-{address:03}.json", wanted.personality)
+            ending.callback(file.close)
+        memory = file.read() if file is not None else None
         machine = MachineOnLine(
-            spec, wanted.seed + address, rate=wanted.rate, temperament=personality.temperament
+            replace(personality.spec, number=address, address=address),
+            wanted.seed + address,
+            rate=wanted.rate,
+            temperament=personality.temperament,
+            memory=memory,
         )
-        standing.append(Standing(address, machine, Tap(machine, address, PARTIAL_POLL_SECONDS)))
+        keeper = None if file is None else Keeper(machine, file)
+        tap = Tap(keeper or machine, address, PARTIAL_POLL_SECONDS)
+        standing.append(Standing(address, machine, tap, keeper, is_new=memory is None))
     return standing
 
 
 def _switch_on(standing: Sequence[Standing], now: float, *, play: bool) -> None:
+    """Let the machines have power. One that remembers an earlier life tells of it, and of its end, itself."""
     for each in standing:
-        each.machine.handle_timer(now)
-        each.machine.machine.cabinet.note(POWER_APPLIED)
+        each.tap.handle_timer(now)
+        if each.is_new:
+            each.machine.machine.cabinet.note(POWER_APPLIED)
         if not play:
             each.machine.stop_play(now)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_agent.peer.keeping import Keeper
 from edge_agent.peer.tap import Outcome, Tap
 from edge_agent.peer.telling import Teller
 from edge_agent.sas.exception_codes import exception_name
@@ -28,6 +29,8 @@ class Standing:
     address: int
     machine: MachineOnLine
     tap: Tap
+    keeper: Keeper | None = None
+    is_new: bool = True  # it remembers no earlier life
     is_linked: bool = False
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge_agent.sas.crc import crc_is_good
+from edge_agent.testing.patience import wait_until
 from tests.peer.conftest import Alone
 from tests.peer.field_hosts import FieldHost, FlippingHost, PlainHost, ReopeningHost, SleepingHost
 
@@ -49,3 +52,71 @@ def test_a_killed_machine_is_started_again_under_the_same_name(tmp_path: Path) -
         alone.start()
 
         assert PlainHost(alone.port).address == 1
+
+
+COIN_IN, GAMES_PLAYED = b"\x11", b"\x15"
+
+
+def meter(host: FieldHost, command: bytes) -> int:
+    """A meter; a machine that is played may be without power for a while."""
+    answer = b""
+
+    def is_told() -> bool:
+        nonlocal answer
+        answer = host.ask(command, with_crc=False)
+        return crc_is_good(answer)
+
+    wait_until(is_told)
+    return int(answer[2:6].hex())
+
+
+def test_a_killed_machine_knows_in_its_next_life_what_it_had_told(tmp_path: Path) -> None:
+    options = ("--state", str(tmp_path / "state"), "--play", "--rate", "20")
+    with Alone(tmp_path, *options) as alone:
+        host = PlainHost(alone.port)
+        wait_until(lambda: meter(host, GAMES_PLAYED) > 3)
+        coin_in = meter(host, COIN_IN)
+        alone.end(signal.SIGKILL)
+        host.close()
+
+        alone.start()
+
+        host = PlainHost(alone.port)
+        assert meter(host, COIN_IN) >= coin_in
+        told = [entry["code"] for entry in alone.told("raised")]
+        assert told.count(0x17) >= 2
+        assert 0x18 in told
+        host.close()
+
+
+def test_what_was_not_heard_is_pending_after_a_kill(tmp_path: Path) -> None:
+    with Alone(tmp_path, "--state", str(tmp_path / "state")) as alone:
+        host = PlainHost(alone.port)
+        assert host.general_poll() == b"\x17"  # and nothing says that it was heard
+        alone.end(signal.SIGKILL)
+        host.close()
+
+        alone.start()
+
+        host = PlainHost(alone.port)
+        heard = b"".join(host.general_poll() for _ in range(4))
+        assert heard == bytes.fromhex("17 18 17 00")
+        host.close()
+
+
+def test_a_second_machine_is_refused_the_port_and_the_memory(tmp_path: Path) -> None:
+    state = ["--state", str(tmp_path / "state")]
+    with Alone(tmp_path, *state) as alone:
+        for options, wanted in (
+            (["--link", f"pty:{alone.port}"], "port"),
+            (["--link", f"pty:{tmp_path}/other", *state], "state"),
+        ):
+            refused = subprocess.run(
+                [sys.executable, "-m", "edge_agent", "machine", *options],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert refused.returncode == 6
+            assert refused.stderr.startswith(f"edge-agent: {wanted} {tmp_path}")
+            assert "is held by another machine" in refused.stderr
