@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.cli import main
 from edge_agent.drivers.sas import DRIVER
 from edge_agent.drivers.sas.acquaintance import Acquaintance
 from edge_agent.drivers.sas.profile import MachineProfile
@@ -257,3 +258,20 @@ def test_a_low_hopper_is_journalled(start: Start) -> None:
     talk.run_for(5)
 
     assert talk.types[0] == "slot.hopper_level_low"
+
+
+def test_the_check_of_a_configuration_names_line_file_and_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, settings = tmp_path / "own.yaml", tmp_path / "agent.yaml"
+    own.write_text("about: own\nquirks: {settle: 1}\nwhy: {}")
+    settings.write_text(
+        "{site: harbour, gateway: gw-01, state: /tmp, lines: [{name: slot-7, port: /dev/ttyS7, "
+        f"options: {{vendor: {own}}}}}]}}"
+    )
+
+    assert main(["config", "check", str(settings)]) == 2
+
+    said = capsys.readouterr().err
+    assert f"line slot-7: vendor profile {own}: quirks.settle: not known here — mend the field" in said
+    assert said.count("\n") == 1
