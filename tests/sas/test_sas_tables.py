@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from edge_agent.sas import exception_codes, long_polls, meter_codes
+from edge_agent.sas.about import ABOUT
 from edge_agent.sas.code_tables import BILL_EXCEPTIONS
 from edge_agent.sas.exception_codes import (
     EXCEPTIONS,
@@ -270,3 +271,8 @@ def test_a_poll_stands_in_one_family() -> None:
 )  # fmt: skip
 def test_any_poll_can_be_framed(message: str, length: int | None) -> None:
     assert host_poll_length(bytes.fromhex(message)) == length
+
+
+def test_every_poll_is_told_about_in_a_sentence() -> None:
+    assert list(ABOUT) == list(LONG_POLLS)
+    assert [said for said in ABOUT.values() if not said.endswith(".") or not said[0].isupper()] == []

@@ -59,7 +59,6 @@ class LongPoll:
     confidence: Confidence = "H"
     source: str = "MO SP"
     since: str = "all"
-    note: str = ""
 
     @property
     def request_counted(self) -> bool:

@@ -1,0 +1,1 @@
+"""The page about SAS, written from the tables the code runs on."""
