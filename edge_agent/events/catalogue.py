@@ -6,12 +6,14 @@ them into files that receivers may build on. A body that is not here is not publ
 
 from __future__ import annotations
 
-from edge_agent.events import agent, machine_command, slot, table
+from edge_agent.events import agent, machine_command, slot, slot_records, table
 from edge_agent.events.base import Credits, EventBody, Money
 
 _QUARTER = Credits(credits=1, denomination="0.25", money=Money(minor=25, currency="USD"))
 _WIN = Credits(credits=40, denomination="0.25", money=Money(minor=1000, currency="USD"))
 _TWENTY = Money(minor=2000, currency="USD")
+_NO_MONEY = Money(minor=0, currency="USD")
+_NOTHING = Credits(credits=0, denomination="0.25", money=_NO_MONEY)
 
 EXAMPLES: tuple[EventBody, ...] = (
     # The agent and its lines
@@ -235,8 +237,85 @@ EXAMPLES: tuple[EventBody, ...] = (
         paytable_id="PT9412",
         base_percent_hundredths=9412,
         games_implemented=1,
-        features=("extended_meters", "polling_40_ms"),
+        enabled_games=(1,),
+        games=(
+            slot.GameIdentified(
+                game=1,
+                name="Lucky Reels",
+                paytable_id="PT9412",
+                paytable_name="PT9412",
+                denomination="0.25",
+                denominations=("0.01", "0.25"),
+                max_bet=3,
+                base_percent_hundredths=9412,
+                progressive_group=0,
+                wager_categories=0,
+            ),
+        ),
+        player_denomination="0.25",
+        player_denominations=("0.01", "0.25"),
+        token_denomination=None,
+        asset_number=300,
+        validation="secure_enhanced",
+        ticket_functions=("printer_as_cash_out_device", "ticket_redemption"),
+        hopper=None,
+        clock_offset_seconds=-42,
+        features=("extended_meters", "fast_polling"),
         unsupported_polls=("0xb5",),
+    ),
+    # What machines answer when they are asked about what they told
+    slot_records.HandpayRecorded(
+        possibly_repeated=False,
+        kind="cancelled_credits",
+        level=0x80,
+        progressive_group=0,
+        amount=_WIN.money,
+        credits=_WIN,
+        partial_pay=_NOTHING,
+        reset="attendant_reset_only",
+    ),
+    slot_records.ValidationRecorded(
+        possibly_repeated=False, kind="cashable_ticket", amount=_TWENTY, machine_time="2026-07-04T12:30:58"
+    ),
+    slot_records.CashOutRequested(possibly_repeated=False, kind="cashable_ticket", amount=_TWENTY),
+    slot_records.TicketInEscrow(possibly_repeated=False, amount=None),
+    slot_records.TicketRedemption(possibly_repeated=False, status="cashable_redeemed", amount=_TWENTY),
+    slot_records.AftTransferRecorded(
+        possibly_repeated=True,
+        status="full_transfer_done",
+        kind="in_house_to_machine",
+        cashable=_TWENTY,
+        restricted=_NO_MONEY,
+        nonrestricted=_NO_MONEY,
+        machine_time="2026-07-04T12:31:10",
+    ),
+    slot_records.AftRegistered(possibly_repeated=False, status="registered", asset_number=300),
+    slot_records.AftState(
+        possibly_repeated=False,
+        lock="not_locked",
+        asset_number=300,
+        available_transfers=("to_machine",),
+        host_cash_out=("controllable_by_host",),
+        abilities=("in_house_enabled", "any_aft_enabled"),
+        cashable=_TWENTY,
+        restricted=_NO_MONEY,
+        nonrestricted=_NO_MONEY,
+        transfer_limit=Money(minor=999_999, currency="USD"),
+    ),
+    slot_records.ProgressiveWinRecorded(
+        possibly_repeated=False, source="machine", group=1, level=2, amount=_TWENTY, base=None
+    ),
+    slot_records.BonusRecorded(
+        possibly_repeated=False, multiplier=0, multiplied_win=_NOTHING, bonus=_WIN, tax_status=0
+    ),
+    slot_records.SelectedGame(possibly_repeated=False, game=3),
+    slot_records.Authentication(
+        possibly_repeated=False,
+        status="complete",
+        component_list_crc="0x5a3c",
+        component="base software",
+        method="sha_1",
+        result="da39a3ee5e6b4b0d3255bfef95601890afd80709",
     ),
     # Table devices
     table.ShufflerDeckIn(

@@ -12,12 +12,17 @@ SnapshotReason = Literal[
     "start",
     "game_end",
     "door",
+    "drop",
     "reboot",
     "overflow",
     "link_recovery",
     "money",
     "handpay",
     "configuration",
+    "meter_change",
+    "session_start",
+    "session_end",
+    "gaming_day",
     "interval",
     "command",
     "stop",
@@ -282,6 +287,21 @@ class SequenceViolation(EventBody):
         return "floor.slot.sequence.violation"
 
 
+class GameIdentified(Strict):
+    """One of the games of a machine. A field is null where the machine did not say."""
+
+    game: Count = Field(description="its number on the machine")
+    name: str | None
+    paytable_id: str | None
+    paytable_name: str | None
+    denomination: str | None = Field(description="in currency units")
+    denominations: tuple[str, ...] = Field(description="those it can be played in, in currency units")
+    max_bet: int | None
+    base_percent_hundredths: int | None = Field(description="theoretical payback at the least bet")
+    progressive_group: int | None
+    wager_categories: int | None
+
+
 class MachineIdentified(EventBody):
     """What a machine says it is. A field is null where it did not answer."""
 
@@ -297,6 +317,18 @@ class MachineIdentified(EventBody):
     paytable_id: str | None
     base_percent_hundredths: int | None
     games_implemented: int | None
+    enabled_games: tuple[int, ...] | None = Field(description="numbers of the games that can be played")
+    games: tuple[GameIdentified, ...] = Field(description="the first of them, each as the machine tells it")
+    player_denomination: str | None = Field(description="what the player plays in now, in currency units")
+    player_denominations: tuple[str, ...]
+    token_denomination: str | None
+    asset_number: int | None = Field(description="0 for none")
+    validation: str | None = Field(description="how it validates tickets: standard, system, secure_enhanced")
+    ticket_functions: tuple[str, ...]
+    hopper: str | None
+    clock_offset_seconds: int | None = Field(
+        description="by how much the machine's clock was ahead of the site's when it was asked"
+    )
     features: tuple[str, ...] = Field(description="names of the feature bits that are set")
     unsupported_polls: tuple[str, ...] = Field(
         description="long polls the machine does not answer, e.g. 0xb5"

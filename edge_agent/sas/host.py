@@ -17,8 +17,8 @@ SAS has no acknowledgement byte. A machine takes the next different poll for "he
 6. Synchronise only after a silence that the machine has felt too. A poll to another address wakes a
    machine whose link has dropped, and acknowledges otherwise. So the host keeps quiet for longer than the
    5 s after which a machine drops its link, or until it chirps, which says the same.
-7. With real-time events off, silence after a long poll hides no exception: it is given up after three
-   tries, and the machine may just not know it.
+7. With real-time events off, silence after a long poll hides no exception. One that was ever answered is
+   given up after three tries; one that never was after the first, for the machine may just not know it.
 8. A poll that was repeated may be answered twice. Before a different one leaves, the second answer gets
    its time, or it would pass for the answer to the next poll.
 9. An answer of a byte or two carries no CRC and may be what is left of an event. Unless real-time events
@@ -54,6 +54,7 @@ from edge_agent.sas.host_events import (
     MachineLost,
     Refused,
     RepeatRecognised,
+    SignatureHeard,
     Unanswered,
 )
 from edge_agent.sas.link_watch import SYNCHRONISATION_POLL
@@ -78,6 +79,7 @@ __all__ = [
     "MachineLost",
     "Refused",
     "RepeatRecognised",
+    "SignatureHeard",
     "Unanswered",
 ]
 

@@ -38,6 +38,9 @@ SYNCHRONISE_EVERY_SECONDS = 1.0
 
 # SAS 1.4: original, repeat, repeat.
 SENDS_OF_A_POLL = 3
+# A machine may not know a poll it has never answered, and what it has to say must not wait for that: whoever
+# asks may ask again, after a general poll.
+SENDS_OF_A_NEW_POLL = 1
 # An answer that is garbled each time is one we cannot read; exceptions must not wait for it.
 GARBLED_SENDS_OF_A_POLL = 6
 # A machine that answers no long poll at all must not stop the general polls.

@@ -21,6 +21,7 @@ from edge_agent.sas.host_bounds import (
     LONGEST_REPLY_SECONDS,
     LONGEST_WINDOW_SECONDS,
     REPEAT_PAUSE_SECONDS,
+    SENDS_OF_A_NEW_POLL,
     SENDS_OF_A_POLL,
     SYNCHRONISE_EVERY_SECONDS,
 )
@@ -199,12 +200,17 @@ class HostEar:
                 self._leave_in_peace(now)
         elif self._watch.is_silent(now):
             self._be_quiet(now)
-        elif asked.silent >= SENDS_OF_A_POLL and (poll := self._expendable(asked.poll)):
+        elif asked.silent >= self._patience(asked) and (poll := self._expendable(asked.poll)):
             self._give_up(poll)
         elif asked.is_command and asked.sends >= SENDS_OF_A_POLL:
             self._be_quiet(now)
         else:
             self.state = HostState.REPEATING
+
+    def _patience(self, asked: Outstanding) -> int:
+        """In how many sends in a row a poll may stay unanswered."""
+        is_known = poll_key(asked.poll) in self._answered_polls
+        return SENDS_OF_A_POLL if is_known or asked.is_command else SENDS_OF_A_NEW_POLL
 
     def _expendable(self, poll: Poll) -> LongPollRequest | None:
         """The poll, if its silence can hide no exception, and its answer has nothing to prove."""
@@ -233,7 +239,7 @@ class HostEar:
             if isinstance(reply, EventReply | ExceptionReply) and is_event(reply):
                 self._hear_event(reply, certain=asked.certain)
             else:
-                self._hear_answer(reply, asked.poll, now)
+                self._hear_answer(reply, asked, now)
 
     def _answered(self, asked: Outstanding, now: float, *, proof: bool) -> None:
         """The machine heard `asked`, whatever it answered."""
@@ -279,8 +285,8 @@ class HostEar:
         self._owes_synchronisation = True
         self.last_event = frame
 
-    def _hear_answer(self, reply: Reply, poll: Poll, now: float) -> None:
-        event = told(reply, poll)
+    def _hear_answer(self, reply: Reply, asked: Outstanding, now: float) -> None:
+        event, poll = told(reply, asked), asked.poll
         self._events.append(event)
         if isinstance(event, Answered):
             self._answered_polls.add(poll_key(poll))

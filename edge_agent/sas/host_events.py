@@ -31,6 +31,7 @@ class Answered:
 
     poll: Poll
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    possibly_repeated: bool = False  # an earlier run asked the same, and may have heard the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Acknowledged:
     """A command was accepted."""
 
     poll: Poll
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureHeard:
+    """The signature of the machine's programs, which long poll 21 had asked for, came in place of an answer.
+
+    What was asked instead is not done.
+    """
+
+    signature: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ HostEvent = (
     ExceptionReported
     | Answered
     | Acknowledged
+    | SignatureHeard
     | Refused
     | MachineBusy
     | Unanswered

@@ -10,8 +10,16 @@ from __future__ import annotations
 from enum import Enum
 
 from edge_agent.sas.exception_codes import EXCEPTIONS, NO_ACTIVITY, WAITING_FOR_PLAYER
-from edge_agent.sas.host_events import Acknowledged, Answered, HostEvent, MachineBusy, Refused
+from edge_agent.sas.host_events import (
+    Acknowledged,
+    Answered,
+    HostEvent,
+    MachineBusy,
+    Refused,
+    SignatureHeard,
+)
 from edge_agent.sas.messages import (
+    ROM_SIGNATURE,
     Ack,
     DataReply,
     EventReply,
@@ -77,13 +85,16 @@ def nothing_pending(reply: Reply, mode: Mode) -> bool:
     return isinstance(reply, ExceptionReply) or (isinstance(reply, DataReply) and mode is Mode.REAL_TIME)
 
 
-def told(reply: Reply, poll: Poll) -> HostEvent:
-    """What an answer that is no event means for the poll."""
+def told(reply: Reply, asked: Outstanding) -> HostEvent:
+    """What an answer that is no event means for the poll that was asked."""
+    poll = asked.poll
     match reply:
         case DataReply(values=values) if isinstance(poll, LongPollRequest) and reply.command == poll.command:
-            return Answered(poll, values)
+            return Answered(poll, values, possibly_repeated=asked.restarted)
+        case DataReply(command=command, values=values) if command == ROM_SIGNATURE:
+            return SignatureHeard(values["signature"])
         case ExceptionReply(code=code) | EventReply(code=code) if isinstance(poll, GeneralPoll):
-            return Answered(poll, {"exception": code})
+            return Answered(poll, {"exception": code}, possibly_repeated=asked.restarted)
         case Ack():
             return Acknowledged(poll)
         case Nack():

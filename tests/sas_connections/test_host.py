@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from edge_agent.errors import LocalProtocolError
+from edge_agent.sas.crc import append_crc
 from edge_agent.sas.host import (
     GENERAL_POLL,
     Acknowledged,
@@ -23,6 +24,7 @@ from edge_agent.sas.host import (
     MachineLost,
     Refused,
     RepeatRecognised,
+    SignatureHeard,
     Unanswered,
 )
 from edge_agent.sas.messages import EventReply, GeneralPoll, LongPollRequest, encode_reply
@@ -586,10 +588,23 @@ def test_chirps_heard_before_the_first_poll_bring_the_machine_back_at_once() -> 
 # 7. With real-time events off, a long poll may be given up.
 
 
-def test_a_long_poll_is_given_up_after_three_silent_tries(one_byte: Bench) -> None:
+def test_a_long_poll_that_was_ever_answered_is_given_up_after_three_silent_tries(one_byte: Bench) -> None:
+    one_byte.ask(CREDITS)
+    one_byte.hear(CREDITS_ARE_103)
+    one_byte.ask(GAMES)
+    one_byte.hear(GAMES_ARE_5)
+    one_byte.take()
     one_byte.ask(CREDITS)
 
     assert one_byte.wait(0.61) == ASK_CREDITS * 2
+    assert one_byte.take() == [Unanswered(CREDITS)]
+    assert one_byte.host.ready(one_byte.now)
+
+
+def test_a_long_poll_the_machine_may_not_know_keeps_no_exception_waiting(one_byte: Bench) -> None:
+    one_byte.ask(CREDITS)
+
+    assert one_byte.wait(0.21) == b""
     assert one_byte.take() == [Unanswered(CREDITS)]
     assert one_byte.host.ready(one_byte.now)
 
@@ -611,11 +626,48 @@ def test_under_real_time_events_a_long_poll_is_never_given_up(real_time: Bench) 
 
 
 def test_a_machine_that_answers_no_poll_at_all_is_lost(one_byte: Bench) -> None:
-    for _ in range(5):
+    for _ in range(12):
         one_byte.ask(CREDITS)
-        one_byte.wait(0.61)
+        one_byte.wait(0.21)
 
     assert isinstance(one_byte.take()[-1], MachineLost)
+
+
+SIGNATURE_IS_1234 = append_crc(bytes.fromhex("01213412"))
+
+
+@pytest.mark.parametrize("asked", [CREDITS, GENERAL])
+def test_a_signature_in_place_of_an_answer_answers_nothing(
+    one_byte: Bench, asked: LongPollRequest | GeneralPoll
+) -> None:
+    """Long poll 21 is answered when the machine has computed it, whatever is asked then."""
+    one_byte.ask(asked)
+    one_byte.hear(SIGNATURE_IS_1234)
+
+    assert one_byte.take() == [SignatureHeard(0x1234)]
+    assert one_byte.host.ready(one_byte.now)
+
+
+def test_an_answer_an_earlier_run_may_have_heard_is_possibly_repeated() -> None:
+    bench = started(b"\x01\x1a")
+    bench.wait(1.0)
+
+    bench.hear(CREDITS_ARE_103)
+
+    assert bench.take()[-1] == Answered(CREDITS, {"current_credits": 103}, possibly_repeated=True)
+    bench.ask(GAMES)
+    bench.hear(GAMES_ARE_5)
+    assert bench.take()[-1] == Answered(GAMES, {"games_played": 5})
+
+
+def test_a_quiet_answer_an_earlier_run_may_have_heard_is_possibly_repeated() -> None:
+    bench = started(b"\x81", real_time=False)
+    bench.wait(1.0)
+
+    bench.hear(b"\x00")
+    bench.wait(GAP)
+
+    assert bench.take()[-1] == Answered(GENERAL, {"exception": 0}, possibly_repeated=True)
 
 
 def test_busy_means_ask_again_later(one_byte: Bench) -> None:

@@ -12,11 +12,13 @@ a long silence, with a moment's patience because such exceptions come in bursts.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
-from edge_agent.drivers.sas.interrogation import QUESTIONS, Interrogation
+from edge_agent.drivers.sas.interrogation import EVERY_COMMAND, Interrogation
 from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
+from edge_agent.drivers.sas.roles import OBSERVER, Role
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Quirks, Vendors
 from edge_agent.sas.messages import LongPollRequest
 
@@ -30,17 +32,16 @@ MODE_CHECK_SECONDS = 5.0
 # 0E carries data, and two lost characters make another poll of it: on a rough line it is not risked often.
 ROUGH_MODE_CHECK_SECONDS = 60.0
 
-# A long poll is taken for unknown after two silent tries, of three sends each, with others in between.
-TRIES = 2
+# A long poll is taken for unknown after three silent tries, with general polls and others in between.
+TRIES = 3
 
-# Questions a busy machine or a bad line left open are asked again this much later.
+# Questions a busy machine or a bad line left open are asked again this much later. With real-time events
+# on, silence has to mean trouble: they go off for it, so that is done seldom.
 RETRY_SECONDS = 5.0
+REAL_TIME_RETRY_SECONDS = 3600.0
 
 # The queue is emptied before the mode changes, but a machine that never stops talking is not waited for.
 LONGEST_LISTENING_SECONDS = 10.0
-
-
-EVERY_COMMAND = frozenset(question.command for question in QUESTIONS)
 
 
 class Acquaintance:
@@ -52,6 +53,7 @@ class Acquaintance:
         serial_check: of the machine known from before, 0 if none is.
         may_real_time: whether the site wants real-time events.
         vendors: the vendor profiles it may have.
+        role: which reads it may be asked.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Acquaintance:
         serial_check: int,
         may_real_time: bool,
         vendors: Vendors = NO_VENDORS,
+        role: Role = OBSERVER,
     ) -> None:
         self.profile = profile
         self.known = serial_check != 0  # it was interrogated, and is the same machine as far as we know
@@ -70,8 +73,9 @@ class Acquaintance:
         self.vendor = vendors.vendor_of(profile)
         self._vendors = vendors
         self._address = address
+        self._role = role
         self._may_real_time = may_real_time
-        self._questions = Interrogation(profile.unsupported)
+        self._questions = Interrogation(profile.unsupported, role)
         self._switch_off = not self.known
         self._mode_refused = False
         self._mode_known_at = float("-inf")
@@ -81,7 +85,7 @@ class Acquaintance:
         self._doubts: dict[int, int] = {}
         self._answered = EVERY_COMMAND - profile.unsupported if self.known else frozenset()
         self._missed: frozenset[int] = frozenset()  # never answered, and the line may be to blame
-        self._retry_at: float | None = None
+        self._missed_at = float("-inf")
 
     @property
     def quirks(self) -> Quirks:
@@ -130,11 +134,12 @@ class Acquaintance:
             return self._mode(enable=True)
         return self._questions.next_request(self._address, self.askable)
 
-    def answered(self, command: int, values: Mapping[str, Any]) -> bool:
-        """A question was answered; whether this is another machine, or its meters count in another unit."""
+    def answered(self, poll: LongPollRequest, values: Mapping[str, Any]) -> bool:
+        """A question was answered; whether it is another machine or its meters count in another unit."""
+        command = poll.command
         before, self.profile = self.profile, self.profile.learn(command, values)
         self.vendor = self._vendors.vendor_of(self.profile)
-        self._questions.close(command)
+        self._questions.close(poll)
         self._doubts.pop(command, None)
         if command not in self._answered:
             self._answered |= {command}
@@ -142,6 +147,14 @@ class Acquaintance:
             return self._is_another(values)
         was, now_is = before.denomination, self.profile.denomination
         return was is not None and now_is != was
+
+    def shows_time(self, ahead: int | None) -> None:
+        """The machine's clock is so many seconds ahead of the site's; None if that is not known."""
+        self.profile = replace(self.profile, clock_offset=ahead)
+
+    def has_answered(self, command: int) -> bool:
+        """Whether the machine is sure to know a poll."""
+        return command in self._answered
 
     def mode_confirmed(self, enabled: int, now: float) -> None:
         """The machine took a mode."""
@@ -158,33 +171,49 @@ class Acquaintance:
         else:
             self._switch_off = False
 
-    def unsupported(self, command: int) -> None:
-        """A question stays unanswered: it is not asked again, unless it was answered before."""
-        self._questions.close(command)
-        if command not in self._answered:
-            self.profile = self.profile.without(command)
+    def unsupported(self, poll: LongPollRequest) -> None:
+        """A question stays unanswered: it is not asked again, unless it was answered before.
 
-    def leave_out(self, command: int) -> None:
+        A question about one game is about any of them: that a machine knows the command for the whole of it
+        says nothing.
+        """
+        self._questions.close(poll)
+        if poll.command not in self._answered or poll.values.get("game"):
+            self.profile = self.profile.without(poll.command)
+            self._questions.close_all(poll.command)
+
+    def leave_out(self, poll: LongPollRequest) -> None:
         """A question is not asked this time: what was known before goes on."""
-        self._questions.close(command)
+        self._questions.close(poll)
 
-    def postpone(self, command: int, now: float) -> None:
+    def postpone(self, poll: LongPollRequest, now: float) -> None:
         """A question has to wait: for the others, or for a better time."""
-        if not self._questions.postpone(command):
-            self.not_now(command, now)
+        if not self._questions.postpone(poll):
+            self._questions.close(poll)
+            if poll.command not in self._answered:
+                self._miss(poll.command, now)
 
-    def not_now(self, command: int, now: float) -> None:
-        """A question is left open, and asked when the machine or the line may be better."""
-        self._questions.close(command)
-        if command in EVERY_COMMAND - self._answered:
+    def not_now(self, poll: LongPollRequest, now: float) -> None:
+        """A question found no answer, and it may be the line: it is asked when that may be better.
+
+        With real-time events on, a machine that no longer answers what it used to answer would be taken
+        for lost each time it is asked.
+        """
+        self._questions.close(poll)
+        if poll.command not in self._answered or self.can_real_time:
+            self._miss(poll.command, now)
+
+    def _miss(self, command: int, now: float) -> None:
+        if command in EVERY_COMMAND:
             self._missed |= {command}
-            self._retry_at = now + RETRY_SECONDS
+            self._missed_at = now
 
-    def doubt(self, command: int, now: float) -> bool:
+    def doubt(self, poll: LongPollRequest, now: float) -> bool:
         """A question stayed unanswered, and the line may be to blame; whether it is given up."""
+        command = poll.command
         self._doubts[command] = self._doubts.get(command, 0) + 1
         if self._doubts[command] < TRIES:
-            self.postpone(command, now)
+            self.postpone(poll, now)
             return False
         self._doubts.pop(command)
         return True
@@ -208,9 +237,8 @@ class Acquaintance:
             self._again_at = None
             self._mode_refused = False
             self._begin_asking()
-        elif self._may_retry(now):
-            self._questions = Interrogation(EVERY_COMMAND - self._missed)
-            self._retry_at, self._missed, self.introduced = None, frozenset(), False
+        elif self._missed and self.introduced and now >= self._missed_at + self._patience():
+            self._retry()
         if self.introduced or not self._questions.over or self._switch_off:
             return False
         self.introduced = True
@@ -224,13 +252,18 @@ class Acquaintance:
     def _begin_asking(self) -> None:
         if self._missed:
             self.known, self._switch_off = False, True  # another chance, where silence hides nothing
-        self._questions = Interrogation(self.profile.unsupported)
+        self._questions = Interrogation(self.profile.unsupported, self._role)
         self._missed, self.introduced = frozenset(), False
 
-    def _may_retry(self, now: float) -> bool:
-        """With real-time events on, silence has to mean trouble: nothing is tried then."""
-        due = self._retry_at is not None and now >= self._retry_at
-        return due and self.introduced and not self.can_real_time
+    def _retry(self) -> None:
+        if self.can_real_time:
+            self._begin_asking()
+        else:
+            self._questions = Interrogation(EVERY_COMMAND - self._missed, self._role)
+        self._missed, self.introduced = frozenset(), False
+
+    def _patience(self) -> float:
+        return REAL_TIME_RETRY_SECONDS if self.can_real_time else RETRY_SECONDS
 
     def _is_another(self, values: Mapping[str, Any]) -> bool:
         check = _check(self.profile)

@@ -9,20 +9,21 @@ Nothing here decides when a poll leaves: the schedule is told what to ask, the c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from edge_agent.drivers.sas.acquaintance import VERSION_AND_SERIAL, Acquaintance
 from edge_agent.drivers.sas.cadence import Cadence
 from edge_agent.drivers.sas.conditions import Conditions
-from edge_agent.drivers.sas.duties import LAST_BILL, duty_of
+from edge_agent.drivers.sas.duties import duty_of
+from edge_agent.drivers.sas.inquiries import Inquiries
 from edge_agent.drivers.sas.link_quality import LinkMonitor
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
-from edge_agent.drivers.sas.profile import STANDARD_VALIDATION
+from edge_agent.drivers.sas.reads import CLOCK
 from edge_agent.drivers.sas.refusals import Refusals
 from edge_agent.drivers.sas.schedule import Schedule
+from edge_agent.drivers.sas.site_time import SiteTime
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.sas.host_events import (
@@ -36,6 +37,7 @@ from edge_agent.sas.host_events import (
     MachineLost,
     Refused,
     RepeatRecognised,
+    SignatureHeard,
     Unanswered,
 )
 from edge_agent.sas.messages import LongPollRequest
@@ -60,6 +62,8 @@ class Attention:
         metering: its meters over time.
         conditions: what is raised at it.
         schedule: what to ask it next.
+        inquiries: what it is asked because of what it told.
+        site_time: what o'clock it is there.
         cadence: when it is polled.
         link: how well it is heard.
         mishaps: what made no sense.
@@ -75,6 +79,8 @@ class Attention:
         metering: Metering,
         conditions: Conditions,
         schedule: Schedule,
+        inquiries: Inquiries,
+        site_time: SiteTime,
         cadence: Cadence,
         link: LinkMonitor,
         mishaps: Mishaps,
@@ -90,6 +96,8 @@ class Attention:
         self._metering = metering
         self._conditions = conditions
         self._schedule = schedule
+        self._inquiries = inquiries
+        self._site_time = site_time
         self._cadence = cadence
         self._link = link
         self._mishaps = mishaps
@@ -153,15 +161,17 @@ class Attention:
 
     def _on(self, event: HostEvent, now: float, *, real_time: bool) -> None:
         match event:
-            case Answered(poll=LongPollRequest(command=command), values=values):
+            case Answered(poll=LongPollRequest() as poll):
                 self._answered(now)
-                self._on_data(command, values, now, real_time=real_time)
+                self._on_data(event, poll, now, real_time=real_time)
             case Answered():
                 self._answered(now)
                 self._on_silence(now)
             case ExceptionReported():
                 self._answered(now)
                 self._on_exception(event, now)
+            case SignatureHeard():
+                self._answered(now)  # another host asked for it: the answer is that one's
             case RepeatRecognised():
                 self._answered(now)
                 self._counters.repeats_recognised += 1
@@ -170,9 +180,10 @@ class Attention:
                 self._machine.mode_confirmed(enabled, now)
             case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
                 self._on_doubt(poll, now)
-            case MachineBusy(poll=LongPollRequest(command=command)):
+            case MachineBusy(poll=LongPollRequest() as poll):
                 self._answered(now)
-                self._machine.postpone(command, now)
+                self._machine.postpone(poll, now)
+                self._schedule.hold_back(now)
                 self._metering.reader.interrupted(now)
             case _:
                 self._on_line(event, now)
@@ -194,25 +205,34 @@ class Attention:
                 self._cadence.gave_up()
                 self.line_down(heard or f"silent for {silent_for:.1f} s", now, now - silent_for)
 
-    def _on_data(self, command: int, values: Mapping[str, Any], now: float, *, real_time: bool) -> None:
-        if self._machine.answered(command, values):
-            another = command == VERSION_AND_SERIAL
-            self._observe(self._metering.begin_epoch(self._machine.profile, now, another=another), now)
-            self._metering.reader.want("configuration", now)
-        if self._schedule.duty_done(command):
-            self.noteworthy = True
-            body = self._metering.amount_read(command, values, self._machine.profile)
-            if body is not None:
-                self._observe(body, now)
-        self._metering.reader.answered(command, values)
+    def _on_data(self, answer: Answered, poll: LongPollRequest, now: float, *, real_time: bool) -> None:
+        command = poll.command
+        if self._machine.answered(poll, answer.values):
+            self._on_change(now, another=command == VERSION_AND_SERIAL)
+        if command == CLOCK.command:
+            self._machine.shows_time(self._site_time.ahead(answer.values, now))
+        self._schedule.served(poll)
+        for body in self._inquiries.answered(answer, poll):
+            self._observe(body, now)
+        self._metering.reader.answered(command, answer.values)
         if real_time:
             self._on_silence(now)
+
+    def _on_change(self, now: float, *, another: bool) -> None:
+        """Another machine stands here, or this one's meters count in another unit."""
+        if another:
+            self._inquiries.another_machine()
+        self._observe(self._metering.begin_epoch(self._machine.profile, now, another=another), now)
+        self._metering.reader.want("configuration", now)
 
     def _on_silence(self, now: float) -> None:
         """The machine has nothing more to say."""
         self._link.nothing_to_say()
-        for body in self._metering.nothing_to_say(self._machine.profile, now):
+        bodies = self._metering.nothing_to_say(self._machine.profile, now)
+        for body in bodies:
             self._observe(body, now)
+        if bodies:
+            self._inquiries.meters_read()
 
     def _on_exception(self, event: ExceptionReported, now: float) -> None:
         way, has_hopper = self._machine.quirks.refusals, self._machine.has_hopper
@@ -233,41 +253,29 @@ class Attention:
         began = self._metering.heard(event, duty, profile, now)
         if began is not None:
             self._observe(began, now)
-        if duty.read is not None:
-            self._read_amount(duty.read, event)
+        self._inquiries.called_for(event, duty)
+        self.noteworthy = True
         if duty.interrogate:
             self._machine.ask_again_soon(now)
         elif event.code == OPERATOR_MENU_LEFT:
             self._machine.still_changing(now)
-
-    def _read_amount(self, command: int, event: ExceptionReported) -> None:
-        """Read the bill or ticket an exception told of, unless it told the amount itself or may not."""
-        if command == LAST_BILL and event.values:
-            return
-        profile = self._machine.askable
-        may = command == LAST_BILL or profile.validation == STANDARD_VALIDATION
-        if may and profile.answers(command):
-            self._schedule.want_read(command)
-        else:
-            self._metering.amount_unknown(command)
 
     def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
         """A long poll was refused or not answered: it is asked again, within reason."""
         fine = self._line_is_fine(now)
         self._cadence.gave_up()
         self._metering.reader.interrupted(now)
-        if not self._machine.doubt(poll.command, now):
+        if not self._machine.doubt(poll, now):
             return
         self.noteworthy = True
         if "enable" in poll.values:
             self._machine.mode_refused(poll.values["enable"])
         elif fine:
-            self._machine.unsupported(poll.command)
+            self._machine.unsupported(poll)
         else:
-            self._machine.not_now(poll.command, now)
+            self._machine.not_now(poll, now)
         self._metering.reader.skip(poll.command)
-        if self._schedule.duty_done(poll.command):
-            self._metering.amount_unknown(poll.command)
+        self._inquiries.gave_up(poll)
 
     def _line_is_fine(self, now: float) -> bool:
         """Whether silence to a long poll can only mean that the machine does not know it."""

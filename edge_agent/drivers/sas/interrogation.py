@@ -3,18 +3,18 @@
 A machine is silent to a poll it does not know, so each question is asked until it is answered or
 has stayed unanswered; then it is remembered as unsupported and never asked again, because
 with real-time events on every silence has to mean trouble. The meters the snapshots use are
-asked here for the same reason.
+asked here for the same reason, and so are the reads that exceptions will call for.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION
+from edge_agent.drivers.sas import reads
 from edge_agent.drivers.sas.meters import (
     COIN_IN,
     CURRENT_CREDITS,
@@ -25,67 +25,83 @@ from edge_agent.drivers.sas.meters import (
     SELECTED,
     SETTLING_CODES,
 )
-from edge_agent.drivers.sas.profile import EXTENDED_METERS, STANDARD_VALIDATION, MachineProfile
+from edge_agent.drivers.sas.profile import EXTENDED_METERS, GAMES, MachineProfile
+from edge_agent.drivers.sas.reads import WHOLE_MACHINE, Read
+from edge_agent.drivers.sas.roles import OBSERVER, Role
 from edge_agent.sas.messages import LongPollRequest
 
 # A machine is busy while reels spin or a bill is in transit, and lines lose things; so often is a question
 # put behind the others, before those still open are left for later.
 MOST_POSTPONED = 20
 
-GAMES = "games"  # the machine has numbered games
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One long poll, and what the machine must have said before it makes sense."""
-
-    command: int
-    values: Mapping[str, Any] = field(default_factory=dict)
-    needs: str = ""  # a feature, GAMES or STANDARD_VALIDATION
-
-
-WHOLE_MACHINE: Mapping[str, Any] = MappingProxyType({"game": 0})
-FIRST_GAME: Mapping[str, Any] = MappingProxyType({"game": 1})
-
 
 def _meters(codes: tuple[int, ...]) -> Mapping[str, Any]:
     return MappingProxyType({"game": 0, "meter_codes": codes})
 
 
-QUESTIONS: tuple[Question, ...] = (
-    Question(0x54),
-    Question(0x1F),
-    Question(0xA0, WHOLE_MACHINE),
-    Question(0x51),
-    Question(0x56),
-    Question(0x53, FIRST_GAME, needs=GAMES),
-    Question(0xB5, WHOLE_MACHINE),
-    Question(0xB1),
-    Question(0xB2),
-    Question(0xB3),
-    Question(0x7E),
-    Question(LAST_BILL),
-    Question(0x4F),
-    Question(TICKET_INFORMATION, needs=STANDARD_VALIDATION),
-    Question(0x0F),
-    Question(0x19),
-    Question(CURRENT_CREDITS),
-    Question(COIN_IN),
-    Question(GAMES_PLAYED),
-    Question(0x1E),
-    Question(0x46),
-    Question(0x20),
-    Question(SELECTED, _meters(SETTLING_CODES)),
-    Question(EXTENDED, _meters(SETTLING_CODES), needs=EXTENDED_METERS),
-    Question(EXTENDED_TOO, _meters(FURTHER_CODES), needs=EXTENDED_METERS),
+# Who it is, what it can do, its games, its money, its state; what it may have told while nobody listened;
+# its meters.
+QUESTIONS: tuple[Read, ...] = (
+    Read(0x54),
+    Read(0x1F),
+    Read(0xA0, WHOLE_MACHINE),
+    Read(0x51),
+    Read(0x56),
+    Read(0x53, needs=GAMES, each_game=True),
+    Read(0xB5, WHOLE_MACHINE),
+    Read(0xB5, needs=GAMES, each_game=True),
+    Read(0xB1),
+    Read(0xB2),
+    Read(0xB3),
+    reads.CLOCK,
+    reads.VALIDATION_STATUS,
+    reads.REGISTRATION,
+    reads.LOCK,
+    reads.LAST_BILL,
+    Read(0x4F),
+    reads.SELECTED_GAME,
+    reads.HANDPAY,
+    reads.CASH_OUT_TICKET,
+    reads.VALIDATION_RECORD,
+    reads.PENDING_CASH_OUT,
+    reads.TICKET_IN_ESCROW,
+    reads.REDEMPTION,
+    reads.TRANSFER,
+    reads.PROGRESSIVE_PAID,
+    reads.SAS_PROGRESSIVE,
+    reads.SAS_PROGRESSIVES,
+    reads.OTHER_PROGRESSIVE,
+    reads.BONUS,
+    reads.COMPONENTS,
+    Read(0x0F),
+    Read(0x19),
+    Read(CURRENT_CREDITS),
+    Read(COIN_IN),
+    Read(GAMES_PLAYED),
+    Read(0x1E),
+    Read(0x46),
+    Read(0x20),
+    Read(SELECTED, _meters(SETTLING_CODES)),
+    Read(EXTENDED, _meters(SETTLING_CODES), needs=EXTENDED_METERS),
+    Read(EXTENDED_TOO, _meters(FURTHER_CODES), needs=EXTENDED_METERS),
 )
+
+EVERY_COMMAND = frozenset(question.command for question in QUESTIONS)
 
 
 class Interrogation:
-    """The questions still open. Over when there are none."""
+    """The questions still open. Over when there are none.
 
-    def __init__(self, skip: frozenset[int] = frozenset()) -> None:
-        self._open = deque(question for question in QUESTIONS if question.command not in skip)
+    Args:
+        skip: the commands not to ask.
+        role: which reads may be asked, and in which form.
+    """
+
+    def __init__(self, skip: frozenset[int] = frozenset(), role: Role = OBSERVER) -> None:
+        self._role = role
+        self._open = deque(
+            question for question in QUESTIONS if question.is_for(role) and question.command not in skip
+        )
         self._postponed = 0
 
     @property
@@ -97,19 +113,25 @@ class Interrogation:
         """The first open question that makes sense."""
         while self._open:
             question = self._open[0]
-            if _makes_sense(question, profile):
-                return LongPollRequest(address, question.command, question.values)
-            self._open.popleft()
+            if question.each_game or not question.makes_sense(profile):
+                self._open.popleft()
+                self._open.extendleft(reversed([*_game_by_game(question, profile)]))
+            else:
+                return question.request(address, self._role)
         return None
 
-    def close(self, command: int) -> None:
+    def close(self, poll: LongPollRequest) -> None:
         """A question was answered, or will not be."""
-        if self._open and self._open[0].command == command:
+        if self._asks(poll):
             self._open.popleft()
 
-    def postpone(self, command: int) -> bool:
+    def close_all(self, command: int) -> None:
+        """Nothing more is asked with a command."""
+        self._open = deque(question for question in self._open if question.command != command)
+
+    def postpone(self, poll: LongPollRequest) -> bool:
         """Other questions first; whether there is patience left for this one."""
-        if not self._open or self._open[0].command != command:
+        if not self._asks(poll):
             return True
         self._postponed += 1
         question = self._open.popleft()
@@ -117,12 +139,12 @@ class Interrogation:
             self._open.append(question)
         return self._postponed < MOST_POSTPONED
 
+    def _asks(self, poll: LongPollRequest) -> bool:
+        return bool(self._open) and self._open[0].request(poll.address, self._role) == poll
 
-def _makes_sense(question: Question, profile: MachineProfile) -> bool:
-    if not profile.answers(question.command):
-        return False
-    if question.needs == GAMES:
-        return bool(profile.games_implemented)
-    if question.needs == STANDARD_VALIDATION:
-        return profile.validation == STANDARD_VALIDATION
-    return not question.needs or profile.has(question.needs)
+
+def _game_by_game(question: Read, profile: MachineProfile) -> Iterator[Read]:
+    """A question about every game, one by one; none if it makes no sense."""
+    if question.makes_sense(profile):
+        for number in profile.numbered_games:
+            yield replace(question, values=MappingProxyType({"game": number}), each_game=False)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from edge_agent.drivers.sas.bookkeeping import bill_worth, book
-from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION, Duty
+from edge_agent.drivers.sas.duties import Duty
 from edge_agent.drivers.sas.epochs import Epochs
 from edge_agent.drivers.sas.meters import MeterRead, Step, meters_read, published, readings_for_accounts
-from edge_agent.drivers.sas.normalise import MoneyRules, bill_recorded, ticket_recorded
 from edge_agent.drivers.sas.profile import MachineProfile, decimal_of
 from edge_agent.drivers.sas.progress import Progress
+from edge_agent.drivers.sas.reads import CASH_OUT_TICKET, LAST_BILL, VALIDATION_RECORD
 from edge_agent.drivers.sas.reconcile import Accounts, Variance
 from edge_agent.drivers.sas.snapshot import MeterReader, Reading
 from edge_agent.events import EventBody
@@ -37,6 +38,15 @@ BILL_ACCEPTED, TICKET_PRINTED = 0x4F, 0x3D
 GAME_STARTED = 0x7E
 # After these no game is on, or nobody can know whether one is.
 GAME_OVER = frozenset({0x7F, 0x17, 0x70})
+
+
+BILLS, TICKETS = "bills", "tickets"
+# Which polls read the amount an account waits for.
+_READ_BY: Mapping[int, str] = MappingProxyType(
+    {LAST_BILL.command: BILLS, CASH_OUT_TICKET.command: TICKETS, VALIDATION_RECORD.command: TICKETS}
+)
+# Validation types that the meter of cashable tickets counts: cash-outs and transfers, debit tickets too.
+_CASHABLE_TICKETS = frozenset({0x00, 0x02, 0x04})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +69,13 @@ class Metering:
         self._progress = Progress(accounts.kept())
         self._identity = identity
         self._cause: VarianceCause = "unknown"
-        self._last_read: dict[int, tuple[Any, ...]] = {}
-        self._unread = {LAST_BILL: Unread(), TICKET_INFORMATION: Unread()}
-
-    @property
-    def unread(self) -> tuple[int, ...]:
-        """The polls that still have to read an amount."""
-        return tuple(command for command, unread in self._unread.items() if unread.events)
+        self._unread = {BILLS: Unread(), TICKETS: Unread()}
 
     def owe(self, command: int) -> None:
-        """An amount was not read before the host was restarted."""
-        self._unread[command] = Unread(1, doubtful=True)
+        """What `command` reads was not read before the host was restarted."""
+        account = _READ_BY.get(command)
+        if account is not None:
+            self._unread[account] = Unread(1, doubtful=True)
 
     def heard(
         self, event: ExceptionReported, duty: Duty, profile: MachineProfile, now: float
@@ -77,9 +83,9 @@ class Metering:
         """Book an exception, and see what it means for the snapshots; the epoch that begins with it."""
         book(self.accounts, event, profile.denomination, self._identity)
         if event.code == BILL_ACCEPTED and not event.values:
-            self._owe(LAST_BILL, event)
+            self._owe(BILLS, event)
         if event.code == TICKET_PRINTED:
-            self._owe(TICKET_INFORMATION, event)
+            self._owe(TICKETS, event)
         self.reader.event_heard()
         if event.code == GAME_STARTED:
             self.reader.game_started(now)
@@ -109,36 +115,39 @@ class Metering:
         self.accounts.forget()
         self._progress.forget()
 
-    def _owe(self, command: int, event: ExceptionReported) -> None:
-        unread = self._unread[command]
+    def _owe(self, account: str, event: ExceptionReported) -> None:
+        unread = self._unread[account]
         doubtful = event.possibly_repeated and not unread.events
-        self._unread[command] = Unread(unread.events + 1, doubtful=doubtful)
+        self._unread[account] = Unread(unread.events + 1, doubtful=doubtful)
 
-    def amount_read(
-        self, command: int, values: Mapping[str, Any], profile: MachineProfile
-    ) -> EventBody | None:
-        """A bill or a ticket was read; None if it is the one read before: its exception was a repeat."""
-        unread, self._unread[command] = self._unread[command], Unread()
-        which = tuple(values.values())
-        before, self._last_read[command] = self._last_read.get(command), which
-        if which == before:
-            return None
-        rules = MoneyRules.of(self._identity, profile.denomination)
-        if command == TICKET_INFORMATION:
-            amount = values["amount_cents"] if unread.events == 1 else None
-            self.accounts.tickets.add(amount, doubtful=unread.doubtful)
-            return ticket_recorded(values, rules)
-        if unread.events:
-            worth = bill_worth(values["denomination_code"], profile.denomination, self._identity)
-            self.accounts.bills.add(worth if unread.events == 1 else None, doubtful=unread.doubtful)
-        return bill_recorded(values, rules)
+    def amount_read(self, command: int, values: Mapping[str, Any], profile: MachineProfile) -> None:
+        """A bill or a ticket was read that was not read before."""
+        unread = self._read(command)
+        match _READ_BY.get(command):
+            case "bills" if unread.events:
+                worth = bill_worth(values["denomination_code"], profile.denomination, self._identity)
+                self.accounts.bills.add(worth if unread.events == 1 else None, doubtful=unread.doubtful)
+            case "tickets" if values.get("validation_type", 0) in _CASHABLE_TICKETS:
+                amount = values["amount_cents"] if unread.events == 1 else None
+                self.accounts.tickets.add(amount, doubtful=unread.doubtful)
+
+    def amount_read_before(self, command: int) -> None:
+        """What was read is what had been read before: the exception that asked for it was a repeat."""
+        self._read(command)
 
     def amount_unknown(self, command: int) -> None:
         """A bill or a ticket will not be read."""
-        if self._unread[command].events:
-            self._unread[command] = Unread()
-            account = self.accounts.bills if command == LAST_BILL else self.accounts.tickets
-            account.add(None)
+        account = _READ_BY.get(command)
+        if self._read(command).events:
+            (self.accounts.bills if account == BILLS else self.accounts.tickets).add(None)
+
+    def _read(self, command: int) -> Unread:
+        """What `command` had to read; that is over now."""
+        account = _READ_BY.get(command)
+        if account is None:
+            return Unread()
+        unread, self._unread[account] = self._unread[account], Unread()
+        return unread
 
     def nothing_to_say(self, profile: MachineProfile, now: float) -> list[EventBody]:
         """The machine has nothing more to say: what a snapshot that is now complete tells."""

@@ -1,15 +1,15 @@
 """The note: what a restarted host must know of the machine at its end.
 
-First what saves asking with real-time events off, so that no game goes unheard in the meantime:
-what the machine answers, and its denomination. Then what the meters should read by now, so that
-a restart leaves no hole in the reconciliation. Last what the protocol needs: the poll that left
-last, which has to be repeated before any other, and the event that was journalled last, by
-which a repeat is recognised.
+First what saves asking with real-time events off, so that no game goes unheard in the meantime: what the
+machine answers and can do, its denomination, and in which role it was asked. Then what its exceptions call
+for and was not asked yet. Then what the meters should read by now, so that a restart leaves no hole in the
+reconciliation. Last what the protocol needs: the poll that left last, which has to be repeated before any
+other, and the event that was journalled last, by which a repeat is recognised.
 
 A note that is damaged, foreign or of another version is no note: the machine is asked afresh.
 
-    version 1 | flags 2 | serial check 4 | epoch 4 | denomination 4 | unsupported polls 32 (a bit each) |
-    raised conditions 8 (a bit each)
+    version 1 | flags 2 | serial check 4 | epoch 4 | denomination 4 | features 4 | wanted reads 4 (a bit each)
+    | unsupported polls 32 (a bit each) | raised conditions 8 (a bit each)
     for each account: flags 1 | before 5 | certain 4 | number of doubtful 1, each 4
     length 1, last poll | length 1, last event
 """
@@ -17,15 +17,19 @@ A note that is damaged, foreign or of another version is no note: the machine is
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_agent.drivers.sas.duties import LAST_BILL, TICKET_INFORMATION
-from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING
+from edge_agent.drivers.sas.duties import READS
+from edge_agent.drivers.sas.profile import FeatureBytes
+from edge_agent.drivers.sas.reads import Read
 from edge_agent.drivers.sas.reconcile import Account, Accounts
+from edge_agent.drivers.sas.roles import OBSERVER, PRIMARY, Role
 from edge_agent.drivers.sas.sequences import SEQUENCES
 
-VERSION = 2
+# Rises with every change of the layout, and of what the duties read.
+VERSION = 3
 
 # A note must fit NOTE_LIMIT_BYTES: with more doubtful events an account is written down as blind.
 MOST_DOUBTFUL_NOTED = 2
@@ -34,14 +38,12 @@ DIGITS_NOTED = 10**10  # of a meter: accounts compare no more of them
 CONDITION_BYTES = 8
 LONGEST_FRAME_BYTES = 30  # the longest poll a driver sends (ten extended meters) has 27, an event 15
 
-_HEAD = struct.Struct("<BHIII32s8s")
+_HEAD = struct.Struct("<BHIII4sI32s8s")
 _ACCOUNT = struct.Struct("<BIBIB")
 _AMOUNT = struct.Struct("<I")
 
-_HANDPAY, _STANDARD_VALIDATION, _PLAYING, _ROUGH = 0x01, 0x02, 0x40, 0x80
+_HANDPAY, _PRIMARY, _FEATURES_KNOWN, _PLAYING, _ROUGH = 0x01, 0x02, 0x04, 0x40, 0x80
 _MEMORY_DOUBTFUL = 0x100
-_UNREAD = {LAST_BILL: 0x04, TICKET_INFORMATION: 0x08}
-_FEATURES = {FAST_POLLING: 0x10, EXTENDED_METERS: 0x20}
 _BLIND, _READ = 1, 2
 _CONDITIONS = tuple(sequence.name for sequence in SEQUENCES)
 
@@ -51,11 +53,11 @@ class Note:
     """What is written down."""
 
     serial_check: int = 0  # of the machine that was interrogated; 0: none was
-    features: tuple[str, ...] = ()  # those of its features that a driver acts on
-    standard_validation: bool = False
+    role: Role = OBSERVER  # in which it was
+    features: FeatureBytes | None = None  # what it said of them
+    wanted: tuple[Read, ...] = ()  # what exceptions called for, and was not asked yet
     playing: bool = False  # a game is on
     rough: bool = False  # the line lost or changed characters lately
-    unread: tuple[int, ...] = ()  # the polls that still have to read the amount of a bill or a ticket
     memory_doubtful: bool = False  # an error of the machine's memory was told, and no meters were read since
     conditions: frozenset[str] = frozenset()  # what is raised at the machine
     epoch: int = 0
@@ -69,19 +71,18 @@ class Note:
 def write_body(note: Note) -> bytes:
     """All but the two frames: it changes seldom, so a station keeps it."""
     flags = _HANDPAY * note.accounts.handpay_pending | _PLAYING * note.playing | _ROUGH * note.rough
-    flags |= _STANDARD_VALIDATION * note.standard_validation | _MEMORY_DOUBTFUL * note.memory_doubtful
-    flags |= sum(flag for command, flag in _UNREAD.items() if command in note.unread)
-    flags |= sum(flag for feature, flag in _FEATURES.items() if feature in note.features)
-    unsupported = sum(1 << command for command in note.unsupported).to_bytes(32, "little")
-    raised = sum(1 << bit for bit, name in enumerate(_CONDITIONS) if name in note.conditions)
+    flags |= _PRIMARY * (note.role == PRIMARY) | _MEMORY_DOUBTFUL * note.memory_doubtful
+    flags |= _FEATURES_KNOWN * (note.features is not None)
     head = _HEAD.pack(
         VERSION,
         flags,
         note.serial_check,
         note.epoch,
         note.denomination or 0,
-        unsupported,
-        raised.to_bytes(CONDITION_BYTES, "little"),
+        bytes(note.features or 4),
+        _bits(READS.index(read) for read in note.wanted),
+        _bits(note.unsupported).to_bytes(32, "little"),
+        _bits(_CONDITIONS.index(name) for name in note.conditions).to_bytes(CONDITION_BYTES, "little"),
     )
     return head + b"".join(_write_account(account) for account in note.accounts.every())
 
@@ -121,7 +122,8 @@ class _Reader:
         self._at = 0
 
     def note(self) -> Note:
-        version, flags, serial_check, epoch, denomination, unsupported, raised = self._take(_HEAD)
+        version, flags, serial_check, epoch, denomination, *rest = self._take(_HEAD)
+        features, wanted, unsupported, raised = rest
         if version != VERSION:
             raise ValueError(f"a note of version {version}")
         accounts = Accounts()
@@ -130,18 +132,16 @@ class _Reader:
         accounts.handpay_pending = bool(flags & _HANDPAY)
         note = Note(
             serial_check=serial_check,
-            features=tuple(feature for feature, flag in _FEATURES.items() if flags & flag),
-            standard_validation=bool(flags & _STANDARD_VALIDATION),
+            role=PRIMARY if flags & _PRIMARY else OBSERVER,
+            features=tuple(features) if flags & _FEATURES_KNOWN else None,
+            wanted=tuple(READS[index] for index in _set_in(wanted)),
             playing=bool(flags & _PLAYING),
             rough=bool(flags & _ROUGH),
-            unread=tuple(command for command, flag in _UNREAD.items() if flags & flag),
             memory_doubtful=bool(flags & _MEMORY_DOUBTFUL),
-            conditions=frozenset(
-                name for bit, name in enumerate(_CONDITIONS) if int.from_bytes(raised, "little") >> bit & 1
-            ),
+            conditions=frozenset(_CONDITIONS[index] for index in _set_in(int.from_bytes(raised, "little"))),
             epoch=epoch,
             denomination=denomination or None,
-            unsupported=_read_set(unsupported),
+            unsupported=frozenset(_set_in(int.from_bytes(unsupported, "little"))),
             accounts=accounts,
             last_poll=self._frame(),
             last_event=self._frame(),
@@ -169,6 +169,10 @@ class _Reader:
         account.doubtful = [self._take(_AMOUNT)[0] for _ in range(doubtful)]
 
 
-def _read_set(raw: bytes) -> frozenset[int]:
-    bits = int.from_bytes(raw, "little")
-    return frozenset(command for command in range(256) if bits >> command & 1)
+def _bits(numbers: Iterable[int]) -> int:
+    return sum(1 << number for number in numbers)
+
+
+def _set_in(bits: int) -> list[int]:
+    """The numbers of the bits that are set, lowest first."""
+    return [number for number in range(bits.bit_length()) if bits >> number & 1]

@@ -7,11 +7,13 @@ machine set to address 1 on a port of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import time
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
 from edge_agent.drivers.sas.commander import COMMANDS
+from edge_agent.drivers.sas.roles import OBSERVER, Role
 from edge_agent.errors import ConfigurationError
 from edge_agent.events import Strict
 from edge_agent.words import wrong_with
@@ -20,6 +22,8 @@ from edge_agent.words import wrong_with
 # one that is polled less than every 5 s takes the link for broken.
 FASTEST_POLL_MS, SLOWEST_POLL_MS = 40, 5000
 COMMON_POLL_SECONDS = 0.200
+
+TIME_OF_DAY = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
 def _is_command(name: str) -> str:
@@ -35,6 +39,10 @@ class SasOptions(Strict):
     """What the site may choose for one machine."""
 
     address: int = Field(default=1, ge=1, le=127, description="as an attendant has set it at the machine")
+    role: Role = Field(
+        default=OBSERVER,
+        description="observer: another system runs the machine; primary: nobody else polls this port",
+    )
     poll_ms: int = Field(
         default=FASTEST_POLL_MS,
         ge=FASTEST_POLL_MS,
@@ -63,6 +71,19 @@ class SasOptions(Strict):
     idle_meters_seconds: float = Field(
         default=300.0, ge=10, le=86_400, description="and at least this often, played or not"
     )
+    session_meters_seconds: float = Field(
+        default=120.0, ge=10, le=86_400, description="and this often while a player's session is on"
+    )
+    gaming_day_starts: str | None = Field(
+        default="06:00",
+        pattern=TIME_OF_DAY,
+        description="local time HH:MM at which the books of a day begin: the meters are read then",
+    )
+
+    @property
+    def day_starts(self) -> time | None:
+        """When a gaming day begins, if that matters here."""
+        return None if self.gaming_day_starts is None else time.fromisoformat(self.gaming_day_starts)
 
 
 def read_options(options: Mapping[str, object]) -> SasOptions:

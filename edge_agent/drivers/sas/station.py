@@ -20,15 +20,17 @@ from edge_agent.drivers.sas.attention import Attention
 from edge_agent.drivers.sas.cadence import Cadence
 from edge_agent.drivers.sas.commander import Commander
 from edge_agent.drivers.sas.conditions import Conditions
-from edge_agent.drivers.sas.duties import TICKET_INFORMATION
 from edge_agent.drivers.sas.epochs import Epochs
+from edge_agent.drivers.sas.inquiries import Inquiries
 from edge_agent.drivers.sas.link_quality import LinkMonitor
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.note import Note, read_note, write_body, write_note
 from edge_agent.drivers.sas.options import COMMON_POLL_SECONDS, SasOptions
-from edge_agent.drivers.sas.profile import FAST_POLLING, STANDARD_VALIDATION, MachineProfile
+from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
+from edge_agent.drivers.sas.roles import may_send
 from edge_agent.drivers.sas.schedule import Schedule
+from edge_agent.drivers.sas.site_time import SiteTime
 from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Vendors
 from edge_agent.events import EventBody, Observation
@@ -42,8 +44,8 @@ GAP_SECONDS = 0.020
 # What is looked after between polls is in no hurry.
 CHORES_SECONDS = 0.1
 
-
-TICKET_POLL = bytes((TICKET_INFORMATION,))
+# Their answers hold numbers that are as good as cash, or keys.
+CONFIDENTIAL = frozenset((0x3D, 0x4D, 0x70, 0x71, 0x72, 0x73))
 
 
 class SasStation:
@@ -72,14 +74,19 @@ class SasStation:
         self.counters = LineCounters()
         self._identity = identity
         self._options = options
-        last_poll = SYNCHRONISATION_POLL if told else kept.last_poll
         self._host = HostConnection(
-            options.address, last_poll=last_poll, last_event=kept.last_event, shared=shared
+            options.address,
+            last_poll=SYNCHRONISATION_POLL if told else kept.last_poll,
+            last_event=kept.last_event,
+            shared=shared,
+            may_send=self._may_send,
         )
         self._machine = Acquaintance(
             options.address,
             _profile_of(kept),
-            serial_check=kept.serial_check,
+            # Asked in another role, it was not asked the same.
+            serial_check=kept.serial_check if kept.role == options.role else 0,
+            role=options.role,
             may_real_time=options.real_time_events == "auto",
             vendors=vendors,
         )
@@ -88,6 +95,15 @@ class SasStation:
         self._metering = Metering(identity, reader, kept.accounts, epochs)
         self._conditions = Conditions(kept.conditions)
         self._schedule = Schedule(options.address, self._machine, reader)
+        self._inquiries = Inquiries(
+            identity,
+            options.address,
+            options.role,
+            machine=self._machine,
+            metering=self._metering,
+            schedule=self._schedule,
+        )
+        self._site_time = SiteTime(options.day_starts)
         self._mishaps = Mishaps(identity.subject)
         link = LinkMonitor(identity.subject, options.address, self.counters)
         self._cadence = Cadence(self.counters, link)
@@ -98,6 +114,8 @@ class SasStation:
             metering=self._metering,
             conditions=self._conditions,
             schedule=self._schedule,
+            inquiries=self._inquiries,
+            site_time=self._site_time,
             cadence=self._cadence,
             link=link,
             mishaps=self._mishaps,
@@ -110,9 +128,7 @@ class SasStation:
         self._hurried = False
         self._chores_due = float("-inf")
         self._kept: Note | None = kept  # until the link is open, and it is known what time it is
-        for command in kept.unread:
-            self._metering.owe(command)
-            self._schedule.want_read(command)
+        self._inquiries.resume(kept.wanted)
 
     def __repr__(self) -> str:
         return f"<SasStation {self._identity.subject} {self._options.address:02X}:{self.counters.state}>"
@@ -215,8 +231,8 @@ class SasStation:
 
     @property
     def confidential(self) -> bool:
-        """While an answer is due that holds a ticket's number, which is as good as cash."""
-        return self._host.last_poll[1:2] == TICKET_POLL
+        """While an answer is due that holds a ticket's number, which is as good as cash, or a key."""
+        return bool(CONFIDENTIAL.intersection(self._host.last_poll[1:2]))
 
     @property
     def keeps_quiet(self) -> bool:
@@ -248,6 +264,10 @@ class SasStation:
             self._heed_vendor()
         return bool(events)
 
+    def _may_send(self, poll: Poll) -> bool:
+        """What the role allows, and the command an integrator's program has given: the gate of this line."""
+        return may_send(self._options.role, poll) or self._commander.is_own(poll)
+
     def _heed_vendor(self) -> None:
         """The machine is, as far as it or the site has said, one of a vendor with ways of its own."""
         self._vendor = self._machine.vendor
@@ -265,11 +285,11 @@ class SasStation:
         profile = self._machine.profile
         return Note(
             serial_check=self._machine.serial_check if self._machine.known else 0,
-            features=profile.features or (),
-            standard_validation=profile.validation == STANDARD_VALIDATION,
+            role=self._options.role,
+            features=profile.feature_bytes,
+            wanted=self._inquiries.wanted,
             playing=self._metering.reader.playing,
             rough=self._attention.rough,
-            unread=self._metering.unread,
             epoch=self._metering.epochs.number,
             memory_doubtful=self._metering.epochs.suspicious,
             conditions=self._conditions.noted(),
@@ -281,9 +301,5 @@ class SasStation:
 
 def _profile_of(kept: Note) -> MachineProfile:
     """What a note says of a machine."""
-    return MachineProfile(
-        denomination=kept.denomination,
-        features=kept.features or None,
-        validation=STANDARD_VALIDATION if kept.standard_validation else None,
-        unsupported=kept.unsupported,
-    )
+    profile = MachineProfile(denomination=kept.denomination, unsupported=kept.unsupported)
+    return profile if kept.features is None else profile.with_features(kept.features)

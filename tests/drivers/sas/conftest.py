@@ -93,9 +93,21 @@ class Cabinet:
                 "wager_categories": 0,
             },
             0x53: {"game": 1, **game},
+            0x1B: {
+                "progressive_group": 0,
+                "level": 0,
+                "amount": 0,
+                "partial_pay": 0,
+                "reset_id": 0,
+                "session_win": 0,
+                "session_pay": 0,
+            },
+            0x85: {"progressive_group": 0, "level": 0, "amount_cents": 0},
             0xB1: {"denomination": self.denomination},
             0xB2: {"denominations": (self.denomination,)},
             0xB3: {"token_denomination": 0},
+            0x55: {"game": 1},
+            0x84: {"progressive_group": 0, "level": 0, "amount_cents": 0},
             0x7E: {"date": "07042026", "time": "123000"},
             0x48: {"country": 37, "denomination_code": 0, "count": 0},
             0x4F: {"status": 0, "percent_full": 0xFF},
@@ -195,5 +207,13 @@ def talk() -> Talk:
 def one_byte_talk() -> Talk:
     """The same with real-time events off."""
     conversation = Talk(SasOptions(real_time_events="off"))
+    conversation.meet()
+    return conversation
+
+
+@pytest.fixture
+def primary_talk() -> Talk:
+    """The same where nobody else polls the machine."""
+    conversation = Talk(SasOptions(role="primary"))
     conversation.meet()
     return conversation

@@ -11,13 +11,23 @@ from edge_agent.drivers.sas.acquaintance import (
     LONGEST_LISTENING_SECONDS,
     MODE_CHECK_SECONDS,
     REAL_TIME_EVENTS,
+    REAL_TIME_RETRY_SECONDS,
     RETRY_SECONDS,
     ROUGH_MODE_CHECK_SECONDS,
     Acquaintance,
 )
-from edge_agent.drivers.sas.interrogation import MOST_POSTPONED, QUESTIONS, Interrogation
-from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING, MachineProfile, decimal_of
+from edge_agent.drivers.sas.interrogation import EVERY_COMMAND, MOST_POSTPONED, QUESTIONS, Interrogation
+from edge_agent.drivers.sas.profile import (
+    EXTENDED_METERS,
+    FAST_POLLING,
+    MOST_GAMES,
+    MachineProfile,
+    decimal_of,
+)
+from edge_agent.drivers.sas.reads import Read
+from edge_agent.drivers.sas.roles import OBSERVER
 from edge_agent.drivers.sas.vendors.quirks import OPTIONS_SECONDS
+from edge_agent.sas.messages import LongPollRequest
 
 VERSION = {"version": "602", "serial": "SN1"}
 GAME = {
@@ -34,8 +44,21 @@ ANSWERS: Mapping[int, Mapping[str, Any]] = {
     0x54: VERSION,
     0x1F: GAME,
     0xA0: FAST,
-    0x51: {"games_implemented": 1},
+    0x4F: {"status": 0, "percent_full": 0xFF},
+    0x51: {"games_implemented": 2},
+    0x53: {"game": 1, **GAME},
+    0x56: {"games": (1, 2)},
+    0xB1: {"denomination": 1},
+    0xB2: {"denominations": (1,)},
+    0xB3: {"token_denomination": 0},
+    0xB5: {"game": 0},
 }
+
+
+def ask(command: int) -> LongPollRequest:
+    """The question with a command, as it is asked of the whole machine."""
+    question = next((question for question in QUESTIONS if question.command == command), Read(command))
+    return question.request(1, OBSERVER)
 
 
 def stranger() -> Acquaintance:
@@ -50,7 +73,7 @@ def introduce(machine: Acquaintance, now: float = 0.0) -> list[int]:
         if request.command == REAL_TIME_EVENTS:
             machine.mode_confirmed(request.values["enable"], now)
         else:
-            machine.answered(request.command, ANSWERS.get(request.command, {}))
+            machine.answered(request, ANSWERS.get(request.command, {}))
     machine.look_after(now)
     return asked
 
@@ -65,7 +88,44 @@ def test_a_stranger_is_asked_with_real_time_events_off() -> None:
 def test_an_interrogation_asks_every_question_that_makes_sense_in_order() -> None:
     asked = introduce(stranger())
 
-    assert asked == [REAL_TIME_EVENTS, *(question.command for question in QUESTIONS)]
+    assert [f"{command:02X}" for command in asked] == [
+        *("0E", "54", "1F", "A0", "51", "56", "53", "53", "B5", "B5", "B5", "B1", "B2", "B3", "7E"),
+        *("48", "4F", "55", "84", "0F", "19", "1A", "11", "15", "1E", "46", "20", "2F", "6F", "AF"),
+    ]
+
+
+def test_every_game_that_can_be_played_is_asked_about() -> None:
+    questions = Interrogation(EVERY_COMMAND - {0x53, 0xB5})
+    profile = MachineProfile(games_implemented=5, enabled_games=(2, 5))
+
+    asked = []
+    while (request := questions.next_request(1, profile)) is not None:
+        asked.append((request.command, request.values["game"]))
+        questions.close(request)
+
+    assert asked == [(0x53, 2), (0x53, 5), (0xB5, 0), (0xB5, 2), (0xB5, 5)]
+
+
+def test_a_machine_that_does_not_tell_its_enabled_games_is_asked_about_the_first_of_them() -> None:
+    assert MachineProfile(games_implemented=3).numbered_games == (1, 2, 3)
+    assert MachineProfile(games_implemented=500).numbered_games == tuple(range(1, MOST_GAMES + 1))
+    assert MachineProfile().numbered_games == ()
+
+
+def test_a_machine_silent_about_one_game_is_not_asked_about_the_others() -> None:
+    machine = stranger()
+    machine.mode_confirmed(0, 0)
+    for command in (0x54, 0x1F, 0xA0, 0x51, 0x56):
+        machine.answered(ask(command), ANSWERS[command])
+    about_a_game = machine.next_request(0, real_time=False, quiet=False)
+    assert about_a_game is not None
+
+    machine.unsupported(about_a_game)
+
+    following = machine.next_request(0, real_time=False, quiet=False)
+    assert about_a_game == LongPollRequest(1, 0x53, {"game": 1})
+    assert following == LongPollRequest(1, 0xB5, {"game": 0})
+    assert not machine.profile.answers(0x53)
 
 
 def test_what_needs_a_feature_is_not_asked_of_a_machine_without_it() -> None:
@@ -73,7 +133,7 @@ def test_what_needs_a_feature_is_not_asked_of_a_machine_without_it() -> None:
     asked = []
     while (request := questions.next_request(1, MachineProfile())) is not None:
         asked.append(request.command)
-        questions.close(request.command)
+        questions.close(request)
 
     assert not {0x53, 0x6F, 0xAF, 0x3D} & set(asked)
 
@@ -194,11 +254,11 @@ def test_an_old_acquaintance_is_not_asked_what_it_does_not_answer() -> None:
 def test_another_machine_in_the_same_place_is_met_afresh() -> None:
     machine = stranger()
     introduce(machine)
-    machine.unsupported(0xB5)
+    machine.unsupported(ask(0xB5))
     machine.ask_again_soon(0)
     machine.look_after(OPTIONS_SECONDS)
 
-    is_another = machine.answered(0x54, VERSION | {"serial": "SN2"})
+    is_another = machine.answered(ask(0x54), VERSION | {"serial": "SN2"})
 
     assert is_another
     assert not machine.known
@@ -212,7 +272,7 @@ def test_the_same_machine_asked_again_is_the_same_machine() -> None:
     machine = stranger()
     introduce(machine)
 
-    assert not machine.answered(0x54, VERSION)
+    assert not machine.answered(ask(0x54), VERSION)
     assert machine.known
 
 
@@ -220,8 +280,8 @@ def test_another_denomination_is_noticed() -> None:
     machine = stranger()
     introduce(machine)
 
-    assert machine.answered(0x1F, GAME | {"denomination": 0x02})
-    assert not machine.answered(0x1F, GAME | {"denomination": 0x02})
+    assert machine.answered(ask(0x1F), GAME | {"denomination": 0x02})
+    assert not machine.answered(ask(0x1F), GAME | {"denomination": 0x02})
 
 
 def test_changes_that_come_several_in_a_row_are_asked_about_once() -> None:
@@ -252,7 +312,7 @@ def test_an_interrogation_ends_once() -> None:
     machine = stranger()
     machine.mode_confirmed(0, 0)
     for question in QUESTIONS:
-        machine.unsupported(question.command)
+        machine.unsupported(ask(question.command))
 
     assert machine.look_after(1)
     assert not machine.look_after(2)
@@ -261,24 +321,30 @@ def test_an_interrogation_ends_once() -> None:
 def test_a_busy_machine_is_asked_the_others_first() -> None:
     questions = Interrogation()
 
-    questions.postpone(0x54)
-    questions.postpone(0x99)
-    questions.close(0x99)
+    questions.postpone(ask(0x54))
+    questions.postpone(ask(0x99))
+    questions.close(ask(0x99))
 
     request = questions.next_request(1, MachineProfile())
     assert request is not None
     assert request.command == 0x1F
 
 
-def test_what_was_never_answered_on_a_bad_line_is_asked_again_later() -> None:
+def introduce_without(command: int, now: float) -> Acquaintance:
+    """A machine that answered everything but one command, on a line that may be to blame."""
     machine = stranger()
     machine.mode_confirmed(0, 0)
-    for question in QUESTIONS:
-        if question.command == 0xA0:
-            machine.not_now(question.command, now=5)
+    while (request := machine.next_request(0, real_time=False, quiet=False)) is not None:
+        if request.command == command:
+            machine.not_now(request, now)
         else:
-            machine.answered(question.command, ANSWERS.get(question.command, {}))
-    introduce(machine, now=6)
+            machine.answered(request, ANSWERS.get(request.command, {}))
+    machine.look_after(now)
+    return machine
+
+
+def test_what_was_never_answered_on_a_bad_line_is_asked_again_later() -> None:
+    machine = introduce_without(0xA0, now=5)
 
     early = machine.next_request(7, real_time=False, quiet=True)
     machine.look_after(5 + RETRY_SECONDS)
@@ -292,7 +358,7 @@ def test_what_was_never_answered_on_a_bad_line_is_asked_again_later() -> None:
 def test_with_real_time_events_on_nothing_is_tried_that_was_never_answered() -> None:
     machine = stranger()
     machine.mode_confirmed(0, 0)
-    machine.not_now(0x4F, now=5)
+    machine.not_now(ask(0x4F), now=5)
     introduce(machine, now=10)
     machine.mode_confirmed(1, 10)
 
@@ -306,7 +372,7 @@ def test_with_real_time_events_on_nothing_is_tried_that_was_never_answered() -> 
 def test_what_was_never_answered_gets_another_chance_when_the_machine_is_met_again() -> None:
     machine = stranger()
     machine.mode_confirmed(0, 0)
-    machine.not_now(0x4F, now=5)
+    machine.not_now(ask(0x4F), now=5)
     introduce(machine, now=10)
     machine.mode_confirmed(1, 10)
 
@@ -323,26 +389,46 @@ def test_what_was_answered_once_is_never_taken_for_unknown() -> None:
     machine = stranger()
     introduce(machine)
 
-    machine.unsupported(0x1A)
-    machine.not_now(0x1A, now=5)
+    machine.unsupported(ask(0x1A))
 
     assert machine.askable.answers(0x1A)
 
 
-def test_two_tries_make_a_poll_unknown() -> None:
+def test_what_is_no_longer_answered_under_real_time_events_is_left_out_for_an_hour() -> None:
+    """Each time it is asked the machine would be taken for lost."""
+    machine = stranger()
+    introduce(machine, now=10)
+    machine.mode_confirmed(1, 10)
+
+    machine.not_now(ask(0x46), now=20)
+
+    assert machine.profile.answers(0x46)
+    assert not machine.askable.answers(0x46)
+    machine.look_after(20 + REAL_TIME_RETRY_SECONDS - 0.1)
+    assert not machine.interrogating
+    machine.look_after(20 + REAL_TIME_RETRY_SECONDS)
+    assert machine.askable.answers(0x46)
+    request = machine.next_request(20 + REAL_TIME_RETRY_SECONDS, real_time=True, quiet=True)
+    assert request is not None
+    assert request.values == {"enable": 0}  # where silence hides nothing
+
+
+def test_three_tries_make_a_poll_unknown() -> None:
     machine = stranger()
 
-    assert not machine.doubt(0x54, 0)
-    assert machine.doubt(0x54, 1)
+    assert not machine.doubt(ask(0x54), 0)
+    assert not machine.doubt(ask(0x54), 1)
+    assert machine.doubt(ask(0x54), 2)
 
 
 def test_an_answer_between_two_tries_makes_them_one() -> None:
     machine = stranger()
 
-    machine.doubt(0x1F, 0)
-    machine.answered(0x1F, GAME)
+    machine.doubt(ask(0x1F), 0)
+    machine.doubt(ask(0x1F), 1)
+    machine.answered(ask(0x1F), GAME)
 
-    assert not machine.doubt(0x1F, 1)
+    assert not machine.doubt(ask(0x1F), 2)
 
 
 def test_a_rough_line_has_its_mode_checked_seldom() -> None:
@@ -357,6 +443,6 @@ def test_a_rough_line_has_its_mode_checked_seldom() -> None:
 def test_a_machine_that_is_always_busy_is_left_alone_for_now() -> None:
     questions = Interrogation(skip=frozenset(question.command for question in QUESTIONS[1:]))
     for _ in range(MOST_POSTPONED):
-        questions.postpone(0x54)
+        questions.postpone(ask(0x54))
 
     assert questions.over

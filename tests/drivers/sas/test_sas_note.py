@@ -6,18 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.drivers.sas.duties import READS
 from edge_agent.drivers.sas.note import (
     CONDITION_BYTES,
     LONGEST_FRAME_BYTES,
     MOST_DOUBTFUL_NOTED,
     MOST_NOTED,
+    VERSION,
     Note,
     read_note,
     write_body,
     write_note,
 )
-from edge_agent.drivers.sas.profile import EXTENDED_METERS, FAST_POLLING
 from edge_agent.drivers.sas.reconcile import Accounts
+from edge_agent.drivers.sas.roles import PRIMARY
 from edge_agent.drivers.sas.sequences import SEQUENCES
 from edge_agent.station import NOTE_LIMIT_BYTES
 
@@ -34,13 +36,13 @@ def busiest_note() -> Note:
         account.doubtful = [2**32 - 1] * MOST_DOUBTFUL_NOTED
     return Note(
         serial_check=2**32 - 1,
-        features=(FAST_POLLING, EXTENDED_METERS),
-        standard_validation=True,
+        role=PRIMARY,
+        features=(0xFF, 0xFF, 0xFF, 0xFF),
+        wanted=READS,
         playing=True,
         rough=True,
         memory_doubtful=True,
         conditions=frozenset(sequence.name for sequence in SEQUENCES),
-        unread=(0x48, 0x3D),
         epoch=7,
         denomination=50_000_000,
         unsupported=frozenset(range(256)),
@@ -53,6 +55,18 @@ def busiest_note() -> Note:
 @pytest.mark.parametrize("note", [Note(), busiest_note()])
 def test_a_note_reads_back_as_it_was_written(note: Note) -> None:
     assert read_note(as_bytes(note)) == note
+
+
+def test_what_duties_read_has_its_bits_by_version() -> None:
+    """Another order would make another read of what an older version wanted: the version has to rise."""
+    commands = "6E 3D 4D 48 1B 84 85 87 57 5D 70 71 72 73 74 55 90 6E B6 B6"
+
+    assert VERSION == 3
+    assert [read.command for read in READS] == [int(command, 16) for command in commands.split()]
+
+
+def test_features_of_zeros_are_features() -> None:
+    assert read_note(as_bytes(Note(features=(0, 0, 0, 0)))).features == (0, 0, 0, 0)
 
 
 def test_the_busiest_note_fits() -> None:

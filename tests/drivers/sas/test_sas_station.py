@@ -40,7 +40,7 @@ def test_a_machine_is_met_identified_and_its_meters_are_read(start: Start) -> No
 
     talk.run_for(20)
 
-    assert talk.types[:3] == ["line.up", "slot.identified", "slot.meters_read"]
+    assert talk.types[:4] == ["line.up", "slot.selected_game", "slot.identified", "slot.meters_read"]
     identity = talk.of(MachineIdentified)[0]
     assert identity.serial_number == "SN1"
     assert identity.unsupported_polls == ("0x56", "0xb5")
@@ -123,7 +123,8 @@ def test_a_bill_is_read_after_a_one_byte_exception(one_byte_talk: Any) -> None:
 
 
 @pytest.mark.parametrize("amount", [2_500, 12])
-def test_a_ticket_is_recorded_without_its_number(talk: Any, amount: int) -> None:
+def test_a_ticket_is_recorded_without_its_number(primary_talk: Any, amount: int) -> None:
+    talk = primary_talk
     talk.cabinet.said[0x3D] = {"validation_number": "87654321", "amount_cents": amount}
     talk.cabinet.meters["cashable_ticket_out"] = amount
     talk.raise_exception(0x3D)
@@ -135,7 +136,8 @@ def test_a_ticket_is_recorded_without_its_number(talk: Any, amount: int) -> None
     assert talk.of(MeterVariance) == []
 
 
-def test_the_answer_with_a_tickets_number_is_confidential(talk: Any) -> None:
+def test_the_answer_with_a_tickets_number_is_confidential(primary_talk: Any) -> None:
+    talk = primary_talk
     assert not talk.station.confidential
 
     talk.raise_exception(0x3D)
@@ -367,7 +369,8 @@ def test_a_restart_does_not_hide_what_was_lost_around_it(talk: Any) -> None:
     assert [(one.meter, one.unexplained) for one in talk.of(MeterVariance)] == [("coin_in", 9)]
 
 
-def test_a_ticket_not_read_before_a_restart_is_read_after_it(talk: Any) -> None:
+def test_a_ticket_not_read_before_a_restart_is_read_after_it(primary_talk: Any) -> None:
+    talk = primary_talk
     talk.cabinet.silent.add(0x3D)
     talk.cabinet.meters["cashable_ticket_out"] = 700
     talk.raise_exception(0x3D)
@@ -470,7 +473,8 @@ def test_the_same_bill_read_twice_is_recorded_once(one_byte_talk: Any) -> None:
     assert len(talk.of(BillRecorded)) == 1
 
 
-def test_two_tickets_before_one_is_read_blind_their_account(talk: Any) -> None:
+def test_two_tickets_before_one_is_read_blind_their_account(primary_talk: Any) -> None:
+    talk = primary_talk
     talk.cabinet.said[0x3D] = {"validation_number": "00000002", "amount_cents": 200}
     talk.cabinet.meters["cashable_ticket_out"] = 300
     talk.cabinet.busy.add(0x3D)
@@ -484,8 +488,9 @@ def test_two_tickets_before_one_is_read_blind_their_account(talk: Any) -> None:
     assert talk.of(MeterVariance) == []
 
 
-def test_a_ticket_the_machine_no_longer_tells_is_given_up(talk: Any) -> None:
+def test_a_ticket_the_machine_no_longer_tells_is_given_up(primary_talk: Any) -> None:
     """It answered 3D when it was met; with real-time events on it is asked until it does."""
+    talk = primary_talk
     talk.cabinet.said[0x3D] = {"validation_number": "00000003", "amount_cents": 100}
     talk.raise_exception(0x3D)
     talk.raise_exception(0x3D)

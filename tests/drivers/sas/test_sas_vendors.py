@@ -191,7 +191,7 @@ def test_a_change_of_options_is_waited_out_as_long_as_the_vendor_needs() -> None
         vendors=certain(options_seconds=10.0),
     )
     while (request := machine.next_request(0.0, real_time=False, quiet=True)) is not None:
-        machine.unsupported(request.command)
+        machine.unsupported(request)
     machine.look_after(0.0)
 
     machine.ask_again_soon(100.0)
@@ -243,9 +243,7 @@ def test_refusals_are_counted_not_journalled_as_exceptions(start: Start) -> None
     talk.run_for(5)
 
     assert talk.of(SlotException) == []
-    assert [(report.count, report.last) for report in talk.of(ProtocolErrors)] == [
-        (1, "81 in place of an answer: not now")
-    ]
+    assert {report.last for report in talk.of(ProtocolErrors)} == {"81 in place of an answer: not now"}
     assert talk.station.counters.protocol_errors == 5
     assert not talk.station._mishaps.is_rough(talk.now)
 
