@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from datetime import datetime
 from pathlib import Path
 
 from edge_agent.events import ClockQuality, ClockReading
@@ -38,6 +39,11 @@ class Clock:
         if now - self._asked_at >= _QUALITY_SECONDS:
             self._quality, self._asked_at = kernel_clock_quality(), now
         return ClockReading(utc=time.time(), monotonic=now, boot_id=self.boot_id, quality=self._quality)
+
+
+def local_time() -> datetime:
+    """What the clock on the wall shows, where this gateway stands."""
+    return datetime.now().astimezone()
 
 
 def kernel_clock_quality() -> ClockQuality:

@@ -18,19 +18,24 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import structlog
 
+from edge_agent.clock import local_time
 from edge_agent.errors import InUseError, JournalError, LinkError
 from edge_agent.events import Observation
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.links import Advising, Link
 from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
-from edge_agent.station import Commandable, CommandResult, MachineCommand, Metered, Shared, Station
+from edge_agent.station import Commandable, CommandResult, MachineCommand, Metered, Shared, Station, Timed
 
 # A line notices that it should stop within this time, whatever its station waits for.
 LONGEST_READ_SECONDS = 0.25
+
+# How often a station is told what the clock on the wall shows: a clock that was set is noticed within this.
+TELL_TIME_SECONDS = 60.0
 
 # A disk that was full is asked again this often: a machine keeps at least 20 exceptions meanwhile.
 JOURNAL_RETRY_SECONDS = 0.5
@@ -56,6 +61,7 @@ class Line:
         append: makes those bytes durable on return, or raises JournalError.
         notebook: keeps the station's note before anything is sent.
         monotonic: seconds; orders everything on this line.
+        local_time: the time of day where the device stands, for stations to which that matters.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class Line:
         append: Callable[[Sequence[bytes]], object],
         notebook: Notebook,
         monotonic: Callable[[], float],
+        local_time: Callable[[], datetime] = local_time,
     ) -> None:
         self.name = name
         self.faults = 0
@@ -82,6 +89,8 @@ class Line:
         self._append = append
         self._notebook = notebook
         self._monotonic = monotonic
+        self._local_time = local_time
+        self._time_due = float("-inf")
         self._not_yet_durable: list[bytes] = []
         self._recorder: Recorder | None = None
         self._meters_wanted = False
@@ -200,6 +209,9 @@ class Line:
         """Pass on what was wanted of this line meanwhile. It changes what is asked, never when."""
         if self._advising is not None and self._advising.advice != self.advice:
             self._pass_on(self._advising.advice)
+        if isinstance(self.station, Timed) and self._monotonic() >= self._time_due:
+            self._time_due = self._monotonic() + TELL_TIME_SECONDS
+            self.station.tell_time(self._local_time(), self._monotonic())
         if self._meters_wanted and isinstance(self.station, Metered):
             self._meters_wanted = False
             self.station.read_meters(self._monotonic())
@@ -277,6 +289,7 @@ class Line:
         )
         try:
             self.station = self._make_station(self._notebook.note)
+            self._time_due = float("-inf")
             self.station.link_lost(self._monotonic(), f"{FAULT_STATE}: {what}")
             self._make_durable()
         except Exception as again:  # noqa: BLE001  the fault is still there; so is what was heard, at the machine

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -130,6 +131,14 @@ class Metered(Protocol):
 
     def read_meters(self, now: float) -> None:
         """Read them at the next safe moment, by the polls the schedule reads them by and no others."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A station to which the time of day matters. Moments on the line are monotonic all the same."""
+
+    def tell_time(self, local: datetime, now: float) -> None:
+        """At the monotonic moment `now` the clock on the wall shows `local`. Said every minute or so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ class Bench:
             append=self.append,
             notebook=self.notebook,
             monotonic=time.monotonic,
+            local_time=lambda: datetime(2026, 7, 4, 5, 59),  # noqa: DTZ001  what the clock on the wall shows
         )
 
     @property
@@ -436,6 +438,23 @@ def test_meters_are_asked_for_by_the_lines_own_thread(bench: Bench) -> None:
 
     bench.wait_until(lambda: "meters" in bench.story)
     assert bench.story.count("meters") == 1
+
+
+class TimedStation(EchoStation):
+    """Is told what o'clock it is."""
+
+    def tell_time(self, local: datetime, _now: float) -> None:
+        self._story.append(f"told {local:%H:%M}")
+
+
+def test_a_station_is_told_the_time_of_day_at_once_and_now_and_then(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.line.TELL_TIME_SECONDS", 0.05)
+
+    bench.line.station = TimedStation(bench.story)
+
+    bench.wait_until(lambda: bench.story.count("told 05:59") >= 3)
 
 
 def test_what_goes_over_the_wire_can_be_recorded(bench: Bench) -> None:

@@ -132,6 +132,8 @@ class Attention:
         if report is not None:
             self._observe(report, now)
         self._counters.protocol_errors = self._mishaps.total
+        if self._site_time.day_began(now):
+            self._metering.reader.want("gaming_day", now)
         quality = self._link.look(now) if self._up else None
         if quality is not None:
             self._observe(quality, now)

@@ -36,6 +36,9 @@ from edge_agent.station import DeviceIdentity
 
 BILL_ACCEPTED, TICKET_PRINTED = 0x4F, 0x3D
 GAME_STARTED = 0x7E
+# A session is on after the first of these, and not after the others.
+SESSION_STARTED, SESSION_ENDED, POWER_APPLIED = 0x9E, 0x9F, 0x17
+SESSION_TURNS = frozenset({SESSION_STARTED, SESSION_ENDED, POWER_APPLIED})
 # After these no game is on, or nobody can know whether one is.
 GAME_OVER = frozenset({0x7F, 0x17, 0x70})
 
@@ -91,6 +94,8 @@ class Metering:
             self.reader.game_started(now)
         elif event.code in GAME_OVER:
             self.reader.game_over(now)
+        if event.code in SESSION_TURNS:
+            self.reader.session = event.code == SESSION_STARTED
         if duty.moves_money or duty.interrogate:
             self.reader.money_moved(now)
         if duty.accounts_for is not None:

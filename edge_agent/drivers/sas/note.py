@@ -43,7 +43,7 @@ _ACCOUNT = struct.Struct("<BIBIB")
 _AMOUNT = struct.Struct("<I")
 
 _HANDPAY, _PRIMARY, _FEATURES_KNOWN, _PLAYING, _ROUGH = 0x01, 0x02, 0x04, 0x40, 0x80
-_MEMORY_DOUBTFUL = 0x100
+_MEMORY_DOUBTFUL, _IN_SESSION = 0x100, 0x200
 _BLIND, _READ = 1, 2
 _CONDITIONS = tuple(sequence.name for sequence in SEQUENCES)
 
@@ -57,6 +57,7 @@ class Note:
     features: FeatureBytes | None = None  # what it said of them
     wanted: tuple[Read, ...] = ()  # what exceptions called for, and was not asked yet
     playing: bool = False  # a game is on
+    in_session: bool = False  # a player's session is on
     rough: bool = False  # the line lost or changed characters lately
     memory_doubtful: bool = False  # an error of the machine's memory was told, and no meters were read since
     conditions: frozenset[str] = frozenset()  # what is raised at the machine
@@ -72,6 +73,7 @@ def write_body(note: Note) -> bytes:
     """All but the two frames: it changes seldom, so a station keeps it."""
     flags = _HANDPAY * note.accounts.handpay_pending | _PLAYING * note.playing | _ROUGH * note.rough
     flags |= _PRIMARY * (note.role == PRIMARY) | _MEMORY_DOUBTFUL * note.memory_doubtful
+    flags |= _IN_SESSION * note.in_session
     flags |= _FEATURES_KNOWN * (note.features is not None)
     head = _HEAD.pack(
         VERSION,
@@ -136,6 +138,7 @@ class _Reader:
             features=tuple(features) if flags & _FEATURES_KNOWN else None,
             wanted=tuple(READS[index] for index in _set_in(wanted)),
             playing=bool(flags & _PLAYING),
+            in_session=bool(flags & _IN_SESSION),
             rough=bool(flags & _ROUGH),
             memory_doubtful=bool(flags & _MEMORY_DOUBTFUL),
             conditions=frozenset(_CONDITIONS[index] for index in _set_in(int.from_bytes(raised, "little"))),

@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Protocol
 
 from edge_agent.events import EventBody, Observation
@@ -30,6 +31,7 @@ from edge_agent.station import (
     MachineCommand,
     Metered,
     Station,
+    Timed,
     pack_pages,
     unpack_pages,
 )
@@ -45,7 +47,7 @@ _ALWAYS, _NEVER = float("-inf"), float("inf")
 _CHARACTER = 0xFF
 
 
-class Neighbour(Station, Metered, Commandable, Protocol):
+class Neighbour(Station, Metered, Timed, Commandable, Protocol):
     """A station that shares its line."""
 
     @property
@@ -182,6 +184,11 @@ class SharedLine:
         """See Metered."""
         for place in self._places:
             place.station.read_meters(now)
+
+    def tell_time(self, local: datetime, now: float) -> None:
+        """See Timed."""
+        for place in self._places:
+            place.station.tell_time(local, now)
 
     @property
     def takes_commands(self) -> bool:

@@ -46,7 +46,8 @@ class SiteTime:
         here = self.at(now)
         if here is None or self._day_starts is None:
             return False
-        before, self._day = self._day, here.date() - timedelta(days=here.time() < self._day_starts)
+        today = here.date() - timedelta(days=here.time() < self._day_starts)
+        before, self._day = self._day, max(today, self._day or today)
         return before is not None and self._day > before
 
 

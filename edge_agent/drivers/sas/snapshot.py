@@ -29,6 +29,9 @@ MOST_ATTEMPTS = 3
 # A reading that waits this long for a game to end is taken in the middle of it.
 LONGEST_WAIT_SECONDS = 30.0
 
+# A player is accounted by what the meters rose by: often enough to lose little if the end is not heard.
+SESSION_SECONDS = 120.0
+
 # A game end that was not heard must not stop the readings for ever.
 LONGEST_GAME_SECONDS = 120.0
 
@@ -71,12 +74,15 @@ class MeterReader:
     Args:
         after_game: seconds; readings after games are at least this far apart.
         when_idle: seconds; the meters are read at least this often.
+        in_session: seconds; and this often while a player's session is on.
     """
 
-    def __init__(self, after_game: float, when_idle: float) -> None:
+    def __init__(self, after_game: float, when_idle: float, in_session: float = SESSION_SECONDS) -> None:
         self.settle_seconds = SETTLE_SECONDS
         self._after_game = after_game
         self._when_idle = when_idle
+        self._in_session = in_session
+        self.session = False  # a player's session is on
         self._reason: SnapshotReason | None = None
         self._wanted_at = 0.0
         self._due = 0.0
@@ -138,7 +144,7 @@ class MeterReader:
         if self._reading is not None:
             return False
         if self._reason is None:
-            if now < self._taken_at + self._when_idle:
+            if now < self._taken_at + (self._in_session if self.session else self._when_idle):
                 return False
             self.want("interval", now)
         return now >= self._due and self._quiet and self._between_games(now)

@@ -14,6 +14,7 @@ go out; whoever drives it makes the observations durable before it asks for more
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from edge_agent.drivers.sas.acquaintance import Acquaintance
 from edge_agent.drivers.sas.attention import Attention
@@ -90,7 +91,10 @@ class SasStation:
             may_real_time=options.real_time_events == "auto",
             vendors=vendors,
         )
-        reader = MeterReader(options.meters_seconds, options.idle_meters_seconds)
+        reader = MeterReader(
+            options.meters_seconds, options.idle_meters_seconds, options.session_meters_seconds
+        )
+        reader.session = kept.in_session
         epochs = Epochs(kept.epoch, kept.denomination, suspicious=kept.memory_doubtful)
         self._metering = Metering(identity, reader, kept.accounts, epochs)
         self._conditions = Conditions(kept.conditions)
@@ -222,6 +226,10 @@ class SasStation:
         """See Metered: a snapshot is wanted, and waits for a quiet moment like any other."""
         self._metering.reader.want("command", now)
 
+    def tell_time(self, local: datetime, now: float) -> None:
+        """See Timed."""
+        self._site_time.tell(local, now)
+
     def note(self) -> bytes:
         """See Station."""
         if self._attention.noteworthy:
@@ -289,6 +297,7 @@ class SasStation:
             features=profile.feature_bytes,
             wanted=self._inquiries.wanted,
             playing=self._metering.reader.playing,
+            in_session=self._metering.reader.session,
             rough=self._attention.rough,
             epoch=self._metering.epochs.number,
             memory_doubtful=self._metering.epochs.suspicious,

@@ -40,6 +40,7 @@ def busiest_note() -> Note:
         features=(0xFF, 0xFF, 0xFF, 0xFF),
         wanted=READS,
         playing=True,
+        in_session=True,
         rough=True,
         memory_doubtful=True,
         conditions=frozenset(sequence.name for sequence in SEQUENCES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -543,3 +544,63 @@ def test_meters_are_read_now_and_then_where_nobody_plays(start: Start) -> None:
 
     assert [reading.reason for reading in talk.of(MetersRead)] == ["interval"] * len(talk.of(MetersRead))
     assert len(talk.of(MetersRead)) >= 2
+
+
+def test_the_meters_are_read_when_a_gaming_day_begins(start: Start) -> None:
+    talk = start(gaming_day_starts="06:00")
+    talk.meet()
+    talk.station.tell_time(datetime(2026, 7, 4, 5, 59, 50), talk.now)  # noqa: DTZ001  the time on the wall
+
+    talk.run_for(9)
+    before = talk.of(MetersRead)
+    talk.run_for(5)
+
+    assert before == []
+    assert [reading.reason for reading in talk.of(MetersRead)] == ["gaming_day"]
+    assert any(meter.name == "bills_1" for meter in talk.of(MetersRead)[0].meters)
+
+
+def test_no_gaming_day_begins_where_the_site_wants_none(start: Start) -> None:
+    talk = start(gaming_day_starts=None)
+    talk.meet()
+    talk.station.tell_time(datetime(2026, 7, 4, 5, 59, 50), talk.now)  # noqa: DTZ001  the time on the wall
+
+    talk.run_for(20)
+
+    assert talk.of(MetersRead) == []
+
+
+def test_by_how_much_the_machines_clock_is_ahead_is_told_with_what_it_is(start: Start) -> None:
+    talk = start()
+    talk.station.tell_time(datetime(2026, 7, 4, 12, 29), talk.now)  # noqa: DTZ001  the time on the wall
+
+    talk.run_for(20)
+
+    offset = talk.of(MachineIdentified)[0].clock_offset_seconds
+    assert 40 <= offset <= 60
+
+
+def test_a_players_session_has_its_readings(start: Start) -> None:
+    talk = start(session_meters_seconds=20)
+    talk.meet()
+
+    talk.raise_exception(0x9E)
+    talk.run_for(45)
+    talk.raise_exception(0x9F)
+    talk.run_for(45)
+
+    reasons = [reading.reason for reading in talk.of(MetersRead)]
+    assert reasons == ["session_start", "interval", "interval", "session_end"]
+
+
+def test_a_session_goes_on_after_a_restart(start: Start) -> None:
+    talk = start(session_meters_seconds=20)
+    talk.meet()
+    talk.raise_exception(0x9E)
+    talk.run_for(5)
+
+    talk.restart()
+    talk.journal.clear()
+    talk.run_for(30)
+
+    assert [reading.reason for reading in talk.of(MetersRead)] == ["start", "interval"]
