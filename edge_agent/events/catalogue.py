@@ -262,6 +262,7 @@ EXAMPLES: tuple[EventBody, ...] = (
         clock_offset_seconds=-42,
         features=("extended_meters", "fast_polling"),
         unsupported_polls=("0xb5",),
+        vendor_profile="aristocrat",
     ),
     # What machines answer when they are asked about what they told
     slot_records.HandpayRecorded(

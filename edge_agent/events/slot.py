@@ -333,6 +333,7 @@ class MachineIdentified(EventBody):
     unsupported_polls: tuple[str, ...] = Field(
         description="long polls the machine does not answer, e.g. 0xb5"
     )
+    vendor_profile: str | None = Field(description="the profile by whose quirks it is treated; null for none")
 
     @property
     def event_type(self) -> str:

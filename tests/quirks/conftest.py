@@ -19,7 +19,7 @@ from edge_agent.events import EventBody, Observation
 from edge_agent.events.slot import SlotException
 from edge_agent.sas.machine import Delivered, DroppedByOverflow, MachineAnswers, Raised
 from edge_agent.sas.messages import LongPollRequest, Reply, decode_poll, decode_reply
-from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message, marked
+from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_host_message, marked
 from edge_agent.simulator.cabinet import Cabinet
 from edge_agent.simulator.games import Bet
 from edge_agent.simulator.gaming_machine import GamingMachine
@@ -166,10 +166,19 @@ class Scene:
         """What the line has done."""
         return self.host.station.counters
 
+    @property
+    def polls(self) -> list[list[int]]:
+        """What was sent, poll by poll, each character with its wakeup bit."""
+        polls: list[list[int]] = []
+        for character in WakeupDecoder().feed(b"".join(self.written)):
+            if character & WAKEUP:
+                polls.append([])
+            polls[-1].append(character)
+        return polls
+
     def asked(self, command: int) -> int:
         """How often a long poll was sent."""
-        polls = [WakeupDecoder().feed(data) for data in self.written]
-        return sum(poll[-2:] == [0x101, command] or poll[:2] == [0x101, command] for poll in polls)
+        return sum(poll[:2] == [WAKEUP | self.machine.spec.address, command] for poll in self.polls)
 
     @property
     def journal(self) -> list[Observation]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from edge_agent.events.slot import MeterBackwards, MeterEpochBegan, MetersRead, MeterVariance
+from edge_agent.events.slot import (
+    MachineIdentified,
+    MeterBackwards,
+    MeterEpochBegan,
+    MetersRead,
+    MeterVariance,
+)
 from edge_agent.sas.crc import append_crc
 from edge_agent.sas.messages import DataReply
 
@@ -13,6 +19,8 @@ SetScene = Callable[..., Any]
 SitDown = Callable[..., Any]
 
 OFTEN = {"meters_seconds": 1}
+# Handpays, ticket records, a ticket in escrow and what became of it, transfers and locks, the last bill.
+EVERYTHING_TOLD = (0x1B, 0x4D, 0x70, 0x71, 0x72, 0x74, 0x48)
 # So many $20 bills in its past that a game's meters have more than three digits.
 OLD = {"past_twenties": 1_000}
 
@@ -45,7 +53,8 @@ def test_quirk_20_classic_meters_follow_a_game_late(hand: SitDown) -> None:
 
 def play_and_read(scene: SetScene, vendor: str) -> Any:
     """Games at a machine whose meters are late, each read after."""
-    line = scene("aristocrat-class", options={**OFTEN, "vendor": vendor}).meet()
+    line = scene("aristocrat-class", options={**OFTEN, "vendor": vendor})
+    line.run_for(20)
     for _ in range(8):
         line.play(win=50)
         line.run_for(3)
@@ -56,6 +65,7 @@ def play_and_read(scene: SetScene, vendor: str) -> Any:
 def test_quirk_20_late_meters_are_waited_for(scene: SetScene) -> None:
     line = play_and_read(scene, vendor="auto")
 
+    assert line.of(MachineIdentified)[0].vendor_profile == "aristocrat"
     assert line.of(MeterVariance) == []
     last = {meter.name: meter.value for meter in line.of(MetersRead)[-1].meters}
     assert last["coin_out"] == line.cabinet.accounts.coin_out
@@ -110,3 +120,13 @@ def test_quirk_23_after_an_overflow_the_meters_say_what_was_lost(scene: SetScene
     bet = line.machine.spec.games[0].bets[0]
     told = line.heard.count(0x7E) * bet
     assert variances["coin_in"].unexplained == 30 * bet - told
+
+
+def test_quirk_23_after_an_overflow_the_primary_asks_for_all_that_may_have_been_told(scene: SetScene) -> None:
+    line = scene("aft-particular", options={"role": "primary"}).meet()
+    before = {command: line.asked(command) for command in EVERYTHING_TOLD}
+
+    line.raise_exception(0x70)
+    line.run_for(10)
+
+    assert all(line.asked(command) > before[command] for command in EVERYTHING_TOLD)

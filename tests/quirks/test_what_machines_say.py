@@ -190,11 +190,13 @@ def test_quirk_29_a_port_without_roles_is_read_as_far_as_it_goes(scene: SetScene
         assert machine.ask(poll) == b""
         machine.synchronise()
 
-    line = scene("second-port").meet()
+    line = scene("second-port")
+    line.run_for(30)
     raised = line.doors(5)
     line.play()
     line.run_for(20)
 
+    assert {"0x73", "0x74"} <= set(line.of(MachineIdentified)[0].unsupported_polls)
     assert [code for code in line.heard if code in (0x11, 0x12)] == raised
     assert line.of(MetersRead)[-1].settled
     assert line.of(LineDown) == line.of(ProtocolErrors) == line.of(MeterVariance) == []

@@ -120,6 +120,11 @@ class Acquaintance:
         return self.profile.without(*left_out) if left_out else self.profile
 
     @property
+    def unanswered(self) -> frozenset[int]:
+        """The long polls it was not heard to answer."""
+        return self.profile.unsupported | self._missed
+
+    @property
     def wants_long_polls(self) -> bool:
         """Whether the machine is taken to have real-time events on: a general poll might hang in the air."""
         return self.can_real_time and not self._listening

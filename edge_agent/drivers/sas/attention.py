@@ -10,6 +10,7 @@ Nothing here decides when a poll leaves: the schedule is told what to ask, the c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from edge_agent.drivers.sas.acquaintance import VERSION_AND_SERIAL, Acquaintance
 from edge_agent.drivers.sas.cadence import Cadence
@@ -149,7 +150,7 @@ class Attention:
 
     def _introduce(self, now: float) -> None:
         """The interrogation has come to its end: tell what the machine is."""
-        self._observe(self._machine.profile.identified(), now)
+        self._observe(self._machine.profile.identified(self._machine.vendor.name or None), now)
         if not self._introduced:
             self._metering.reader.want("start", now)
         self._introduced = True
@@ -241,6 +242,8 @@ class Attention:
         if self._refusals.is_one(event, now, way=way, has_hopper=has_hopper):
             self._mishaps.count(REFUSED, now, of_the_line=False)
             return
+        if self._conditions.is_told_again(event.code, now):
+            event = replace(event, possibly_repeated=True)
         profile = self._machine.profile
         body = normalise(event, MoneyRules.of(self._identity, profile.denomination))
         self._observe(body, now)

@@ -63,7 +63,8 @@ class Conditions:
     ) -> list[SequenceViolation]:
         """An exception; what of it cannot be."""
         code = event.code
-        again = self._is_told_again(code, now)
+        again = self.is_told_again(code, now)
+        self._heard_at[code] = now
         if code in DOUBTFUL_AFTER:
             self.doubt()
         violations = [
@@ -74,6 +75,13 @@ class Conditions:
         ]
         self._show()
         return violations
+
+    def is_told_again(self, code: int, now: float) -> bool:
+        """Whether an exception may be the one before, told once more because nobody has seen to it."""
+        period, before = REISSUED_SECONDS.get(code), self._heard_at.get(code)
+        if period is None or before is None:
+            return False
+        return period - EARLY_SECONDS <= now - before <= period + LATE_SECONDS
 
     def doubt(self) -> None:
         """Something may have happened unheard: what is known is kept, and fits whatever comes."""
@@ -121,14 +129,6 @@ class Conditions:
             self._standing[sequence.name] = _Standing(row.following, now, sure, now)
         if sequence.lapses_seconds is not None:
             self._lapses_at = min(self._lapses_at, now + sequence.lapses_seconds)
-
-    def _is_told_again(self, code: int, now: float) -> bool:
-        """Whether an exception may be the one before, told once more because nobody has seen to it."""
-        period = REISSUED_SECONDS.get(code)
-        if period is None:
-            return False
-        before, self._heard_at[code] = self._heard_at.get(code), now
-        return before is not None and period - EARLY_SECONDS <= now - before <= period + LATE_SECONDS
 
     def _has_lapsed(self, sequence: Sequence, now: float) -> bool:
         standing = self._standing.get(sequence.name)

@@ -108,8 +108,8 @@ class MachineProfile:
         """The profile of a machine that says it has these features."""
         return self.learn(0xA0, {f"features{number}": byte for number, byte in enumerate(said, start=1)})
 
-    def identified(self) -> MachineIdentified:
-        """The profile, as it is published."""
+    def identified(self, vendor_profile: str | None = None) -> MachineIdentified:
+        """The profile, as it is published, with the name of the vendor's."""
         return MachineIdentified(
             sas_version=self.sas_version,
             serial_number=self.serial_number,
@@ -133,6 +133,7 @@ class MachineProfile:
             clock_offset_seconds=self.clock_offset,
             features=self.features or (),
             unsupported_polls=tuple(f"0x{command:02x}" for command in sorted(self.unsupported)),
+            vendor_profile=vendor_profile,
         )
 
 

@@ -303,7 +303,7 @@ class SasStation:
             memory_doubtful=self._metering.epochs.suspicious,
             conditions=self._conditions.noted(),
             denomination=profile.denomination,
-            unsupported=self._machine.askable.unsupported,
+            unsupported=self._machine.unanswered,
             accounts=self._metering.accounts,
         )
 
