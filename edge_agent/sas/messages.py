@@ -199,8 +199,8 @@ def decode_reply(frame: bytes, poll: Poll) -> Reply:
     # A signature that was asked for earlier may answer any later poll.
     if command == ROM_SIGNATURE or (isinstance(poll, LongPollRequest) and command == poll.command):
         values = _decode_data(_row(command), body)
-        if command == MULTI_DENOMINATION and isinstance(poll, LongPollRequest):
-            _check_base(values, poll.values)
+        if command == MULTI_DENOMINATION:
+            _check_base(values, poll, body[-1])
         return DataReply(poll.address, command, values)
     raise RemoteProtocolError(f"an answer to long poll {command:02X}, which was not asked")
 
@@ -257,13 +257,16 @@ def _decode_loosely(fields: tuple[Field, ...], body: bytes, slack: int) -> dict[
     return decode_fields(fields, body[:size]) | {"extra": extra}
 
 
-def _check_base(values: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """An answer about another denomination or base command is a late one."""
+def _check_base(values: Mapping[str, Any], poll: Poll, last: int) -> None:
+    """An answer about another denomination or base command is a late one; an ACK is the machine's address."""
+    asked = poll.values if isinstance(poll, LongPollRequest) else {}
     command, denomination = values["base_command"], values["denomination"]
     if command not in (FAILED, asked.get("base_command", command)):
         raise RemoteProtocolError(f"an answer to base poll {command:02X}, which was not asked")
-    if denomination != asked.get("denomination", denomination) and asked["denomination"]:
+    if asked.get("denomination") not in (None, 0, denomination):
         raise RemoteProtocolError(f"an answer about denomination {denomination:02X}, which was not asked")
+    if "acknowledged" in values.get("base", {}) and last & LAST_ADDRESS != poll.address:
+        raise RemoteProtocolError(f"the base poll is answered by {last:02X}, which is not the machine")
 
 
 def _row(command: int) -> LongPoll:

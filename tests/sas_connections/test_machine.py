@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.sas.crc import append_crc
 from edge_agent.sas.machine import Delivered, Elementary, MachineConnection, Raised
 from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, encode_poll
 from edge_agent.sas.wakeup import encode_host_message, marked
@@ -103,7 +104,7 @@ def test_after_three_sends_the_state_is_reset_and_the_exception_stays(machine: M
         CREDITS,
         encode_host_message(b"\x02\x1a"),
         encode_host_message(bytes.fromhex("007d06000000000000696a")),
-        encode_host_message(b"\x01\x05"[:1] + b"\x27"),
+        encode_host_message(b"\x01\xeb"),
     ],
     ids=["80", "82", "long poll", "other address", "broadcast", "unknown long poll"],
 )
@@ -517,3 +518,47 @@ def test_what_is_pending_is_known_with_its_data(machine: MachineConnection) -> N
     machine.raise_exception(0x56, 0.0)
 
     assert machine.pending() == [(0x56, {}), (0x7F, {"win": 5})]
+
+
+def coin_in_of(denomination: int) -> bytes:
+    values = {"denomination": denomination, "base_command": 0x11, "base": {}}
+    return encode_host_message(encode_poll(LongPollRequest(1, 0xB0, values)))
+
+
+def test_behind_a_preamble_the_denomination_tells_two_polls_apart(answers: Answers) -> None:
+    told: list[LongPollRequest] = []
+    machine = MachineConnection(1, answers, on_acknowledged=lambda poll, _: told.append(poll))
+    machine.power_on(0.0)
+    say(machine, SYNCHRONISE)
+    answers.answers[0xB0] = {"denomination": 1, "base_command": 0x11, "base": {"coin_in": 7}}
+
+    first = [say(machine, coin_in_of(1)) for _ in range(2)]
+    asked_once = len(answers.asked)
+    say(machine, coin_in_of(2))
+
+    assert first == [append_crc(bytes.fromhex("01b006011100000007"))] * 2
+    assert asked_once == 1, "the same poll asks for the same answer"
+    assert [poll.values["denomination"] for poll in answers.asked] == [1, 2]
+    assert [poll.values["denomination"] for poll in told] == [1]
+
+
+def test_a_damaged_poll_that_might_have_been_longer_is_refused_when_the_line_is_silent(
+    machine: MachineConnection,
+) -> None:
+    damaged = encode_host_message(bytes.fromhex("012e9000c617"))
+
+    assert say(machine, damaged) == b""
+    due = machine.next_timer()
+    assert due is not None
+    assert due == pytest.approx(0.05)
+    machine.handle_timer(due)
+    assert machine.data_to_send(due) == b"\x81"
+
+
+def test_a_poll_that_a_host_made_too_long_is_carried_out(
+    machine: MachineConnection, answers: Answers
+) -> None:
+    answers.answers[0x2E] = Elementary.ACK
+
+    assert say(machine, encode_host_message(append_crc(bytes.fromhex("012e900000")))) == b"\x01"
+    assert answers.asked[-1].values["delay_tenths"] == 0x90
