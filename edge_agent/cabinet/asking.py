@@ -41,6 +41,7 @@ from edge_agent.sas.host_bounds import (
     CHIRPS_BELIEVED,
     FIRST_WINDOW_SECONDS,
     QUIET_SECONDS,
+    SENDS_OF_A_POLL,
 )
 from edge_agent.sas.link_watch import CERTAIN_COMMAND
 from edge_agent.sas.messages import LAST_ADDRESS, LongPollRequest
@@ -96,6 +97,7 @@ class Asking:
         self._patience = _FOREVER  # until when the candidate may be silent
         self._has_left = False  # the first poll to it
         self._asked = False
+        self._silent = 0  # how often the question was given up
         self._acknowledging = False
         self._garbled = 0
 
@@ -215,7 +217,7 @@ class Asking:
             case Acknowledged():
                 self._conclude(Verdict.ACCEPTED)
             case Unanswered(poll=poll) if self._asked and poll == self._poll:
-                self._conclude(Verdict.NOT_KNOWN)
+                self._doubt(now)
             case MachineLost() if self.alone or self.address is not None:
                 self._conclude(Verdict.SILENT)
             case _:
@@ -229,6 +231,15 @@ class Asking:
                 self._acknowledging = False
             case _:
                 pass
+
+    def _doubt(self, now: float) -> None:
+        """The machine is there, and left the question unanswered: noise may have eaten it."""
+        self._silent += 1
+        if self._silent >= SENDS_OF_A_POLL:
+            self._conclude(Verdict.NOT_KNOWN)
+        else:
+            self._asked = False
+            self._ask_when_ready(now)
 
     def _found(self) -> None:
         self.address = self.trying

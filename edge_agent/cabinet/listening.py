@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from edge_agent.cabinet.explain import poll_of
 from edge_agent.sas import WAKEUP, EventReply, ExceptionReply, WakeupDecoder
-from edge_agent.sas.host_bounds import REPLY_WINDOW_SECONDS
+from edge_agent.sas.host_bounds import CERTAIN_CHIRP_SECONDS, LINK_DOWN_SECONDS, REPLY_WINDOW_SECONDS
 from edge_agent.sas.host_ear import HostEar, HostState
 from edge_agent.sas.host_events import RepeatRecognised
 from edge_agent.sas.meaning import Mode
@@ -29,16 +29,25 @@ class Listener(HostEar):
     def __init__(self, address: int) -> None:
         super().__init__(address, b"", Mode.ONE_BYTE, REPLY_WINDOW_SECONDS)
         self.state = HostState.POLLING
+        self._overheard_at = float("inf")  # when the host said something last
         self._previous = b""  # the message before this one, whoever it was for
-        self._asked_again = False  # the poll before was just the same: it asks for a repeat
+        self._told = False  # it was answered with an event
+        self._asked_again = (
+            False  # the poll is one that was just answered with an event: it asks for a repeat
+        )
 
     def __repr__(self) -> str:
         return f"<Listener {self.address:02} {self._mode.value}>"
 
     def overhear(self, message: bytes, now: float) -> None:
         """The host says one message, to whomever."""
-        self.pass_time(now)
-        again, self._previous = message == self._previous, message
+        if self._reader.pending:
+            self._finish(now)  # the host took the answer for over, however short the silence
+        if now - self._overheard_at >= LINK_DOWN_SECONDS:
+            self._note_link_down()
+        self._overheard_at = now
+        again = self._told and message == self._previous
+        self._told, self._previous = False, message
         poll = poll_of(message)
         if poll is None or poll.address != self.address:
             return
@@ -61,12 +70,17 @@ class Listener(HostEar):
             self._finish(self._gap_ends())
 
     def _hear_event(self, reply: EventReply | ExceptionReply, *, certain: bool) -> None:
-        before = self.last_event
+        before, self._told = self.last_event, True
         heard = len(self._events)
         super()._hear_event(reply, certain=certain)
         if self._asked_again and self.last_event == before:
             # Asked the same twice in a row, a machine says the same again: nothing new has happened.
             self._events[heard:] = [RepeatRecognised(reply.code)]
+
+    def _hear_chirp(self, now: float) -> None:
+        super()._hear_chirp(now)
+        if self._marked and now - self._overheard_at >= CERTAIN_CHIRP_SECONDS:
+            self._note_link_down()  # no late answer is marked, nor comes that late
 
     def _synchronise(self, asked: Outstanding, now: float) -> None:  # noqa: ARG002  nothing is sent here
         """The machine's link has dropped; waking it is the other host's to do."""

@@ -30,8 +30,8 @@ GARBLED = "bytes in no frame"
 # A burst is over after this, even if nothing travels the other way: adapters deliver in 16 ms pieces.
 BURST_SECONDS = 0.050
 
-# In place of what makes no sense: no address of a machine, no idle byte; the first that reads the same.
-_SENSELESS = (0x99, 0xA9, 0xEE, 0xD7, 0x9A)
+# In place of what makes no sense: no address, command or exception; the first that reads the same is taken.
+_SENSELESS = (0xEE, 0xD7, 0xC9, 0xE3, 0xDB)
 
 _FRAME_BYTES = 2 + CRC_BYTES
 _EVENT_BYTES = 1 + _FRAME_BYTES
@@ -169,8 +169,10 @@ def _harmless(data: bytes, rest: set[int], poll: Poll) -> set[int]:
     if all(data[at] in plain for at in rest):
         return rest
     first = min(rest)
-    head = {first, first + 1} & rest
-    return head if data[first : first + 1] == bytes((address,)) else set()
+    if data[first] != address:
+        return set()
+    # A command that was lost leaves a digit in its place.
+    return {first, first + 1} & rest if data[first + 1 : first + 2] in _CONFIDENTIAL_BYTES else {first}
 
 
 def _good_frames(data: bytes) -> Iterator[tuple[int, int]]:

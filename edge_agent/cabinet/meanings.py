@@ -14,6 +14,7 @@ from edge_agent.cabinet import saying
 from edge_agent.cabinet.saying import NOT_ASSIGNED, Say, some
 from edge_agent.sas.code_tables import BILL_DENOMINATIONS, DENOMINATIONS, GAME_IDS, bit_names
 from edge_agent.sas.fields import Field
+from edge_agent.sas.meter_codes import METERS
 
 _BY_NAME: Mapping[str, Say] = MappingProxyType({
     "asset_number": some({0: "none"}),
@@ -51,6 +52,9 @@ _BY_NAME: Mapping[str, Say] = MappingProxyType({
     "wager_type": saying.wager_type,
 })  # fmt: skip
 
+# A poll that reads one meter calls it as the meter table does.
+_METER_UNITS: Mapping[str, str] = MappingProxyType({row.name: row.unit for row in METERS.values()})
+
 # Where a name means something of its own to one command.
 _BY_COMMAND: Mapping[tuple[int, str], Say] = MappingProxyType({
     (0x1B, "level"): saying.handpay_level,
@@ -62,7 +66,7 @@ _BY_COMMAND: Mapping[tuple[int, str], Say] = MappingProxyType({
 def unit_of(field: Field) -> str:
     """What a field counts; "" where it counts nothing, or the name says it all."""
     unit: str = getattr(field, "unit", "")
-    return unit or ("cents" if field.name.endswith("_cents") else "")
+    return unit or ("cents" if field.name.endswith("_cents") else _METER_UNITS.get(field.name, ""))
 
 
 def meaning_of(command: int, field: Field, value: Any) -> str:  # noqa: ANN401  whatever a field holds

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from edge_agent.errors import ConfigurationError, LocalProtocolError
-from edge_agent.sas import LONG_POLLS, METERS, LongPoll, LongPollRequest, encode_poll
+from edge_agent.sas import EXCEPTIONS, LONG_POLLS, METERS, LongPoll, LongPollRequest, encode_poll
 from edge_agent.sas.effects import Effect, effect_of
 from edge_agent.sas.entries import Entries
 from edge_agent.sas.fields import (
@@ -108,6 +108,20 @@ def find_poll(text: str) -> LongPoll:
     )
     mend = f"did you mean {' or '.join(near)}?" if near else "give its number in hex, such as 1F, or its name"
     raise ConfigurationError(f"no long poll is called {text!r}", mend)
+
+
+def find_exception(text: str) -> int:
+    """An exception by its code in hex, or its name. Raises ConfigurationError with names that are near."""
+    by_name = {row.name: row.code for row in EXCEPTIONS.values()}
+    name = text.strip().lower().replace("-", "_").replace(" ", "_")
+    if name in by_name:
+        return by_name[name]
+    digits = name.removeprefix("0x")
+    if 0 < len(digits) <= 2 and all(digit in "0123456789abcdef" for digit in digits):
+        return int(digits, 16)
+    near = get_close_matches(name, by_name, n=3, cutoff=_NEAR)
+    mend = f"did you mean {' or '.join(near)}?" if near else "give its code in hex, such as 11, or its name"
+    raise ConfigurationError(f"no exception is called {text!r}", mend)
 
 
 def _pairs(arguments: Sequence[str]) -> dict[str, str]:

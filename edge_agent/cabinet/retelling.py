@@ -1,31 +1,29 @@
 """Retelling: the events of a capture, the same on every run, on every machine, in every version.
 
-What is told is what the bytes say: exceptions and what they carry, bills and tickets that were read, what
-the machine says it is, lines that went and came back, bytes that made no sense. What an agent would make of
-them by its own schedule, such as snapshots of meters, is left out: another version has another schedule.
+What is told is what the bytes say: exceptions and what they carry, bills and tickets that were read, lines
+that went and came back, bytes that made no sense. What an agent concludes, or asks by its own schedule, is
+left out: who the machine is, snapshots of meters. Another version concludes more, and asks otherwise.
 
-The identity of an event is `<capture>/<number>`; the capture's is made of its bytes and times. So is
-everything else: the moments are those of the capture, and nothing here looks at a clock.
+The identity of an event is `<capture>/<number>`; the capture's is made of its times and lengths, so that
+masking changes nothing. The moments are those of the capture, and nothing here looks at a clock.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from itertools import chain
 
 from edge_agent.cabinet.listening import Listener, messages_of
-from edge_agent.cabinet.masking import MASKED, Masker
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import MoneyRules, bill_recorded, normalise, ticket_recorded
-from edge_agent.drivers.sas.profile import MachineProfile
 from edge_agent.errors import ConfigurationError
 from edge_agent.events import ClockQuality, ClockReading, EventBody, Observation, identify, seal
 from edge_agent.events.agent import LineDown, LineUp
-from edge_agent.links.capture import TO_DEVICE, Capture, Travelled
+from edge_agent.links.capture import FROM_DEVICE, TO_DEVICE, Capture, Travelled
+from edge_agent.sas import WakeupDecoder
+from edge_agent.sas.code_tables import DENOMINATIONS
 from edge_agent.sas.host_events import (
     Answered,
     ExceptionReported,
@@ -37,9 +35,7 @@ from edge_agent.sas.host_events import (
 from edge_agent.sas.messages import LAST_ADDRESS, LongPollRequest
 from edge_agent.station import DeviceIdentity
 
-LAST_BILL, CASH_OUT_TICKET = 0x48, 0x3D
-# What tells who the machine is; it is introduced once all of them were heard.
-INTRODUCES = (0x54, 0x1F, 0xA0)
+MACHINE_INFORMATION, LAST_BILL, CASH_OUT_TICKET = 0x1F, 0x48, 0x3D
 
 # As a journal's: 26 characters of the alphabet that leaves out what looks alike.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -57,7 +53,9 @@ def retell(capture: Capture, *, device: str | None = None, currency: str = "USD"
         currency: ISO 4217; SAS does not say it.
     """
     name = capture_id(capture)
-    clock = ClockReading(utc=_began(capture), monotonic=0.0, boot_id=BOOT, quality=ClockQuality.UNKNOWN)
+    clock = ClockReading(
+        utc=began_at(capture.about) or 0.0, monotonic=0.0, boot_id=BOOT, quality=ClockQuality.UNKNOWN
+    )
     for number, observation in enumerate(_observations(capture, device, currency), start=1):
         yield identify(seal(observation, clock, f"/capture/{name}"), name, number)
 
@@ -69,21 +67,21 @@ def check_currency(currency: str) -> None:
 
 
 def capture_id(capture: Capture) -> str:
-    """What names a capture: the same bytes at the same times have the same, masked or not."""
-    digest, masker = hashlib.sha256(), Masker()
-    lines = (line for entry in capture.entries for line in masker.lines(entry))
-    for line in chain(lines, masker.flush()):
-        if not line.startswith(MASKED):
-            digest.update(f"{line}\n".encode())
+    """What names a capture: when how much travelled, which masking leaves as it is."""
+    digest = hashlib.sha256()
+    decoders = {TO_DEVICE: WakeupDecoder(), FROM_DEVICE: WakeupDecoder()}
+    for entry in capture.entries:
+        characters = len(decoders[entry.direction].feed(entry.data))
+        digest.update(f"{entry.at:.6f} {entry.direction} {characters}\n".encode())
     number = int.from_bytes(digest.digest())
     return "".join(_ALPHABET[number >> 5 * place & 0x1F] for place in range(_ID_CHARACTERS))
 
 
-def _began(capture: Capture) -> float:
-    """When it began, in seconds since 1970; 0 where it does not say."""
-    began = capture.about.get("began")
+def began_at(about: Mapping[str, str]) -> float | None:
+    """When a capture began, in seconds since 1970; None where it does not say. Raises ConfigurationError."""
+    began = about.get("began")
     if began is None:
-        return 0.0
+        return None
     try:
         return datetime.fromisoformat(began).timestamp()
     except ValueError as error:
@@ -123,10 +121,8 @@ class _Teller:
     def __init__(self, listener: Listener, identity: DeviceIdentity) -> None:
         self._listener = listener
         self._identity = identity
-        self._profile = MachineProfile()
+        self._denomination: int | None = None  # in ten-thousandths of a currency unit
         self._mishaps = Mishaps(identity.subject)
-        self._introduced: MachineProfile | None = None
-        self._heard: set[int] = set()
         self._lost_at: float | None = None
         self._told: list[Observation] = []
 
@@ -161,18 +157,17 @@ class _Teller:
             self._say(report, now)
 
     def _on(self, event: HostEvent, now: float) -> None:
-        rules = MoneyRules.of(self._identity, self._profile.denomination)
+        rules = MoneyRules.of(self._identity, self._denomination)
         match event:
             case ExceptionReported():
                 self._say(normalise(event, rules), now)
             case Answered(poll=LongPollRequest(command=command), values=values):
-                self._profile = self._profile.learn(command, values)
-                self._heard.add(command)
-                if command == LAST_BILL:
+                if command == MACHINE_INFORMATION:
+                    self._denomination = DENOMINATIONS.get(values["denomination"])
+                elif command == LAST_BILL:
                     self._say(bill_recorded(values, rules), now)
                 elif command == CASH_OUT_TICKET:
                     self._say(ticket_recorded(values, rules), now)
-                self._introduce(now)
             case GarbageHeard(reason=reason):
                 self._mishaps.count(reason, now)
             case MachineFound():
@@ -184,11 +179,6 @@ class _Teller:
                 self._say(LineDown(line=self._identity.subject, reason=reason), now)
             case _:
                 pass
-
-    def _introduce(self, now: float) -> None:
-        if self._profile != self._introduced and self._heard.issuperset(INTRODUCES):
-            self._introduced = replace(self._profile)
-            self._say(self._profile.identified(), now)
 
     def _say(self, body: EventBody, now: float) -> None:
         self._told.append(Observation(self._identity.subject, now, body))

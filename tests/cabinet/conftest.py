@@ -144,7 +144,7 @@ class Story:
         clock = VirtualClock(BEGAN)
         spec = replace(default_floor(1, seed=self.seed)[0], **self.spec)
         machine = MachineOnLine(spec, self.seed, rate=self.rate)
-        station = SasStation(DeviceIdentity("machine-01", "USD"), SasOptions())
+        station = SasStation(DeviceIdentity("machine-01", "USD"), SasOptions(role="primary"))
         self.end = RecordedEnd(station, clock, self.travelled)
         talk = Conversation(self.end, machine, clock, wires=wires_of(self.wire, self.seed))
         for _ in range(int(seconds * 5)):

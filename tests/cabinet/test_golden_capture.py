@@ -35,5 +35,11 @@ def test_replay_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_golden_story_has_what_goes_wrong_on_a_wire() -> None:
     golden = GOLDEN.read_text()
 
-    for event_type in ("protocol_errors", "game_started", "bill_accepted", "ticket_recorded", "identified"):
+    for event_type in (
+        "protocol_errors",
+        "game_started",
+        "bill_accepted",
+        "ticket_recorded",
+        "handpay_pending",
+    ):
         assert f'.{event_type}"' in golden

@@ -83,7 +83,7 @@ def test_moments_are_those_of_the_capture() -> None:
     assert door["id"] == f"{capture_id(Capture(entries))}/2"
 
 
-def test_a_capture_is_named_by_its_bytes_and_times() -> None:
+def test_a_capture_is_named_by_when_how_much_travelled() -> None:
     entry = Travelled(0.0, FROM_DEVICE, b"\x11")
 
     names = {
@@ -91,7 +91,7 @@ def test_a_capture_is_named_by_its_bytes_and_times() -> None:
         for one in (
             entry,
             replace(entry, at=0.1),
-            replace(entry, data=b"\x12"),
+            replace(entry, data=b"\x11\x12"),
             replace(entry, direction=">"),
         )
     }

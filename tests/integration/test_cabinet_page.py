@@ -1,0 +1,66 @@
+"""The page for the technician: its commands are run, and print what it says they print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.testing.patience import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cabinet.md").read_text()
+# Command and output of each block that is to be held to.
+BLOCKS = re.findall(r"```console\n\$ edge-agent (.*?)\n(.*?)```", PAGE, re.DOTALL)
+PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The machine of the page: nobody plays it."""
+    path = tmp_path_factory.mktemp("machine") / "sas"
+    command = [
+        sys.executable,
+        "-m",
+        "edge_agent",
+        "machine",
+        "--link",
+        f"pty:{path}",
+        "--quiet",
+        "--seed",
+        "3",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as machine:
+        wait_until(path.exists, PATIENCE_SECONDS)
+        yield str(path)
+        machine.send_signal(signal.SIGTERM)
+        machine.communicate(timeout=PATIENCE_SECONDS)
+
+
+def test_the_page_has_commands_to_hold_it_to() -> None:
+    tools = {command.split()[0] for command, _ in BLOCKS}
+
+    assert len(BLOCKS) > 6
+    assert tools == {"ask", "decode", "watch", "replay"}
+
+
+@pytest.mark.parametrize(("command", "printed"), BLOCKS, ids=[command[:40] for command, _ in BLOCKS])
+def test_a_command_of_the_page_prints_what_the_page_says(command: str, printed: str, port: str) -> None:
+    line, _, first = command.partition(" | head -")
+    arguments = [port if word == "PORT" else word for word in shlex.split(line)]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_agent", *arguments],
+        capture_output=True, text=True, check=False, timeout=60, cwd=ROOT,
+    )  # fmt: skip
+
+    lines = done.stdout.splitlines()
+    assert lines[: int(first) if first else None] == printed.splitlines(), done.stderr
