@@ -76,7 +76,6 @@ class WakeupParity:
         self._fd = fd
         self._marking = False
         self._leaving = Leaving(baud, adapter.handover)
-        self.wrote = self._leaving.wrote
         attributes = termios.tcgetattr(fd)
         attributes[_IFLAG] = termios.INPCK | termios.PARMRK
         attributes[_CFLAG] &= ~(_STICKS | termios.PARODD)
@@ -97,3 +96,7 @@ class WakeupParity:
             time.sleep(early)
         fcntl.ioctl(self._fd, termios.TCSETSW, self._mark if mark else self._space)
         self._marking = mark
+
+    def wrote(self, characters: int) -> None:
+        """So many characters were handed to the kernel just now."""
+        self._leaving.wrote(characters)

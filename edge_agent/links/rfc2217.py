@@ -3,10 +3,11 @@
     rfc2217:10.0.0.5:4001
 
 The order to change parity travels in the same stream as the characters, so a server carries both out in the
-order sent: mark, address, space, rest. But few servers drain before they obey, so `space` is not sent before
-the address must have left. Over a short way we count from the server's answer to `mark`, which makes that
-sure however late the server was. Over a longer one there and back would take more than the 5 ms between two
-characters; there we count from sending, and a server that lags spoils the poll, which is then repeated.
+order sent: mark, address, space, rest. But few servers drain before they obey, so no order is sent before the
+characters in front of it must have left. Over a short way we count from the server's answer to the order they
+stood behind, which makes that sure however late the server was. Over a longer one there and back would take
+more than the 5 ms between two characters; there we count from sending, and a server that lags spoils the
+poll, which is then repeated.
 
 Whether the server keeps to that is measured by its answers (`edge_agent.links.poll_gaps`), and so is the way
 there and back when the port is opened. What is too slow is said as advice: the machine then drops polls, and
@@ -124,7 +125,7 @@ class Rfc2217Link:
         for wakeup, characters in runs(data):
             order = self._flip(mark=wakeup) if self._format.wakeup_bit else b""
             self._connection.send(order + escape(characters))
-            if wakeup and self.round_trip < SHORT_ROUND_TRIP_SECONDS:
+            if order and self.round_trip < SHORT_ROUND_TRIP_SECONDS:
                 self._unanswered = len(characters)
             else:
                 self._leaving.wrote(len(characters))
@@ -143,7 +144,7 @@ class Rfc2217Link:
         self._heard = bytearray()
         self._leaving = Leaving(self._format.baud, HANDOVER_SECONDS)
         self._marking = False
-        self._unanswered = 0  # characters sent behind `mark`, until the server has answered that
+        self._unanswered = 0  # characters sent behind an order, until the server has answered that
         self._parity_error = False  # said of a character that has yet to come
         self._gaps = PollGaps(BITS_A_CHARACTER / self._format.baud)
         self._watching = False  # its answers while it is set up are no polls
@@ -197,8 +198,12 @@ class Rfc2217Link:
             return b""
         self._wait_until_gone()
         self._marking = mark
-        parity = MARK_PARITY if mark else SPACE_PARITY
-        return bytes(Subnegotiation(Option.COM_PORT, bytes((Order.PARITY, parity))))
+        return bytes(Subnegotiation(Option.COM_PORT, bytes((Order.PARITY,)) + self._parity))
+
+    @property
+    def _parity(self) -> bytes:
+        """The value of the parity ordered last."""
+        return bytes((MARK_PARITY if self._marking else SPACE_PARITY,))
 
     def _wait_until_gone(self) -> None:
         late_at = time.monotonic() + LATE_ANSWER_SECONDS
@@ -245,10 +250,11 @@ class Rfc2217Link:
         """Whether there is something new to say of the polls' gaps."""
         if not self._watching:
             return False
-        if parity == bytes((MARK_PARITY,)):
-            self._gaps.marked(now)
+        if parity == self._parity:
             self._leaving.wrote(self._unanswered)
             self._unanswered = 0
+        if parity == bytes((MARK_PARITY,)):
+            self._gaps.marked(now)
             return False
         return self._gaps.spaced(now)
 

@@ -6,8 +6,9 @@
                                        polls by their length; a real machine seldom does
     tcp:10.0.0.5:4001                  a table device has no wakeup bit: plain characters
 
-A device server that only copies bytes cannot send the wakeup bit. One that speaks RFC 2217 can; see
-`edge_agent.links.rfc2217`.
+A device server that only copies bytes cannot send the wakeup bit: it would put the marks on the wire, and the
+machine would say nothing. So whoever did not ask for marks is told of them, once. A server that speaks
+RFC 2217 can send it; see `edge_agent.links.rfc2217`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ def make(rest: str, serial_format: SerialFormat) -> Link:
             f"port '{SCHEME}:{rest}' has marks in band for a device without a wakeup bit",
             "leave the option out",
         )
-    return TcpLink(f"{SCHEME}:{rest}", endpoint, marks=serial_format.wakeup_bit and marks != NONE)
+    link = TcpLink(f"{SCHEME}:{rest}", endpoint, marks=serial_format.wakeup_bit and marks != NONE)
+    if serial_format.wakeup_bit and marks is None:
+        what = f"port {link.name} carries the wakeup bit as marks in band, which few far ends know"
+        link.advice = (f"{what} — say ?marks={IN_BAND} if this one does, or use rfc2217:HOST:PORT",)
+    return link
 
 
 class TcpLink:
@@ -46,6 +51,7 @@ class TcpLink:
 
     def __init__(self, name: str, endpoint: Endpoint, *, marks: bool) -> None:
         self.name = name
+        self.advice: tuple[str, ...] = ()
         self._connection = Connection(name, endpoint)
         self._marks = marks
 

@@ -108,6 +108,7 @@ PORTS: Mapping[str, tuple[str, str]] = {
     "null": ("/dev/null is not a serial port", "name a device"),
     "busy": ("is held by another program", "fuser -v"),
     "vanishing": ("was lost", "check the cable"),
+    "unserved": ("answers and has nothing on TCP port 1", "one connection at a time"),
 }
 
 
@@ -185,6 +186,7 @@ def _live(folder: Path, held: ExitStack) -> Day:
         _line("null", "/dev/null", "tdl1"),
         _line("busy", busy.port, "tdl1"),
         _line("vanishing", str(by_id), "tdl1"),
+        _line("unserved", "tcp:127.0.0.1:1", "tdl1"),
     ]
     for name, machine in MACHINES.items():
         pty = Pty(held)

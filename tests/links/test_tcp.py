@@ -10,7 +10,7 @@ import time
 import pytest
 
 from edge_agent.errors import ConfigurationError, LinkError
-from edge_agent.links import Link, open_link
+from edge_agent.links import Advising, Link, open_link
 from edge_agent.station import SerialFormat
 from edge_agent.testing.device_server import DeviceServer, Recorder
 from edge_agent.testing.patience import wait_until
@@ -177,6 +177,24 @@ def test_a_spec_that_makes_no_sense_is_refused_by_name(spec: str, reason: str) -
 def test_a_table_device_has_no_marks_to_carry() -> None:
     with pytest.raises(ConfigurationError, match="marks in band for a device without a wakeup bit"):
         open_link("tcp:ds-7:4001?marks=in-band", PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("serial_format", "options", "told"),
+    [
+        (SAS, "", True),
+        (SAS, "?marks=in-band", False),
+        (SAS, "?marks=none", False),
+        (PLAIN, "", False),
+    ],
+)
+def test_who_did_not_ask_for_marks_is_told_of_them(
+    serial_format: SerialFormat, options: str, *, told: bool
+) -> None:
+    link = open_link(f"tcp:ds-7:4001{options}", serial_format)
+
+    assert isinstance(link, Advising)
+    assert [("say ?marks=in-band" in advice) for advice in link.advice] == [True] * told
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:
