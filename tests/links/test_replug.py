@@ -50,10 +50,17 @@ class Socket:
 
     def plug_in(self) -> None:
         with self._plugging:
-            self._plugs += os.openpty()
-            self._adapter = PtyPort(self.name, self.port, WakeupRestorer())
-            self._adapter.open(lambda _: None)
+            self._adapter = self._open()
+            while str(self.port.readlink()) in self.terminals:  # a name that was given back is taken first
+                self._adapter.close()
+                self._plugs += os.openpty()
+                self._adapter = self._open()
             self.terminals.append(str(self.port.readlink()))
+
+    def _open(self) -> PtyPort:
+        adapter = PtyPort(self.name, self.port, WakeupRestorer())
+        adapter.open(lambda _: None)
+        return adapter
 
     def pull_out(self) -> None:
         with self._plugging:
