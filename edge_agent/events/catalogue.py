@@ -199,6 +199,25 @@ EXAMPLES: tuple[EventBody, ...] = (
             ),
         ),
     ),
+    slot.PartMetersRead(
+        game=2,
+        denomination=None,
+        paytable_id="PT9412",
+        accounting_denomination="0.25",
+        epoch=0,
+        meters=(
+            slot.Meter(
+                name="coin_in",
+                code="0x00",
+                value=51_200,
+                digits=8,
+                unit="credits",
+                money=Money(minor=1_280_000, currency="USD"),
+                change="rose",
+                delta=120,
+            ),
+        ),
+    ),
     slot.MeterEpochBegan(
         epoch=1,
         cause="ram_clear",

@@ -51,6 +51,7 @@ OF_TYPE: Mapping[str, DeliveryClass] = {
     "floor.slot.selected_game": _C,
     "floor.slot.authentication": _A,
     "floor.slot.meters_read": _B,
+    "floor.slot.part_meters_read": _B,
     "floor.slot.identified": _B,
     "floor.slot.session_started": _A,
     "floor.slot.session_ended": _A,

@@ -204,6 +204,26 @@ class MetersRead(EventBody):
         return "floor.slot.meters_read"
 
 
+class PartMetersRead(EventBody):
+    """The meters of one game, or of one player denomination, of a machine that has several."""
+
+    schema_name: ClassVar[str] = "slot-part-meters"
+
+    game: Count | None = Field(description="its number in the machine; null for all games")
+    denomination: str | None = Field(description="player denomination in currency units; null for all")
+    paytable_id: str | None = Field(
+        description="of the game when it was read: with another one, its meters are another game's"
+    )
+    accounting_denomination: str | None = Field(description="what a credit of these meters is worth")
+    epoch: Count = Field(description="as in slot-meters")
+    meters: tuple[Meter, ...]
+
+    @property
+    def event_type(self) -> str:
+        """`floor.slot.part_meters_read`."""
+        return "floor.slot.part_meters_read"
+
+
 class MeterEpochBegan(EventBody):
     """A machine's meters begin again, or count in another unit: no difference reaches back beyond this."""
 

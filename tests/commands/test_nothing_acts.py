@@ -19,8 +19,8 @@ from edge_agent.agent.captures import Captures
 from edge_agent.agent.errands import Errands
 from edge_agent.agent.readings import Readings
 from edge_agent.commands import VERBS
-from edge_agent.drivers.sas.meters import requests_for
 from edge_agent.drivers.sas.profile import EXTENDED_METERS, MachineProfile
+from edge_agent.drivers.sas.reading_plan import requests_for
 from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.notebook import Notebook

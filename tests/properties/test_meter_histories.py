@@ -150,12 +150,13 @@ def happen(collector: Collector, what: str, share: float) -> None:
             collector.hear(METERS_RESET)
             machine.play(share)
             collector.read()
-        case "memory lost":
+        case "memory lost" if any(machine.shown(name) for name in machine.counts):
             collector.read()
             machine.clear()
             collector.hear(MEMORY_ERROR)
             collector.read()
         case "memory kept":
+            collector.read()  # a roll-over together with an error of the memory is taken for a clear
             collector.hear(MEMORY_ERROR)
             collector.read()
         case "denomination":
@@ -170,9 +171,11 @@ def happen(collector: Collector, what: str, share: float) -> None:
             collector.read()
 
 
-@given(st.sampled_from([8, 10, 12, 14, 16, 18]), NEAR_THE_END, st.lists(STEPS, max_size=40))
+@given(st.sampled_from([8, 10, 12, 14, 16, 18]), NEAR_THE_END, st.lists(STEPS, max_size=25))
 @example(8, {"coin_in": 1}, [("read", 0.0), ("read", 1.0), ("missed", 1.0), ("read", 0.5)])
+@example(8, {}, [("disturbed", 0.0), ("disturbed", 0.0), ("disturbed", 1.0)])
 @example(18, {"bills_credits": 1}, [("read", 0.0), ("read", 1.0)])
+@example(8, {"bills_credits": 1}, [("read", 0.0), ("memory kept", 1.0)])
 @example(8, {}, [("read", 1.0), ("memory kept", 1.0), ("memory lost", 1.0), ("reset", 1.0), ("read", 1.0)])
 def test_within_an_epoch_the_differences_add_up_to_the_truth(
     width: int, below_the_end: dict[str, int], steps: list[tuple[str, float]]
@@ -184,7 +187,7 @@ def test_within_an_epoch_the_differences_add_up_to_the_truth(
 
     sums, truth = collector.sums(), collector.truth()
     assert {key: sums[key] for key in truth} == truth
-    assert set(sums) == set(truth)
+    assert {key for key, total in sums.items() if total} <= set(truth)
     assert collector.metering.epochs.number == collector.machine.epoch
     began = [body.epoch for body in collector.bodies if isinstance(body, MeterEpochBegan)]
     assert began == list(range(1, collector.machine.epoch + 1))

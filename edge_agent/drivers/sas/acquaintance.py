@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
-from edge_agent.drivers.sas.interrogation import EVERY_COMMAND, Interrogation
+from edge_agent.drivers.sas.interrogation import EVERY_COMMAND, LAST_COMMANDS, Interrogation
 from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
 from edge_agent.drivers.sas.roles import OBSERVER, Role
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Quirks, Vendors
@@ -264,7 +264,8 @@ class Acquaintance:
         if self.can_real_time:
             self._begin_asking()
         else:
-            self._questions = Interrogation(EVERY_COMMAND - self._missed, self._role)
+            skip = EVERY_COMMAND - self._missed - LAST_COMMANDS
+            self._questions = Interrogation(skip | self.profile.unsupported, self._role)
         self._missed, self.introduced = frozenset(), False
 
     def _patience(self) -> float:

@@ -21,6 +21,7 @@ from edge_agent.drivers.sas.link_quality import LinkMonitor
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
+from edge_agent.drivers.sas.parts import PartReader
 from edge_agent.drivers.sas.reads import CLOCK
 from edge_agent.drivers.sas.refusals import Refusals
 from edge_agent.drivers.sas.schedule import Schedule
@@ -61,6 +62,7 @@ class Attention:
         counters: what the line has done, kept up to date here.
         machine: what is known of it.
         metering: its meters over time.
+        parts: those of its games and denominations.
         conditions: what is raised at it.
         schedule: what to ask it next.
         inquiries: what it is asked because of what it told.
@@ -78,6 +80,7 @@ class Attention:
         *,
         machine: Acquaintance,
         metering: Metering,
+        parts: PartReader,
         conditions: Conditions,
         schedule: Schedule,
         inquiries: Inquiries,
@@ -95,6 +98,7 @@ class Attention:
         self._counters = counters
         self._machine = machine
         self._metering = metering
+        self._parts = parts
         self._conditions = conditions
         self._schedule = schedule
         self._inquiries = inquiries
@@ -151,6 +155,8 @@ class Attention:
     def _introduce(self, now: float) -> None:
         """The interrogation has come to its end: tell what the machine is."""
         self._observe(self._machine.profile.identified(self._machine.vendor.name or None), now)
+        self._metering.reader.met()
+        self._parts.met()
         if not self._introduced:
             self._metering.reader.want("start", now)
         self._introduced = True
@@ -187,6 +193,7 @@ class Attention:
                 self._answered(now)
                 self._machine.postpone(poll, now)
                 self._schedule.hold_back(now)
+                self._parts.gave_up(poll, self._machine.profile, now)
                 self._metering.reader.interrupted(now)
             case _:
                 self._on_line(event, now)
@@ -216,6 +223,10 @@ class Attention:
             self._machine.shows_time(self._site_time.ahead(answer.values, now))
         self._schedule.served(poll)
         for body in self._inquiries.answered(answer, poll):
+            self._observe(body, now)
+        for body in self._parts.answered(
+            poll, answer.values, self._machine.profile, self._metering.epochs.number, now
+        ):
             self._observe(body, now)
         self._metering.reader.answered(command, answer.values)
         if real_time:
@@ -270,6 +281,7 @@ class Attention:
         fine = self._line_is_fine(now)
         self._cadence.gave_up()
         self._metering.reader.interrupted(now)
+        self._parts.gave_up(poll, self._machine.profile, now)
         if not self._machine.doubt(poll, now):
             return
         self.noteworthy = True

@@ -15,17 +15,27 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_agent.drivers.sas import reads
-from edge_agent.drivers.sas.meters import (
+from edge_agent.drivers.sas.parts import GAME_METERS, MULTI_DENOMINATION
+from edge_agent.drivers.sas.profile import (
+    EXTENDED_METERS,
+    GAMES,
+    METERS_TOGETHER,
+    SELECTED_METERS,
+    SEVERAL_DENOMINATIONS,
+    MachineProfile,
+)
+from edge_agent.drivers.sas.reading_plan import (
+    CLASSIC_SINGLES,
     COIN_IN,
     CURRENT_CREDITS,
     EXTENDED,
     EXTENDED_TOO,
     FURTHER_CODES,
     GAMES_PLAYED,
+    OTHER_SINGLES,
     SELECTED,
     SETTLING_CODES,
 )
-from edge_agent.drivers.sas.profile import EXTENDED_METERS, GAMES, MachineProfile
 from edge_agent.drivers.sas.reads import WHOLE_MACHINE, Read
 from edge_agent.drivers.sas.roles import OBSERVER, Role
 from edge_agent.sas.messages import LongPollRequest
@@ -38,6 +48,12 @@ MOST_POSTPONED = 20
 def _meters(codes: tuple[int, ...]) -> Mapping[str, Any]:
     return MappingProxyType({"game": 0, "meter_codes": codes})
 
+
+FIRST_GAME: Mapping[str, Any] = MappingProxyType({"game": 1})
+# Denomination 00: the answer as without the preamble.
+COIN_IN_OF_ALL: Mapping[str, Any] = MappingProxyType(
+    {"denomination": 0, "base_command": COIN_IN, "base": MappingProxyType({})}
+)
 
 # Who it is, what it can do, its games, its money, its state; what it may have told while nobody listened;
 # its meters.
@@ -84,9 +100,19 @@ QUESTIONS: tuple[Read, ...] = (
     Read(SELECTED, _meters(SETTLING_CODES)),
     Read(EXTENDED, _meters(SETTLING_CODES), needs=EXTENDED_METERS),
     Read(EXTENDED_TOO, _meters(FURTHER_CODES), needs=EXTENDED_METERS),
+    Read(GAME_METERS, FIRST_GAME, needs=GAMES),
+    Read(MULTI_DENOMINATION, COIN_IN_OF_ALL, needs=SEVERAL_DENOMINATIONS),
+    *(
+        Read(command, unless=unless)
+        for commands, unless in ((CLASSIC_SINGLES, METERS_TOGETHER), (OTHER_SINGLES, SELECTED_METERS))
+        for command in commands
+    ),
 )
 
 EVERY_COMMAND = frozenset(question.command for question in QUESTIONS)
+# Whether they make sense is only known when all others were answered or given up.
+_LAST = (METERS_TOGETHER, SELECTED_METERS)
+LAST_COMMANDS = frozenset(question.command for question in QUESTIONS if question.unless in _LAST)
 
 
 class Interrogation:
@@ -136,7 +162,8 @@ class Interrogation:
         self._postponed += 1
         question = self._open.popleft()
         if self._postponed < MOST_POSTPONED:
-            self._open.append(question)
+            last = sum(one.unless in _LAST for one in self._open)
+            self._open.insert(len(self._open) - (0 if question.unless in _LAST else last), question)
         return self._postponed < MOST_POSTPONED
 
     def _asks(self, poll: LongPollRequest) -> bool:

@@ -8,7 +8,7 @@ are booked when it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,14 @@ from typing import Any
 from edge_agent.drivers.sas.bookkeeping import bill_worth, book
 from edge_agent.drivers.sas.duties import Duty
 from edge_agent.drivers.sas.epochs import Epochs
-from edge_agent.drivers.sas.meters import MeterRead, Step, meters_read, published, readings_for_accounts
+from edge_agent.drivers.sas.meters import (
+    MeterRead,
+    Step,
+    fallen,
+    meters_read,
+    published,
+    readings_for_accounts,
+)
 from edge_agent.drivers.sas.profile import MachineProfile, decimal_of
 from edge_agent.drivers.sas.progress import Progress
 from edge_agent.drivers.sas.reads import CASH_OUT_TICKET, LAST_BILL, VALIDATION_RECORD
@@ -24,7 +31,6 @@ from edge_agent.drivers.sas.reconcile import Accounts, Variance
 from edge_agent.drivers.sas.snapshot import MeterReader, Reading
 from edge_agent.events import EventBody
 from edge_agent.events.slot import (
-    MeterBackwards,
     MetersRead,
     MeterVariance,
     SequenceViolation,
@@ -165,14 +171,15 @@ class Metering:
             return [self._snapshot(reading, meters, {}, profile)]
         self.epochs.learnt(profile.denomination)
         began = self._began(meters, now)
-        before = {meter.name: self._progress.before(meter.name) for meter in meters}
         steps = self._progress.take(meters, now)
         found = self.accounts.settle(readings_for_accounts(meters, profile, self._identity))
         cause, self._cause = self._cause, "unknown"
+        if any(step.change == "backwards" for step in steps.values()):
+            self.reader.want("backwards", now)  # it may just be late
         return [
             *began,
             self._snapshot(reading, meters, steps, profile),
-            *self._backwards(meters, steps, before, now),
+            *fallen(meters, steps, epoch=self.epochs.number),
             *(_variance(variance, cause) for variance in found),
             *(_stacked(variance) for variance in found if cause == "unknown" and _is_bill_unheard(variance)),
         ]
@@ -201,29 +208,6 @@ class Metering:
         self.accounts.forget()
         self._progress.forget()
         return [self.epochs.cleared()]
-
-    def _backwards(
-        self,
-        meters: Sequence[MeterRead],
-        steps: Mapping[str, Step],
-        before: Mapping[str, int | None],
-        now: float,
-    ) -> Iterator[MeterBackwards]:
-        """What is told, once, of a meter that fell for no reason; it may be late, and is read again."""
-        for meter in meters:
-            if steps[meter.name].change == "backwards":
-                self.reader.want("backwards", now)
-                if self._progress.lower(meter.name) == 1:
-                    yield MeterBackwards(
-                        meter=meter.name,
-                        unit=meter.unit,
-                        digits=meter.digits,
-                        before=before[meter.name] or 0,
-                        after=meter.value,
-                        epoch=self.epochs.number,
-                        game=None,
-                        denomination=None,
-                    )
 
 
 def _variance(variance: Variance, cause: VarianceCause) -> MeterVariance:

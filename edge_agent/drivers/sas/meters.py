@@ -1,8 +1,7 @@
-"""Meters: which long polls carry them, and what each is.
+"""Meters: what the answers of a reading hold, and how it is published.
 
-A reading is a few long polls asked one after the other. It begins and ends with coin in: had
-that moved meanwhile, the meters would not belong together. A short reading has what the
-accounts are settled with; a long one has everything worth having at a start, a door, a drop.
+Every value keeps its width and its unit: classic polls have eight digits, those in cents ten, and 6F and AF
+say how many. Which polls are asked is the reading plan's.
 """
 
 from __future__ import annotations
@@ -12,33 +11,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from edge_agent.drivers.sas.profile import EXTENDED_METERS, MachineProfile
+from edge_agent.drivers.sas.profile import MachineProfile
 from edge_agent.events import Money, money_of
 from edge_agent.events.base import TEN_THOUSANDTHS
-from edge_agent.events.slot import Meter, MeterChange, MeterUnit, SnapshotReason
+from edge_agent.events.slot import Meter, MeterBackwards, MeterChange, MeterUnit
 from edge_agent.sas.long_polls import LONG_POLLS
-from edge_agent.sas.messages import LongPollRequest
 from edge_agent.sas.meter_codes import METERS, meter_name
 from edge_agent.sas.meter_fields import MeterValue
 from edge_agent.station import DeviceIdentity
 
 Answer = tuple[int, Mapping[str, Any]]
-
-SELECTED, EXTENDED, EXTENDED_TOO = 0x2F, 0x6F, 0xAF
-COIN_IN, GAMES_PLAYED, CURRENT_CREDITS = 0x11, 0x15, 0x1A
-
-# Selected meters, at most ten in one poll: hand-paid, bills, tickets, electronic transfers; then the rest.
-SETTLING_CODES = (0x03, 0x0B, 0x0D, 0x0E, 0x11, 0x12, 0x15, 0x16, 0x17, 0x18)
-FURTHER_CODES = (0x0F, 0x10, 0x13, 0x14, 0x1B, 0x23, 0x27, 0x3E, 0x3F)
-
-SHORT_REASONS: frozenset[SnapshotReason] = frozenset({"game_end", "money", "handpay"})
-
-# Each step is the polls that carry much the same, best first; the first that the machine answers is asked.
-# 6F and AF ask alike under two commands, so that two in a row are not taken for one asked again.
-_SHORT: tuple[tuple[int, ...], ...] = ((0x0F, 0x19), (CURRENT_CREDITS,), (0x46, 0x20), (EXTENDED, SELECTED))
-_LONG: tuple[tuple[int, ...], ...] = (*_SHORT, (0x1E,), (EXTENDED_TOO, SELECTED))
-_LAST = (COIN_IN, 0x19, 0x0F)
-_CODES = {EXTENDED: SETTLING_CODES, EXTENDED_TOO: FURTHER_CODES, SELECTED: SETTLING_CODES}
 
 # What the meter table counts in, as it is published.
 _UNITS: Mapping[str, MeterUnit] = MappingProxyType(
@@ -50,6 +32,8 @@ _UNITS: Mapping[str, MeterUnit] = MappingProxyType(
     }
 )
 _CODE_OF = MappingProxyType({row.name: row.code for row in METERS.values()})
+# What a poll about a game says of itself.
+GAME = "game"
 # Meters of fixed polls that have no code of their own.
 _UNCODED: Mapping[str, MeterUnit] = MappingProxyType({"bills_value": "currency_units"})
 
@@ -71,27 +55,10 @@ class Step:
 
     change: MeterChange
     delta: int | None = None
+    fell_from: int | None = None  # said once, when it began to read less than it had
 
 
 NOT_COMPARED = Step("unsettled")
-
-
-def requests_for(reason: SnapshotReason, address: int, profile: MachineProfile) -> list[LongPollRequest]:
-    """The polls of a reading, in the order they are asked."""
-    steps = _SHORT if reason in SHORT_REASONS else _LONG
-    commands = [command for step in (*steps, _LAST) for command in _first(step, profile)]
-    further = _further_selected(commands)
-    return [
-        meters_request(address, command, FURTHER_CODES if position == further else _CODES.get(command))
-        for position, command in enumerate(commands)
-    ]
-
-
-def meters_request(address: int, command: int, codes: tuple[int, ...] | None = None) -> LongPollRequest:
-    """A poll that reads meters of the whole machine."""
-    if codes is None:
-        return LongPollRequest(address, command)
-    return LongPollRequest(address, command, {"game": 0, "meter_codes": codes})
 
 
 def meters_read(answers: Sequence[Answer]) -> tuple[MeterRead, ...]:
@@ -126,6 +93,30 @@ def published(
     )
 
 
+def fallen(
+    meters: Sequence[MeterRead],
+    steps: Mapping[str, Step],
+    *,
+    epoch: int,
+    game: int | None = None,
+    denomination: str | None = None,
+) -> Iterator[MeterBackwards]:
+    """What is told of meters that fell for no reason, once of each."""
+    for meter in meters:
+        before = steps[meter.name].fell_from
+        if before is not None:
+            yield MeterBackwards(
+                meter=meter.name,
+                unit=meter.unit,
+                digits=meter.digits,
+                before=before,
+                after=meter.value,
+                epoch=epoch,
+                game=game,
+                denomination=denomination,
+            )
+
+
 def readings_for_accounts(
     meters: Sequence[MeterRead], profile: MachineProfile, identity: DeviceIdentity
 ) -> dict[str, int]:
@@ -153,23 +144,6 @@ def credits_worth(minor: int, denomination: int | None, identity: DeviceIdentity
     return None if remainder else amount
 
 
-def _first(step: tuple[int, ...], profile: MachineProfile) -> tuple[int, ...]:
-    """The first poll of a step that the machine answers; none if there is none."""
-    extended = profile.has(EXTENDED_METERS)
-    asked = (
-        command
-        for command in step
-        if profile.answers(command) and (extended or command not in (EXTENDED, EXTENDED_TOO))
-    )
-    return tuple(asked)[:1]
-
-
-def _further_selected(commands: Sequence[int]) -> int | None:
-    """Where a second 2F stands, which asks for the further meters; None without one."""
-    positions = [position for position, command in enumerate(commands) if command == SELECTED]
-    return positions[-1] if len(positions) > 1 else None
-
-
 def _values_of(answers: Sequence[Answer]) -> Iterator[MeterRead]:
     for command, values in answers:
         if "meters" in values:
@@ -188,6 +162,8 @@ def _selected_values(meters: Sequence[MeterValue]) -> Iterator[MeterRead]:
 
 def _fixed_values(command: int, values: Mapping[str, Any]) -> Iterator[MeterRead]:
     for field in LONG_POLLS[command].reply:
+        if field.name == GAME:
+            continue
         code = _CODE_OF.get(field.name)
         unit = _UNCODED.get(field.name, "count") if code is None else _UNITS[METERS[code].unit]
         yield MeterRead(field.name, code, values[field.name], 2 * (field.size or 0), unit)

@@ -74,6 +74,12 @@ class SasOptions(Strict):
     session_meters_seconds: float = Field(
         default=120.0, ge=10, le=86_400, description="and this often while a player's session is on"
     )
+    part_meters_seconds: float = Field(
+        default=900.0,
+        ge=60,
+        le=86_400,
+        description="the meters of each game and denomination are read this often, where it has several",
+    )
     gaming_day_starts: str | None = Field(
         default="06:00",
         pattern=TIME_OF_DAY,

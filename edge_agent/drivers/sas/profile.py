@@ -29,6 +29,7 @@ FAST_POLLING = "fast_polling"
 EXTENDED_METERS = "extended_meters"
 AFT = "aft"
 AUTHENTICATION = "component_authentication"
+SEVERAL_DENOMINATIONS = "multi_denomination"
 LEGACY_BONUS = "legacy_bonus_awards"
 METER_CHANGE = "meter_change_notification"
 MULTIPLE_PROGRESSIVES = "multiple_sas_progressive_wins"
@@ -39,6 +40,7 @@ VALIDATION_EXTENSIONS = "validation_extensions"
 STANDARD_VALIDATION, SYSTEM_VALIDATION, SECURE_VALIDATION = "standard", "system", "secure_enhanced"
 VALIDATION_RECORDS = "validation_records"
 GAMES = "games"  # they are numbered
+METERS_TOGETHER, SELECTED_METERS = "meters_together", "selected_meters"  # 0F or 19 is answered; 2F is
 
 # So many games are asked about: a machine with more is a library, and each game takes two polls.
 MOST_GAMES = 32
@@ -77,6 +79,10 @@ class MachineProfile:
 
     def has(self, what: str) -> bool:
         """Whether the machine said that it has a feature, a style of validation, or numbered games."""
+        if what == METERS_TOGETHER:
+            return self.answers(0x0F) or self.answers(0x19)
+        if what == SELECTED_METERS:
+            return self.answers(0x2F)
         if what == GAMES:
             return bool(self.games_implemented)
         if what == VALIDATION_RECORDS:

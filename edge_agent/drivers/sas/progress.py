@@ -15,7 +15,7 @@ a machine that answers another poll today is compared in those.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from edge_agent.drivers.sas.meters import MeterRead, Step
@@ -100,25 +100,16 @@ class Progress:
         """The step of each meter of a settled reading, which counts from now on."""
         return {meter.name: self._take(meter, now) for meter in meters}
 
-    def before(self, name: str) -> int | None:
-        """What a meter counted last; None if it was not read."""
-        kept = self._kept.get(name)
-        return None if kept is None else kept.value
-
-    def lower(self, name: str) -> int:
-        """In how many settled readings in a row a meter was lower than it had counted."""
-        kept = self._kept.get(name)
-        return 0 if kept is None else kept.lower
-
     def _take(self, meter: MeterRead, now: float) -> Step:
         if not is_counter(meter.name):
             return Step("level")
         step = self._step(meter, now)
-        if step.change == "backwards":
-            self._kept[meter.name].lower += 1
-        else:
+        if step.change != "backwards":
             self._kept[meter.name] = Kept(meter.value, meter.digits, now)
-        return step
+            return step
+        kept = self._kept[meter.name]
+        kept.lower += 1
+        return replace(step, fell_from=kept.value) if kept.lower == 1 else step
 
     def _step(self, meter: MeterRead, now: float) -> Step:
         kept = self._kept.get(meter.name)

@@ -5,6 +5,7 @@ One question at a time, from the first of these that has one:
     the duties      what an exception asks an observer to read
     the machine     its mode, and the questions of the interrogation
     the meters      of a snapshot
+    the parts       the meters of a game or a denomination, now and then
     the heartbeat   two short long polls in turn, or a general poll
 
 Exceptions never starve. With real-time events off, a general poll goes between two long polls, so at most
@@ -25,7 +26,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_agent.drivers.sas.acquaintance import REAL_TIME_EVENTS, Acquaintance
-from edge_agent.drivers.sas.meters import COIN_IN, CURRENT_CREDITS, GAMES_PLAYED, requests_for
+from edge_agent.drivers.sas.parts import PartReader
+from edge_agent.drivers.sas.reading_plan import (
+    COIN_IN,
+    CURRENT_CREDITS,
+    GAMES_PLAYED,
+    proven_singles,
+    requests_for,
+)
 from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
 
@@ -51,11 +59,14 @@ class Wanted:
 class Schedule:
     """What to ask one machine next."""
 
-    def __init__(self, address: int, acquaintance: Acquaintance, reader: MeterReader) -> None:
+    def __init__(
+        self, address: int, acquaintance: Acquaintance, reader: MeterReader, parts: PartReader
+    ) -> None:
         self.curious = True  # False: only what exceptions give to read is asked, and the heartbeat
         self._address = address
         self._acquaintance = acquaintance
         self._reader = reader
+        self._parts = parts
         self._duties: deque[Wanted] = deque(maxlen=MOST_DUTIES)
         self._general = GeneralPoll(address)
         self._beats = tuple(LongPollRequest(address, command) for command in HEARTBEATS)
@@ -132,13 +143,22 @@ class Schedule:
         if question is not None:
             yield question
         elif machine.settled and reader.wants_to_begin(now):
-            reader.begin(requests_for(reader.next_reason, self._address, machine.askable), now)
+            singles = proven_singles(machine.profile, machine.has_answered)
+            plan = requests_for(reader.next_reason, self._address, machine.askable, reader.lacking, singles)
+            reader.begin(plan, now)
+        yield from self._meters(now, short_only=short_only)
+
+    def _meters(self, now: float, *, short_only: bool) -> Iterator[LongPollRequest]:
+        """What the reading under way asks next, or without one a part that is due."""
+        reader = self._reader
         meter = reader.next_request()
         while meter is not None and short_only and is_risky(meter):
             reader.skip(meter.command)
             meter = reader.next_request()
         if meter is not None:
             yield meter
+        elif self._acquaintance.settled and reader.idle and not short_only:
+            yield from self._parts.requests(self._acquaintance.askable, now)
 
     def _is_sure(self, request: LongPollRequest) -> bool:
         """Whether the machine will answer, and so prove that it has let an event go."""

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_agent.drivers.sas.reading_plan import NOTHING_LACKING, left_out
 from edge_agent.drivers.sas.vendors.quirks import SETTLE_SECONDS
 from edge_agent.events.slot import SnapshotReason
 from edge_agent.sas.messages import LongPollRequest
@@ -79,6 +80,7 @@ class MeterReader:
 
     def __init__(self, after_game: float, when_idle: float, in_session: float = SESSION_SECONDS) -> None:
         self.settle_seconds = SETTLE_SECONDS
+        self.lacking = NOTHING_LACKING  # what the machine leaves out of its answers
         self._after_game = after_game
         self._when_idle = when_idle
         self._in_session = in_session
@@ -106,9 +108,18 @@ class MeterReader:
         return self._playing_since is not None
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is read, no game is on, and the machine had nothing more to say."""
+        return self._quiet and not self.reading and not self.playing
+
+    @property
     def quiet(self) -> bool:
         """Whether the machine had nothing more to say when it was asked last."""
         return self._quiet
+
+    def met(self) -> None:
+        """The machine was asked anew what it is: what it left out of its answers it may have now."""
+        self.lacking = NOTHING_LACKING
 
     def want(self, reason: SnapshotReason, now: float) -> None:
         """The meters should be read, soon."""
@@ -168,7 +179,10 @@ class MeterReader:
     def answered(self, command: int, values: Mapping[str, Any]) -> None:
         """A question of the reading was answered."""
         if self._open and self._open[0].command == command:
-            self._open.popleft()
+            missing = left_out(self._open.popleft(), values)
+            if missing is not None:
+                kind, codes = missing
+                self.lacking = {**self.lacking, kind: self.lacking.get(kind, frozenset()) | codes}
             self._answers.append((command, values))
 
     def skip(self, command: int) -> None:

@@ -28,6 +28,7 @@ from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.note import Note, read_note, write_body, write_note
 from edge_agent.drivers.sas.options import COMMON_POLL_SECONDS, SasOptions
+from edge_agent.drivers.sas.parts import PartReader
 from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
 from edge_agent.drivers.sas.roles import may_send
 from edge_agent.drivers.sas.schedule import Schedule
@@ -98,7 +99,8 @@ class SasStation:
         epochs = Epochs(kept.epoch, kept.denomination, suspicious=kept.memory_doubtful)
         self._metering = Metering(identity, reader, kept.accounts, epochs)
         self._conditions = Conditions(kept.conditions)
-        self._schedule = Schedule(options.address, self._machine, reader)
+        parts = PartReader(options.address, identity, options.part_meters_seconds)
+        self._schedule = Schedule(options.address, self._machine, reader, parts)
         self._inquiries = Inquiries(
             identity,
             options.address,
@@ -116,6 +118,7 @@ class SasStation:
             self.counters,
             machine=self._machine,
             metering=self._metering,
+            parts=parts,
             conditions=self._conditions,
             schedule=self._schedule,
             inquiries=self._inquiries,

@@ -25,11 +25,20 @@ METER_POLLS: Mapping[int, tuple[str, ...]] = {
     0x10: ("cancelled_credits",),
     0x11: ("coin_in",),
     0x12: ("coin_out",),
+    0x13: ("drop",),
+    0x14: ("jackpot",),
     0x15: ("games_played",),
     0x1A: ("current_credits",),
     0x1E: ("bills_1", "bills_5", "bills_10", "bills_20", "bills_50", "bills_100"),
     0x20: ("bills_value",),
     0x46: ("bills_credits",),
+    0x47: ("external_coin_acceptor_credits",),
+    0x49: ("stacker_bills",),
+    0x4A: ("stacker_credits",),
+}
+OF_A_GAME: Mapping[int, tuple[str, ...]] = {
+    0x2D: ("hand_paid_cancelled_credits",),
+    0x52: ("coin_in", "coin_out", "jackpot", "games_played"),
 }
 
 
@@ -41,6 +50,7 @@ class Cabinet:
     features: Mapping[str, int] = field(default_factory=lambda: dict(MODERN))
     serial: str = "SN1"
     denomination: int = 0x01
+    games: int = 1
     game: dict[str, Any] = field(default_factory=dict)  # what of 1F is not as usual
     silent: set[int] = field(default_factory=lambda: {0xB5, 0x56})
     busy: set[int] = field(default_factory=set)
@@ -54,6 +64,9 @@ class Cabinet:
             return None
         if command in self.busy:
             return Elementary.BUSY
+        if command in OF_A_GAME:
+            game = poll.values["game"]
+            return {"game": game} | {name: self.meters.get(name, 0) for name in OF_A_GAME[command]}
         if command in METER_POLLS:
             return {name: self.meters.get(name, 0) for name in METER_POLLS[command]}
         if command in (0x2F, 0x6F, 0xAF):
@@ -81,7 +94,7 @@ class Cabinet:
             0x54: {"version": "602", "serial": self.serial},
             0x1F: game,
             0xA0: {"game": 0, **self.features, "reserved": b"\x00\x00"},
-            0x51: {"games_implemented": 1},
+            0x51: {"games_implemented": self.games},
             0x56: {"games": (1,)},
             0xB5: {
                 "game": 0,

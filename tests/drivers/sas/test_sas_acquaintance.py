@@ -90,7 +90,7 @@ def test_an_interrogation_asks_every_question_that_makes_sense_in_order() -> Non
 
     assert [f"{command:02X}" for command in asked] == [
         *("0E", "54", "1F", "A0", "51", "56", "53", "53", "B5", "B5", "B5", "B1", "B2", "B3", "7E"),
-        *("48", "4F", "55", "84", "0F", "19", "1A", "11", "15", "1E", "46", "20", "2F", "6F", "AF"),
+        *("48", "4F", "55", "84", "0F", "19", "1A", "11", "15", "1E", "46", "20", "2F", "6F", "AF", "52"),
     ]
 
 

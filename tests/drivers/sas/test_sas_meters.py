@@ -1,39 +1,25 @@
-"""Which polls carry the meters, and what each is."""
+"""What the answers of a reading hold, and how it is published."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 
 from edge_agent.drivers.sas.meters import (
-    EXTENDED,
-    EXTENDED_TOO,
-    FURTHER_CODES,
-    SELECTED,
-    SETTLING_CODES,
     Answer,
     Step,
     credits_worth,
     meters_read,
     published,
     readings_for_accounts,
-    requests_for,
 )
-from edge_agent.drivers.sas.profile import EXTENDED_METERS, MachineProfile
-from edge_agent.events.slot import Meter, SnapshotReason
-from edge_agent.sas.meter_codes import METERS
-from edge_agent.sas.meter_fields import METERS_A_POLL, MeterValue
+from edge_agent.drivers.sas.profile import MachineProfile
+from edge_agent.drivers.sas.reading_plan import EXTENDED, SELECTED
+from edge_agent.events.slot import Meter
+from edge_agent.sas.meter_fields import MeterValue
 from edge_agent.station import DeviceIdentity
 
 IDENTITY = DeviceIdentity("slot-1", "USD")
 PENNY = MachineProfile(denomination=100)
-MODERN = replace(PENNY, features=(EXTENDED_METERS,))
-
-
-def commands(reason: SnapshotReason, profile: MachineProfile) -> list[int]:
-    return [request.command for request in requests_for(reason, 1, profile)]
 
 
 def meters_of(answers: list[Answer], profile: MachineProfile) -> tuple[Meter, ...]:
@@ -42,41 +28,6 @@ def meters_of(answers: list[Answer], profile: MachineProfile) -> tuple[Meter, ..
 
 def by_name(meters: tuple[Meter, ...]) -> dict[str, Meter]:
     return {meter.name: meter for meter in meters}
-
-
-def test_a_short_reading_has_what_the_accounts_need() -> None:
-    assert commands("game_end", MODERN) == [0x0F, 0x1A, 0x46, EXTENDED, 0x11]
-
-
-def test_a_long_reading_asks_extended_meters_under_two_commands() -> None:
-    assert commands("door", MODERN) == [0x0F, 0x1A, 0x46, EXTENDED, 0x1E, EXTENDED_TOO, 0x11]
-
-
-def test_a_machine_without_extended_meters_is_asked_twice_for_selected_ones() -> None:
-    requests = requests_for("start", 1, PENNY)
-
-    selected = [request.values["meter_codes"] for request in requests if request.command == SELECTED]
-    assert selected == [SETTLING_CODES, FURTHER_CODES]
-
-
-def test_what_a_machine_does_not_answer_is_replaced_or_left_out() -> None:
-    old = replace(PENNY, unsupported=frozenset({0x0F, 0x46, SELECTED, 0x11}))
-
-    assert commands("money", old) == [0x19, 0x1A, 0x20, 0x19]
-
-
-@pytest.mark.parametrize("profile", [PENNY, MODERN])
-@pytest.mark.parametrize("reason", ["start", "game_end"])
-def test_no_two_polls_in_a_row_are_alike(profile: MachineProfile, reason: SnapshotReason) -> None:
-    asked = commands(reason, profile)
-
-    assert all(one != following for one, following in pairwise(asked))
-
-
-@pytest.mark.parametrize("codes", [SETTLING_CODES, FURTHER_CODES])
-def test_selected_meters_fit_one_poll_and_are_in_the_table(codes: tuple[int, ...]) -> None:
-    assert len(codes) <= METERS_A_POLL
-    assert set(codes) <= set(METERS)
 
 
 def test_credits_meters_are_published_with_what_they_are_worth() -> None:
@@ -149,6 +100,12 @@ def test_each_meter_is_published_with_its_step() -> None:
 
     assert (meters["coin_in"].change, meters["coin_in"].delta) == ("rose", 3)
     assert (meters["games_played"].change, meters["games_played"].delta) == ("unsettled", None)
+
+
+def test_what_a_poll_says_of_its_game_is_no_meter() -> None:
+    answer: Answer = (0x2D, {"game": 0, "hand_paid_cancelled_credits": 9})
+
+    assert set(by_name(meters_of([answer], PENNY))) == {"hand_paid_cancelled_credits"}
 
 
 def group(**values: int) -> dict[str, int]:
