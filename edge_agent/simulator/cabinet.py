@@ -57,6 +57,7 @@ DOORS: Mapping[int, int] = MappingProxyType({0x12: 0x11, 0x14: 0x13, 0x16: 0x15,
 TILTS = frozenset((*range(0x20, 0x23), 0x25, 0x28, 0x29, 0x2D, *range(0x40, 0x47), 0x60, 0x61, 0x78, 0x79))
 MENUS: Mapping[int, bool] = MappingProxyType({0x82: True, 0x83: False, 0x84: True, 0x85: False})
 OUT_OF_SERVICE = 0x86
+METERS_RESET = 0x7A
 
 # What an AFT ticket is printed for (validation types).
 AFT_TICKETS = frozenset((0x02, 0x03, 0x04))
@@ -224,6 +225,11 @@ class Cabinet:
         """An operator switches the last game off, or on again: once the host has read the meters."""
         self.meter_change.announce(GAMES_CHANGE)
 
+    def clear_memory(self) -> None:
+        """A technician cleared the meters: they start again at zero, and what was on them is gone."""
+        self.board.memory.accounts = Accounts.after(0, 0, len(self.spec.games))
+        self.board.say(METERS_RESET)
+
     def _make_change(self, _: int) -> None:
         self.switches.toggle_last_game()
         if self.spec.meter_change_notification:
@@ -242,6 +248,9 @@ class Cabinet:
             situation.tilt = code
         elif code in MENUS:
             situation.in_menu = MENUS[code]
+            situation.out_of_service = situation.out_of_service and MENUS[code]
+        elif code == OUT_OF_SERVICE:
+            situation.out_of_service = True
         is_door = code in DOORS or code in DOORS.values()
         if not (is_door and self.switches.memory.maintenance):
             self.board.say(code)
@@ -298,7 +307,9 @@ class Cabinet:
     # -- time and power ----------------------------------------------------------------------
 
     def next_timer(self) -> float | None:
-        """When a part wants to be called next."""
+        """When a part wants to be called next; without power nothing is due."""
+        if not self.powered:
+            return None
         dues = (part.next_timer() for part in self.parts.values())
         return min((due for due in dues if due is not None), default=None)
 

@@ -6,6 +6,7 @@ outcome is known from the beginning and outlives the power, so that a game that 
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from edge_agent.simulator.bonus import Bonuses
@@ -24,7 +25,12 @@ MAX_BET = 0x80
 PLAYER_DENOMINATION_GIVEN = 0x40
 
 GAME_STARTED, GAME_ENDED, GAME_SELECTED = 0x7E, 0x7F, 0x8C
+REEL_STOPPED, GAME_RECALLED = 0x88, 0x8A
 SESSION_STARTED, SESSION_ENDED = 0x9E, 0x9F
+
+REEL_STOPS = 22
+HAND_CARDS, RANKS = 5, 13
+DECK = tuple(suit << 4 | rank for suit in range(4) for rank in range(RANKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +127,40 @@ class Games(Part[GamesMemory]):
             game.win += credits_
             game.progressive, game.level = credits_, level
 
+    @property
+    def reel_stops(self) -> tuple[int, ...]:
+        """Where the reels stand, leftmost first."""
+        chance = self._drawn("reels")
+        return tuple(chance.randrange(REEL_STOPS) for _ in range(self.board.spec.reels))
+
+    @property
+    def hand(self) -> tuple[int, ...]:
+        """The cards that are shown."""
+        return tuple(self._drawn("cards").sample(DECK, HAND_CARDS))
+
+    def _drawn(self, what: str) -> random.Random:
+        """A source of chance that is the same until the next game."""
+        spec, played = self.board.spec, self.board.accounts.games_played
+        return random.Random(f"{spec.serial_number}/{what}/{played}")  # noqa: S311  a story, not a secret
+
+    def recall(self, entry: int) -> None:
+        """An attendant looks at a game of before, 1 for the last."""
+        self.board.say(GAME_RECALLED, {"game": self.board.situation.selected_game, "entry": entry})
+
     def finish(self) -> None:
         """The game comes to its outcome: paid by the machine, offered to the host, or to be paid by hand."""
         game = self.open
         if game is None or self.board.situation.lock_up or self._host.win:
             return
+        self._stop_reels()
         if not self.is_handpay(game.win):
             self.end(game.win)
         elif not self._host.ask_for_win(game.win):
             self._handpays.call_attendant(self._handpays.of_game(game))
+
+    def _stop_reels(self) -> None:
+        for reel, stop in enumerate(self.reel_stops, start=1):
+            self.board.say(REEL_STOPPED, {"reel": reel, "stop": stop})
 
     def is_handpay(self, win: int) -> bool:
         """Whether an attendant has to pay this win."""

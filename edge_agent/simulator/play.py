@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Generator, Iterator
 
+from edge_agent.simulator.aft_registration import WAITING
 from edge_agent.simulator.cabinet import Cabinet
 from edge_agent.simulator.games import Bet
 from edge_agent.simulator.paytable import Paytable
@@ -96,12 +97,12 @@ class Story:
                 yield from self._game(self._chance.choice(affordable))
                 yield from self._rest(0.8, 3.2)
                 yield from self._mishaps()
-            elif purse:
+            elif purse and not self._cabinet.tournament.is_on:
                 purse -= 1
                 yield from self._money()
             else:
                 break
-        if self._credits:
+        if self._cabinet.accounts.credits:
             yield from self._cash_out()
         self._cabinet.games.leave()
 
@@ -220,6 +221,8 @@ class Story:
         if self._happens(self._spec.chances.drop_per_guest):
             yield from self._drop()
             yield from self._rest(1.0, 3.0)
+        if self._spec.aft:
+            yield from self._registration()
 
     def _door(self) -> Pauses:
         self._cabinet.open_door()
@@ -258,11 +261,22 @@ class Story:
         yield from self._people(0.5, 1.5)
         self._cabinet.note(0x14)
 
+    def _registration(self) -> Pauses:
+        """The operator agrees to what a host asked, or now and then asks a host to register the machine."""
+        registration = self._cabinet.registration
+        if registration.memory.status == WAITING:
+            yield from self._people(1.5, 4.0)
+            registration.operator_agrees()
+        elif not registration.is_registered and self._happens(self._spec.chances.register_per_guest):
+            registration.operator_asks()
+
     # -- pauses ------------------------------------------------------------------------------
 
     @property
     def _credits(self) -> int:
-        return self._cabinet.accounts.credits
+        """What can be staked: money, or points in a tournament."""
+        tournament = self._cabinet.tournament
+        return tournament.memory.credits if tournament.is_on else self._cabinet.accounts.credits
 
     def _happens(self, likely: float) -> bool:
         return self._chance.random() < likely

@@ -34,7 +34,20 @@ EVENTFUL = st.builds(
     attendant_pays_from_cents=st.sampled_from((0, 1, 500, 120_000)),
     ticket_limit_cents=st.sampled_from((0, 2_000, 300_000)),
     past_twenties=st.integers(0, 3_000_000),
-    chances=st.builds(Chances, *[LIKELY] * 8),
+    chances=st.builds(Chances, *[LIKELY] * 11),
+    secure_handpays=st.booleans(),
+    validation=st.sampled_from(("standard", "system", "secure_enhanced")),
+    ticket_redemption=st.booleans(),
+    validates_handpays=st.booleans(),
+    asset_number=st.just(7),
+    aft=st.booleans(),
+    aft_host_cash_out=st.booleans(),
+    progressive_group=st.just(1),
+    progressive_levels=st.just((100_000, 200_000)),
+    own_progressive_levels=st.sampled_from(((), (50_000,))),
+    reels=st.sampled_from((0, 3)),
+    session_play=st.booleans(),
+    meter_change_notification=st.booleans(),
 )
 FLOOR = st.integers(0, 4).map(lambda index: default_floor(5, seed=index)[index])
 

@@ -131,3 +131,17 @@ def test_a_memory_that_is_not_this_machines_is_refused_by_name(memory: dict[str,
 def test_a_memory_of_another_machine_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="not of machine OTHER"):
         MachineBench(replace(ABLE, serial="OTHER"), memory=MEMORY)
+
+
+def test_without_power_nothing_is_due() -> None:
+    bench = MachineBench(replace(ABLE, validation="system"))
+    bench.cabinet.accept_bill(5)
+    bench.cabinet.cash_out.begin("")
+    assert bench.machine.next_timer() is not None
+
+    bench.cabinet.lose_power()
+
+    assert bench.machine.next_timer() is None
+    bench.now += 60.0
+    bench.cabinet.regain_power()
+    assert bench.cabinet.board.situation.cashing_out

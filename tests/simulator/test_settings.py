@@ -241,3 +241,73 @@ def test_what_cannot_be_asked_of_a_denomination_is_said(
     answer = preamble(bench_of(), denomination, command, **base)
 
     assert (answer["base_command"], answer["error_code"]) == (0x00, error)
+
+
+# -- what is shown and cleared ---------------------------------------------------------------
+
+
+def test_reels_stand_where_their_events_said_until_the_next_game() -> None:
+    bench = bench_of()
+    bench.cabinet.accept_bill(1)
+    bench.read(0x0E, enable=1)
+    bench.cabinet.games.start(Bet(1, 0))
+    bench.cabinet.games.finish()
+    bench.ask(0x1A)
+
+    stops = bench.ask(0x8F)["stops"]
+
+    told = [event.values for event in bench.events if event.code == 0x88]
+    assert [(values["reel"], values["stop"]) for values in told] == list(enumerate(stops[:5], start=1))
+    assert stops[5:] == b"\xff" * 4
+    assert bench.ask(0x8F)["stops"] == stops
+
+
+def test_cards_are_dealt_and_then_final_and_of_one_deck() -> None:
+    bench = bench_of()
+    bench.cabinet.accept_bill(1)
+    hands = set()
+    for _ in range(20):
+        bench.cabinet.games.start(Bet(1, 0))
+        dealt = bench.ask(0x8E)
+        bench.cabinet.games.finish()
+        final = bench.ask(0x8E)
+        assert (dealt["hand_type"], final["hand_type"]) == (0x00, 0x01)
+        assert dealt["cards"] == final["cards"]
+        hands.add(final["cards"])
+
+    assert len(hands) == 20
+    assert all(len(set(hand)) == 5 and max(card & 0x0F for card in hand) <= 0x0C for hand in hands)
+
+
+def test_a_recalled_game_is_told_with_its_entry() -> None:
+    bench = bench_of()
+    bench.read(0x0E, enable=1)
+
+    bench.cabinet.games.recall(3)
+    bench.ask(0x1A)
+
+    assert bench.events[-1].values == {"game": 1, "entry": 3}
+
+
+def test_cleared_meters_start_again_at_zero() -> None:
+    bench = bench_of(past_twenties=500)
+    bench.cabinet.accept_bill(20)
+    bench.hear()
+
+    bench.cabinet.clear_memory()
+
+    assert bench.hear() == [0x7A]
+    assert set(bench.ask(0x0F).values()) == {0}
+    assert bench.ask(0x1A) == {"current_credits": 0}
+    assert bench.cabinet.accounts.balance == 0
+
+
+def test_out_of_service_lasts_until_the_attendant_leaves_the_menu() -> None:
+    bench = bench_of()
+    for code in (0x82, 0x86):
+        bench.cabinet.note(code)
+    assert not bench.cabinet.can_play
+
+    bench.cabinet.note(0x83)
+
+    assert bench.cabinet.can_play

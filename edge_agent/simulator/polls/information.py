@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from types import MappingProxyType
 
 from edge_agent.simulator.cabinet import Cabinet
@@ -17,9 +16,7 @@ MOST_IN_A_BYTE = 0xFF
 MOST_IN_TWO_BYTES = 9_999
 
 HOPPER_PERCENT, HOPPER_OK = 60, 0x00
-REEL_STOPS, NO_REEL = 22, 0xFF
-HAND_CARDS, RANKS = 5, 13
-DECK = tuple(suit << 4 | rank for suit in range(4) for rank in range(RANKS))
+NO_REEL = 0xFF
 DEALT, FINAL = 0x00, 0x01
 WHOLE_GAME = 0
 
@@ -82,21 +79,12 @@ def _clock(cabinet: Cabinet, _: Values) -> Answer:
     return {"date": f"{clock:%m%d%Y}", "time": f"{clock:%H%M%S}"}
 
 
-def _drawn(cabinet: Cabinet, what: str) -> random.Random:
-    """A source of chance that is the same until the next game."""
-    played = cabinet.accounts.games_played
-    return random.Random(f"{cabinet.spec.serial_number}/{what}/{played}")  # noqa: S311  a story, not a secret
-
-
 def _cards(cabinet: Cabinet, _: Values) -> Answer:
-    hand = _drawn(cabinet, "cards").sample(DECK, HAND_CARDS)
-    return {"hand_type": DEALT if cabinet.games.open else FINAL, "cards": bytes(hand)}
+    return {"hand_type": DEALT if cabinet.games.open else FINAL, "cards": bytes(cabinet.games.hand)}
 
 
 def _reels(cabinet: Cabinet, _: Values) -> Answer:
-    chance = _drawn(cabinet, "reels")
-    stops = [chance.randrange(REEL_STOPS) for _ in range(cabinet.spec.reels)]
-    return {"stops": bytes(stops).ljust(MOST_REELS, bytes((NO_REEL,)))}
+    return {"stops": bytes(cabinet.games.reel_stops).ljust(MOST_REELS, bytes((NO_REEL,)))}
 
 
 def _features(cabinet: Cabinet, request: Values) -> Answer:
