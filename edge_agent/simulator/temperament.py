@@ -21,7 +21,7 @@ class Temperament:
     # When it answers.
     answer_delay: float = 0.0  # from a poll to its answer
     answer_jitter: float = 0.0  # an answer may take so much longer
-    deaf_polls: int = 0  # of its own polls, left unanswered each time the link comes up
+    deaf_polls: int = 0  # of its own polls, left unanswered each time it has got power
     refuses_every: float = 0.0  # from one burst of refusals to the next; 0 for none
     refuses_for: float = 0.0  # how long a burst lasts
     needs_wakeup: bool = True  # takes no byte for the beginning of a poll that has no wakeup bit

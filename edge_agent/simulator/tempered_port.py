@@ -175,6 +175,7 @@ class TemperedPort(MachineConnection):
         if stream == marked(self.address):  # a chirp answers nothing
             self._leave(stream, now)
             return
+        self._restorer.answered()
         frame = self._frame(bytes([character & ~WAKEUP for character in WakeupDecoder().feed(stream)]))
         at = now + mood.answer_delay + self._chance.uniform(0.0, mood.answer_jitter)
         twice = self._happens(mood.doubled_chance)

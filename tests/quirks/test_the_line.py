@@ -12,7 +12,7 @@ from edge_agent.events.slot import MachineIdentified, MetersRead, MeterVariance
 from edge_agent.sas.crc import append_crc
 from edge_agent.sas.wakeup import WakeupDecoder, marked, stuff
 from edge_agent.testing.conversation import wires_of
-from edge_agent.testing.wires import CHARACTER_SECONDS, PERFECT, HostileWire
+from edge_agent.testing.wires import PERFECT, HostileWire
 
 SetScene = Callable[..., Any]
 SitDown = Callable[..., Any]
@@ -270,7 +270,3 @@ def test_quirk_31_our_host_broadcasts_nothing(scene: SetScene) -> None:
 
     addresses = {character & 0xFF for data in line.written for character in WakeupDecoder().feed(data)[:1]}
     assert addresses <= {0x80, 0x81, 0x01}
-
-
-def test_a_line_at_19200_baud_is_what_these_wires_are_made_of() -> None:
-    assert pytest.approx(0.000573, abs=1e-6) == CHARACTER_SECONDS

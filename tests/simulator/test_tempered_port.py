@@ -125,6 +125,9 @@ def test_one_that_does_not_need_the_wakeup_bit_finds_polls_by_their_length() -> 
     assert say(careless, b"\x01\x1a") == CREDITS_ANSWER
     assert say(careless, b"\x80") == b""
     assert say(careless, b"\x81", 0.2) == NO_ACTIVITY
+    unknown = append_crc(bytes.fromhex("01e101"))
+    assert say(careless, unknown, 0.3) == b""
+    assert say(careless, b"\x80\x81", 0.4) == NO_ACTIVITY
 
 
 def test_an_idle_code_and_frames_of_its_own() -> None:
