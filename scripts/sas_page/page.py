@@ -9,6 +9,7 @@ from edge_agent.sas.exception_codes import EXCEPTIONS, ExceptionCode, Priority, 
 from edge_agent.sas.exception_queue import DUTIES
 from edge_agent.sas.long_polls import FAMILIES
 from edge_agent.sas.meter_codes import METERS
+from edge_agent.sas.polls.row import PollType
 from edge_agent.sas.sources import SOURCES
 from sas_page.codes import anchor, code_sections, in_words, row_of
 from sas_page.layout import Layout
@@ -32,12 +33,7 @@ significant first. Binary numbers are written low byte first. A length byte coun
 the CRC. The CRC is CRC-16/KERMIT over everything before it, low byte first; a ROM signature is the same
 with the host's seed as initial value.
 
-| type | how the poll is framed | what may answer it |
-| --- | --- | --- |
-| R | address and command, no CRC | data, busy, silence |
-| S | with a CRC | ACK or data, NACK, busy, silence |
-| M | as S, with a game number | as S |
-| G | as S; also to address 00, as a broadcast | as S; nobody answers a broadcast |
+{types}
 
 ACK is the address alone, NACK the address with bit 7, busy the address and 00; none of them has a CRC.
 Silence: the machine does not know the poll, the meter or the game, or it is not for this port. A machine
@@ -55,6 +51,12 @@ What a poll does **to the machine**:
 **conf.** is how far a row can be trusted: H two independent sources agree, or source text and a checked
 capture; M one careful source; L a guess. The official text is not public; the sources are
 """
+_TYPES = {
+    PollType.R: ("address and command, no CRC", "data, busy, silence"),
+    PollType.S: ("with a CRC", "ACK or data, NACK, busy, silence"),
+    PollType.M: ("as S, with a game number", "as S"),
+    PollType.G: ("as S; also to address 00", "as S; nobody answers a broadcast"),
+}
 _EXCEPTIONS = """## Exceptions and real-time events
 
 What a machine answers to a general poll: one byte, or, once real-time events are on (0E), an event frame of
@@ -86,7 +88,7 @@ def page(vectors: Path) -> str:
 
 
 def _head() -> Iterator[str]:
-    yield _HEAD.rstrip("\n") + "\n"
+    yield _HEAD.replace("{types}", "\n".join(_types())).rstrip("\n") + "\n"
     for tag, source in SOURCES.items():
         yield f"- `{tag}` {source}"
     yield ""
@@ -97,6 +99,13 @@ def _head() -> Iterator[str]:
     for heading in ("Exceptions and real-time events", "Meters", "Codes", "What nobody knows"):
         yield f"- [{heading}](#{anchor(heading)})"
     yield ""
+
+
+def _types() -> Iterator[str]:
+    yield "| type | | how the poll is framed | what may answer it |"
+    yield "| --- | --- | --- | --- |"
+    for kind, (framed, answered) in _TYPES.items():
+        yield row_of(kind.name, kind.value, framed, answered)
 
 
 def _body(vectors: Path) -> Iterator[str]:

@@ -22,14 +22,12 @@ FRAME_BYTES = 4
 METER_BYTES = 4
 
 _ACRONYMS = {"aft": "AFT", "eft": "EFT", "sas": "SAS", "rom": "ROM", "id": "ID"}
-_DOES = {
-    Effect.READS: "reads",
+_DOES = {effect: effect.value for effect in Effect} | {
     Effect.CONSUMES: "**reads once**",
     Effect.CHANGES: "**changes the machine**",
 }
 _MIRRORED = """The answer may be the bytes of the poll: on a line that echoes, the first of two is the echo.
 """
-_SHORT = {Effect.READS: "reads", Effect.CONSUMES: "reads once", Effect.CHANGES: "changes"}
 
 Example = tuple[str, str]  # hex, and what is worth saying about it
 
@@ -57,7 +55,7 @@ def poll_sections(vectors: Path) -> Iterator[str]:
 
 
 def _summary(row: LongPoll) -> str:
-    effect = _SHORT[row.effect] + (", by what it says" if row.exceptions else "")
+    effect = row.effect.value + (", by what it says" if row.exceptions else "")
     if row.command == MULTI_DENOMINATION:
         effect = "as its base poll"
     said = ABOUT[row.command] + (_one_meter(row) if _is_one_meter(row) else "")

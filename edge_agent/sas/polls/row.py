@@ -27,7 +27,7 @@ class Effect(Enum):
     """What a poll does to the machine."""
 
     READS = "reads"  # it can be asked as often as one likes
-    CONSUMES = "consumes"  # once the answer is acknowledged, the machine forgets what it told
+    CONSUMES = "reads once"  # once the answer is acknowledged, the machine forgets what it told
     CHANGES = "changes"  # it locks, pays, sets or moves something; or nobody knows what it does
 
 
