@@ -146,6 +146,11 @@ class Line:
         self._on_outcome = on_outcome
         self._commands.append((device, command))
 
+    @property
+    def recorder(self) -> Recorder | None:
+        """What everything that goes over the wire is recorded by."""
+        return self._recorder
+
     def record(self, recorder: Recorder | None) -> None:
         """Have everything that goes over the wire recorded from now on, or no longer."""
         self._recorder = recorder

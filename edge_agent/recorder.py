@@ -39,13 +39,17 @@ class Recorder:
 
     Args:
         began: monotonic seconds.
-        most_bytes: what is kept in all.
+        most_bytes: what is kept in all; or at any time, if it refills.
+        refills: what is taken makes room again, and only what finds none is lost.
     """
 
-    def __init__(self, began: float, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, began: float, most_bytes: int = MOST_BYTES, *, refills: bool = False) -> None:
         self.cut = False
         self._began = began
-        self._left_bytes = most_bytes
+        self._most_bytes = most_bytes
+        self._refills = refills
+        # Each is written by one thread: what the line recorded, and what was taken away.
+        self._recorded_bytes = self._taken_bytes = 0
         self._secret_until = float("-inf")
         self._frames: deque[Frame] = deque()
 
@@ -61,15 +65,20 @@ class Recorder:
             self._secret_until = now + LATE_SECONDS
         self._keep("heard", data, now, withheld=now <= self._secret_until)
 
-    def take(self) -> list[Frame]:
-        """What was recorded since last asked."""
-        return [self._frames.popleft() for _ in range(len(self._frames))]
+    def take(self, most: int | None = None) -> list[Frame]:
+        """What was recorded since last asked, the oldest `most` frames of it."""
+        waiting = len(self._frames)
+        taken = [self._frames.popleft() for _ in range(waiting if most is None else min(most, waiting))]
+        if self._refills:
+            self._taken_bytes += sum(FRAME_BYTES + frame.size for frame in taken)
+        return taken
 
     def _keep(self, direction: Direction, data: bytes, now: float, *, withheld: bool) -> None:
         cost = FRAME_BYTES + len(data)
-        if self.cut or cost > self._left_bytes:
+        left = self._most_bytes - (self._recorded_bytes - self._taken_bytes)
+        if (self.cut and not self._refills) or cost > left:
             self.cut = True
             return
-        self._left_bytes -= cost
+        self._recorded_bytes += cost
         shown = None if withheld else data
         self._frames.append(Frame(max(0.0, now - self._began), direction, len(data), shown))

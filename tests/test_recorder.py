@@ -47,3 +47,15 @@ def test_it_takes_no_more_than_it_may_have_and_says_so() -> None:
 
     assert cut == [False, False, True]
     assert len(recorder.take()) == 2
+
+
+def test_one_that_refills_loses_only_what_finds_no_room() -> None:
+    recorder = Recorder(began=100.0, most_bytes=2 * (FRAME_BYTES + 10), refills=True)
+
+    for _ in range(3):
+        recorder.heard(b"0123456789", 101.0, confidential=False)
+    assert recorder.cut
+    assert len(recorder.take(most=1)) == 1
+    recorder.heard(b"9876543210", 102.0, confidential=False)
+
+    assert [frame.data for frame in recorder.take()] == [b"0123456789", b"9876543210"]

@@ -19,6 +19,7 @@ from typing import Any
 from edge_agent.agent.captures import Captures
 from edge_agent.agent.journalist import Journalist
 from edge_agent.agent.readings import Readings
+from edge_agent.agent.watching import Watching
 from edge_agent.desk import Desk, answer_say, desk_path
 from edge_agent.desk.address import LONGEST_LINE_BYTES
 from edge_agent.errors import LocalProtocolError
@@ -45,7 +46,12 @@ def open_desk(
             allow=settings.commands.allow,
             longest_capture_seconds=settings.commands.longest_capture_seconds,
         )
-        answers = {"say": answer_say(journalist.say), "command": errands.answer, "log": answer_log}
+        answers = {
+            "say": answer_say(journalist.say),
+            "command": errands.answer,
+            "log": answer_log,
+            "watch": Watching(lines, journalist.clock.monotonic).answer,
+        }
         with Desk(desk_path(settings.state), answers):
             yield
 

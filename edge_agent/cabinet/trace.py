@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from edge_agent.cabinet.explain import explain_host, explain_machine, poll_of
-from edge_agent.cabinet.explanation import UNKNOWN, Explanation, Piece
+from edge_agent.cabinet.explanation import UNKNOWN, Explanation, Piece, Side
 from edge_agent.cabinet.listening import messages_of
 from edge_agent.errors import ProtocolError
 from edge_agent.links.capture import TO_DEVICE, Travelled
@@ -64,6 +64,15 @@ class Seen:
         return not self.to_machine and self.exception in IDLE_CODES
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A read or write of which somebody else kept the size alone."""
+
+    at: float
+    direction: str
+    size: int  # bytes
+
+
 class Trace:
     """Turns what travelled into frames. Half a frame waits for the rest, or for a pause."""
 
@@ -77,9 +86,13 @@ class Trace:
         self._heard = bytearray()  # since the last poll; what was made of it is taken out again
         self._heard_at = 0.0
 
-    def take(self, entry: Travelled) -> Iterator[Seen]:
+    def take(self, entry: Travelled | Withheld) -> Iterator[Seen]:
         """The frames that are complete with this read or write."""
         yield from self.pass_time(entry.at)
+        if isinstance(entry, Withheld):
+            yield from self._finish(entry.at)
+            yield Seen(entry.at, _withheld(entry), poll=self._poll)
+            return
         if entry.direction == TO_DEVICE:
             yield from self._finish(entry.at)
             marked = entry.data.startswith(MARK)
@@ -162,6 +175,12 @@ def _value(seen: Seen, name: str) -> int | None:
         if piece.name == name and isinstance(piece.value, int):
             return piece.value
     return None
+
+
+def _withheld(entry: Withheld) -> Explanation:
+    side: Side = "host" if entry.direction == TO_DEVICE else "machine"
+    title = f"{entry.size} bytes withheld: they may hold a ticket's number or a card"
+    return Explanation(side, "withheld", title, b"")
 
 
 def _chirp(address: int) -> Explanation:

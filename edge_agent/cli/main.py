@@ -4,7 +4,8 @@ Heavy modules are imported by the command that needs them, so that `--help` answ
 
 Exit statuses: 0 done, 1 the run or its proof failed, and those of `edge_agent.errors`: 2 bad
 arguments or configuration, 3 credentials, 4 a port, 5 the journal, 6 in use by another run,
-7 the uplink; 70 a fault of the agent itself, which is for us to mend.
+7 the uplink; 20 to 24 what came of an `ask`, see there; 70 a fault of the agent itself, which is for us to
+mend.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.cli.base import add_configuration
+from edge_agent.cli.base import add_gateway, gateway_settings
 from edge_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
         description="Says how the lines, the journal, the uplink and the certificate of this gateway are. "
         "Exit status: 0 all is well, 1 something wants a look.",
     )
-    _add_gateway(status)
+    add_gateway(status)
     status.add_argument("--json", action="store_true", help="print the report as one JSON object")
     status.set_defaults(command=_status)
     diagnose = commands.add_parser(
@@ -34,28 +34,16 @@ def add(commands: Commands) -> None:
         description="Makes a zip of the state of this gateway that may be handed on: settings without "
         "secrets, versions, status, a map of the journal, the public part of the certificate, the last log.",
     )
-    _add_gateway(diagnose)
+    add_gateway(diagnose)
     diagnose.add_argument(
         "--output", type=Path, metavar="FILE", help="the zip to make (default: named after gateway and time)"
     )
     diagnose.set_defaults(command=_diagnose)
 
 
-def _add_gateway(parser: argparse.ArgumentParser) -> None:
-    """Let a command be told which gateway: by its settings, or where a nucleus has those, by its state."""
-    add_configuration(parser)
-    parser.add_argument(
-        "--state",
-        type=Path,
-        metavar="DIR",
-        help="the state folder, where there is no settings file: under Greengrass, "
-        "work/casino.edge.FloorCollector/state in the nucleus' folder",
-    )
-
-
 def _gateway(options: argparse.Namespace) -> Settings:
     """The settings of a gateway whose state this user may read: to another, all would seem to stand still."""
-    settings = _settings(options)
+    settings = gateway_settings(options)
     try:
         next(settings.status_folder.iterdir(), None)
     except FileNotFoundError:
@@ -66,28 +54,6 @@ def _gateway(options: argparse.Namespace) -> Settings:
             "run this as the user the agent runs as, with sudo -u",
         ) from error
     return settings
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    """The settings; unlike the roles, these commands log nothing."""
-    from edge_agent.settings import load_settings, read_settings
-
-    if options.state is None and not options.config.exists():
-        raise ConfigurationError(
-            f"configuration {options.config} cannot be read: there is no such file",
-            "name another with --config, or the state folder with --state",
-        )
-    if options.state is None:
-        return load_settings(options.config, overrides=options.set)
-    if not options.state.is_dir():
-        raise ConfigurationError(f"{options.state} is no folder", "name the agent's state folder")
-    from edge_agent.health import read_status
-
-    about = read_status(options.state / "status" / "forwarder.json").get("about", {})
-    known = {name: about.get(name, "unknown") for name in ("site", "gateway")}
-    return read_settings(
-        {**known, "state": str(options.state)}, "--state", environment={}, overrides=options.set
-    )
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.cli.base import add_gateway, gateway_settings
 from edge_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from edge_agent.cabinet.choosing import Choice, Folded
     from edge_agent.cabinet.screen import Screen
-    from edge_agent.cabinet.trace import Seen
+    from edge_agent.cabinet.trace import Seen, Withheld
     from edge_agent.cli.base import Commands
     from edge_agent.links.capture import Travelled
 
@@ -22,16 +23,16 @@ WATCH = """
 Shows what travels on a line, frame by frame: wall time, seconds since the line above, direction, the bytes
 (in brackets those that bore the wakeup bit), what they say, and whether the CRC is right. A PORT is listened
 to with --tap, where another host polls, or polled by us with --keep FILE, which keeps what the machine then
-forgets. Ticket and card numbers are withheld.
+forgets; agent:DEVICE is a line of the agent that runs on this gateway. Ticket and card numbers are withheld.
 """
+
+OF_AN_AGENT = "agent:"
 
 
 def add(commands: Commands) -> None:
     """Add `watch`."""
     watch = commands.add_parser("watch", help="show what travels on a line, explained", description=WATCH)
-    watch.add_argument(
-        "source", metavar="PORT|CAPTURE", help="a device path, kind:…, or a file `capture` made"
-    )
+    watch.add_argument("source", metavar="PORT|CAPTURE|agent:DEVICE", help="a device path, a file, or a line")
     way = watch.add_mutually_exclusive_group()
     way.add_argument("--tap", action="store_true", help="only listen to the port: nothing is sent")
     way.add_argument(
@@ -61,6 +62,7 @@ def add(commands: Commands) -> None:
     )
     watch.add_argument("--follow", action="store_true", help="a capture that is still being made")
     watch.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="end after this long")
+    add_gateway(watch)
     watch.set_defaults(command=_watch)
 
 
@@ -70,6 +72,12 @@ def _watch(options: argparse.Namespace) -> int:
     choice = _choice(options)
     if options.speed is not None and not options.speed > 0:
         raise ConfigurationError(f"--speed {options.speed:g} is no pace", "give a number above 0")
+    if options.source.startswith(OF_AN_AGENT):
+        _refuse(
+            options, "--tap", "--keep", "--speed", "--follow", "--with-numbers", of="the line of an agent"
+        )
+        _show_agent(options, choice)
+        return 0
     if Path(options.source).is_file():
         _refuse(options, "--tap", "--keep", of="a capture")
         with Enough(options.seconds) as enough:
@@ -87,7 +95,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _refuse(options: argparse.Namespace, *names: str, of: str) -> None:
     for name in names:
-        if getattr(options, name.removeprefix("--")):
+        if getattr(options, name.removeprefix("--").replace("-", "_")):
             raise ConfigurationError(f"{name} is nothing for {of}", "leave it out")
 
 
@@ -160,6 +168,22 @@ def _show_port(options: argparse.Namespace, choice: Choice) -> None:
     show.end()
 
 
+def _show_agent(options: argparse.Namespace, choice: Choice) -> None:
+    import time
+
+    from edge_agent.agent.onlooker import watched
+    from edge_agent.cabinet.enough import Enough
+    from edge_agent.desk import desk_path
+
+    desk = desk_path(gateway_settings(options).state)
+    device = options.source.removeprefix(OF_AN_AGENT)
+    show = _Show(options, choice, time.time())
+    with Enough(options.seconds) as enough:
+        for entry in watched(desk, device, enough):
+            show(entry)
+    show.end()
+
+
 class _Show:
     """Prints what travels, as it was asked for."""
 
@@ -180,7 +204,7 @@ class _Show:
             with_numbers=options.with_numbers,
         )
 
-    def __call__(self, entry: Travelled) -> None:
+    def __call__(self, entry: Travelled | Withheld) -> None:
         """One read or write."""
         self._last_at = entry.at
         for seen in self._trace.take(entry):

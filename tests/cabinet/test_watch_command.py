@@ -81,6 +81,7 @@ def test_json_and_the_numbers(run: Run) -> None:
             ["/nowhere"],
             "to watch /nowhere is to poll it, and nobody would keep what the machine then forgets — listen",
         ),
+        (["agent:slot-1", "--tap"], "--tap is nothing for the line of an agent — leave it out"),
         (["VISIT", "--speed", "0"], "--speed 0 is no pace — give a number above 0"),
         (
             ["VISIT", "--poll", "machin_information"],

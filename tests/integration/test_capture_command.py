@@ -76,6 +76,18 @@ def test_what_the_machine_was_told_is_in_the_file_after_a_kill(port: str, tmp_pa
     assert len(read_capture_file(file).entries) > 40
 
 
+def test_a_port_is_watched_and_what_it_tells_is_kept(port: str, tmp_path: Path) -> None:
+    file = tmp_path / "kept.capture"
+
+    watched = run("watch", port, "--keep", str(file), "--address", "1", "--for", "9", "--no-idle")
+
+    assert watched.returncode == 0, watched.stderr
+    assert "machine 01: answer to " in watched.stdout
+    shown = run("watch", str(file), "--no-idle", "--address", "1")
+    words = [line.split("  ")[-1] for line in shown.stdout.splitlines()]
+    assert [line.split("  ")[-1] for line in watched.stdout.splitlines()][:20] == words[:20]
+
+
 def test_a_time_may_be_given_and_a_tap_sends_nothing(port: str, tmp_path: Path) -> None:
     file = tmp_path / "tap.capture"
 
