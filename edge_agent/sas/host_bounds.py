@@ -51,3 +51,5 @@ CHIRPS_BELIEVED = 2
 # A machine that shares its line and is silent is looked for after so long, then twice that, to a limit: each
 # look costs its neighbours a window.
 REST_SECONDS = (2.0, 32.0)
+# Machines that refuse do so for about a second: what is said for twice as long is what is reported.
+REFUSED_SECONDS = 2.0

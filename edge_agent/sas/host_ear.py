@@ -20,6 +20,7 @@ from edge_agent.sas.host_bounds import (
     LINK_DOWN_SECONDS,
     LONGEST_REPLY_SECONDS,
     LONGEST_WINDOW_SECONDS,
+    REFUSED_SECONDS,
     REPEAT_PAUSE_SECONDS,
     SENDS_OF_A_NEW_POLL,
     SENDS_OF_A_POLL,
@@ -31,6 +32,7 @@ from edge_agent.sas.host_events import (
     ExceptionReported,
     GarbageHeard,
     HostEvent,
+    Refused,
     RepeatRecognised,
     Unanswered,
 )
@@ -78,6 +80,7 @@ class HostEar:
         self.address = address
         self.state = HostState.STARTING
         self.last_event = last_event
+        self.refuses_with: int | None = None  # the exception that stands for "not now" on this machine
         self.resynchronisations = 0  # times the machine's link had dropped, and it had to be woken up
         self._mode = mode
         self._shortest_window = reply_window
@@ -229,6 +232,11 @@ class HostEar:
         if asked is None or not asked.has_left:
             if isinstance(reply, EventReply) and is_event(reply):
                 self._hear_event_again(reply)
+        elif self._is_refused(reply, asked, now):
+            # Nothing was taken in: another poll would acknowledge what may not have been heard.
+            self._events.append(Refused(asked.poll))
+            self._watch.garbled(now)
+            asked.silent, asked.due = 0, now + REPEAT_PAUSE_SECONDS
         elif is_doubtful(reply, asked, self._mode):
             self._not_an_answer("", now)
             asked.heard_once = reply
@@ -240,6 +248,14 @@ class HostEar:
                 self._hear_event(reply, certain=asked.certain)
             else:
                 self._hear_answer(reply, asked, now)
+
+    def _is_refused(self, reply: Reply, asked: Outstanding, now: float) -> bool:
+        """Whether a general poll was answered with "not now", as some machines do for about a second."""
+        if not isinstance(reply, ExceptionReply) or reply.code != self.refuses_with:
+            return False
+        if asked.refused_since is None:
+            asked.refused_since = now
+        return now - asked.refused_since < REFUSED_SECONDS
 
     def _answered(self, asked: Outstanding, now: float, *, proof: bool) -> None:
         """The machine heard `asked`, whatever it answered."""

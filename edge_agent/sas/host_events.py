@@ -53,7 +53,7 @@ class SignatureHeard:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A command was refused: NACK."""
+    """A poll was refused: a command by NACK, a general poll by what this machine says for "not now"."""
 
     poll: Poll
 

@@ -23,6 +23,7 @@ class Outstanding:
     sent_at: float = NEVER
     late_answers: bool = False  # answers to earlier sends may still come
     restarted: bool = False  # an earlier run sent it too
+    refused_since: float | None = None  # when it was first answered with "not now"
     heard_once: Reply | None = None  # an answer without a CRC, to be heard again
     instead_of: Outstanding | None = None  # what was asked before the line had to be synchronised
 

@@ -27,6 +27,7 @@ from edge_agent.sas.host import (
     SignatureHeard,
     Unanswered,
 )
+from edge_agent.sas.host_bounds import REFUSED_SECONDS, REPEAT_PAUSE_SECONDS
 from edge_agent.sas.messages import EventReply, GeneralPoll, LongPollRequest, encode_reply
 from edge_agent.sas.wakeup import encode_host_message, marked, stuff
 
@@ -1134,3 +1135,51 @@ def test_a_command_that_has_not_left_waits_for_the_port(real_time: Bench) -> Non
     real_time.host.link_opened(real_time.now)
 
     assert sends(real_time.turn()) == 1
+
+
+def test_a_refused_general_poll_is_repeated_and_lets_nothing_go(one_byte: Bench) -> None:
+    one_byte.host.refuses_with = 0x81
+    one_byte.ask(GENERAL)
+    one_byte.hear(b"\x81")
+
+    assert one_byte.wait(GAP) == b""
+    assert one_byte.take() == [Refused(GENERAL)]
+    assert one_byte.host.next_timer() == pytest.approx(one_byte.now + REPEAT_PAUSE_SECONDS, abs=0.002)
+    assert one_byte.wait(REPEAT_PAUSE_SECONDS) == ASK
+    one_byte.hear(b"\x11")
+    assert [event.code for event in one_byte.take() if isinstance(event, ExceptionReported)] == [0x11]
+
+
+@pytest.mark.parametrize(("after", "is_refused"), [(REFUSED_SECONDS - 0.1, True), (REFUSED_SECONDS, False)])
+def test_what_is_said_for_longer_than_a_refusal_lasts_is_reported(
+    one_byte: Bench, after: float, *, is_refused: bool
+) -> None:
+    one_byte.host.refuses_with = 0x81
+    one_byte.ask(GENERAL)
+    one_byte.hear(b"\x81")
+    first = one_byte.wait(GAP)
+    began = one_byte.now
+    while one_byte.now < began + after - 0.06:
+        one_byte.next_words()
+        one_byte.hear(b"\x81")
+        one_byte.wait(GAP)
+    one_byte.take()
+
+    one_byte.now = max(one_byte.now, began + after - 0.01)
+    one_byte.next_words()
+    one_byte.hear(b"\x81")
+    one_byte.wait(GAP)
+
+    assert first == b""
+    said = [type(event) for event in one_byte.take()]
+    assert said == ([Refused] if is_refused else [ExceptionReported])
+
+
+@pytest.mark.parametrize(("refuses_with", "said"), [(None, 0x81), (0x82, 0x81), (0x81, 0x11)])
+def test_other_exceptions_are_no_refusals(one_byte: Bench, refuses_with: int | None, said: int) -> None:
+    one_byte.host.refuses_with = refuses_with
+    one_byte.ask(GENERAL)
+    one_byte.hear(bytes((said,)))
+    one_byte.wait(GAP)
+
+    assert [event.code for event in one_byte.take() if isinstance(event, ExceptionReported)] == [said]

@@ -24,7 +24,7 @@ from edge_agent.sas.messages import LongPollRequest
 
 REAL_TIME_EVENTS = 0x0E
 VERSION_AND_SERIAL = 0x54
-HOPPER = 0x4F
+HOPPER, HOPPER_LEVEL_LOW = 0x4F, 0x81
 
 # A machine that lost power for less than our patience comes back with real-time events off and says
 # nothing of it in answer to long polls: its reboot is found this much later at worst.
@@ -96,6 +96,11 @@ class Acquaintance:
     def has_hopper(self) -> bool:
         """Whether it may have one: it was not heard to leave the question unanswered."""
         return self.profile.answers(HOPPER)
+
+    @property
+    def refuses_with(self) -> int | None:
+        """The exception by which it says "not now" to a general poll; None if that is what it reports."""
+        return None if self.has_hopper or self.quirks.refusals == "never" else HOPPER_LEVEL_LOW
 
     @property
     def interrogating(self) -> bool:

@@ -23,7 +23,6 @@ from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
 from edge_agent.drivers.sas.parts import PartReader
 from edge_agent.drivers.sas.reads import CLOCK
-from edge_agent.drivers.sas.refusals import Refusals
 from edge_agent.drivers.sas.schedule import Schedule
 from edge_agent.drivers.sas.site_time import SiteTime
 from edge_agent.events import EventBody, Observation
@@ -106,7 +105,6 @@ class Attention:
         self._cadence = cadence
         self._link = link
         self._mishaps = mishaps
-        self._refusals = Refusals()
         self._up: bool | None = None  # None: nothing heard or missed yet
         self._found_at: float | None = None
         self._introduced = False
@@ -189,6 +187,8 @@ class Attention:
                 self._machine.mode_confirmed(enabled, now)
             case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
                 self._on_doubt(poll, now)
+            case Refused():
+                self._mishaps.count(REFUSED, now, of_the_line=False)
             case MachineBusy(poll=LongPollRequest() as poll):
                 self._answered(now)
                 self._machine.postpone(poll, now)
@@ -249,8 +249,7 @@ class Attention:
             self._inquiries.meters_read()
 
     def _on_exception(self, event: ExceptionReported, now: float) -> None:
-        way, has_hopper = self._machine.quirks.refusals, self._machine.has_hopper
-        if self._refusals.is_one(event, now, way=way, has_hopper=has_hopper):
+        if self._is_refusal(event):
             self._mishaps.count(REFUSED, now, of_the_line=False)
             return
         if self._conditions.is_told_again(event.code, now):
@@ -275,6 +274,11 @@ class Attention:
             self._machine.ask_again_soon(now)
         elif event.code == OPERATOR_MENU_LEFT:
             self._machine.still_changing(now)
+
+    def _is_refusal(self, event: ExceptionReported) -> bool:
+        """Whether it says "not now" for so long that the host took it for an exception."""
+        never_meant = self._machine.quirks.refusals == "always" and not event.real_time
+        return never_meant and event.code == self._machine.refuses_with
 
     def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
         """A long poll was refused or not answered: it is asked again, within reason."""

@@ -271,6 +271,7 @@ class SasStation:
         for body in told:
             self._attention.command_settled(body, now)
         self._cadence.free(now, free=self._host.ready(now))
+        self._host.refuses_with = self._machine.refuses_with
         if self._machine.vendor is not self._vendor:
             self._heed_vendor()
         return bool(events)

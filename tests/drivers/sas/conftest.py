@@ -12,7 +12,7 @@ from edge_agent.drivers.sas import SasOptions, SasStation
 from edge_agent.drivers.sas.vendors import vendors_of
 from edge_agent.events import EventBody, Observation
 from edge_agent.sas.machine import Elementary, MachineConnection
-from edge_agent.sas.messages import LongPollRequest
+from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
 from edge_agent.sas.meter_codes import METERS
 from edge_agent.sas.meter_fields import MeterValue
 from edge_agent.station import DeviceIdentity
@@ -129,13 +129,22 @@ class Cabinet:
         return known.get(command)
 
 
+class RefusingMachine(MachineConnection):
+    """A machine that may say 81 for "not now"."""
+
+    refuses_until = float("-inf")
+
+    def _says_instead(self, poll: Poll, now: float) -> bytes | None:
+        return b"\x81" if isinstance(poll, GeneralPoll) and now < self.refuses_until else None
+
+
 class Talk:
     """Drives a station as a line does, and the machine at the other end."""
 
     def __init__(self, options: SasOptions, note: bytes = b"") -> None:
         self.now = 100.0
         self.cabinet = Cabinet()
-        self.machine = MachineConnection(1, self.cabinet)
+        self.machine = RefusingMachine(1, self.cabinet)
         self.options = options
         self.note = note
         self.journal: list[Observation] = []
@@ -174,6 +183,10 @@ class Talk:
         until = self.now + seconds
         while self.now < until:
             self._step(until)
+
+    def refuse_for(self, seconds: float) -> None:
+        """The machine says 81 to general polls for a while, and takes nothing in."""
+        self.machine.refuses_until = self.now + seconds
 
     def raise_exception(self, code: int, **values: Any) -> None:
         """Something happens at the machine."""

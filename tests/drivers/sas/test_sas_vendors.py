@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,11 @@ from edge_agent.cli import main
 from edge_agent.drivers.sas import DRIVER
 from edge_agent.drivers.sas.acquaintance import Acquaintance
 from edge_agent.drivers.sas.profile import MachineProfile
-from edge_agent.drivers.sas.refusals import BURST_SECONDS, Refusals
 from edge_agent.drivers.sas.vendors import NO_QUIRKS, Quirks, Vendor, Vendors, vendor_names, vendors_of
 from edge_agent.drivers.sas.vendors.quirks import Sign
 from edge_agent.errors import ConfigurationError
 from edge_agent.events.agent import ProtocolErrors
-from edge_agent.events.slot import MetersRead, SlotException
-from edge_agent.sas.host_events import ExceptionReported
+from edge_agent.events.slot import MetersRead
 
 OWN = """
 about: own
@@ -204,58 +201,66 @@ def test_a_change_of_options_is_waited_out_as_long_as_the_vendor_needs() -> None
 
 # -- 81 ----------------------------------------------------------------------------------------
 
-HEARD = ExceptionReported(1, 0x81)
+
+def say_81(start: Start, seconds: float, *, hopper: bool, **options: Any) -> Any:
+    """A machine that says 81 to general polls for a while."""
+    talk = start(real_time_events="off", **options)
+    if not hopper:
+        talk.cabinet.silent.add(0x4F)
+    talk.meet()
+    talk.raise_exception(0x11)
+    talk.refuse_for(seconds)
+    talk.run_for(seconds + 5)
+    return talk
 
 
 @pytest.mark.parametrize(
-    ("way", "has_hopper", "refusals"),
+    ("vendor", "hopper", "seconds", "journalled"),
     [
-        ("never", False, [False, False, False]),
-        ("in_bursts", False, [False, True, False]),
-        ("always", False, [True, True, True]),
-        ("always", True, [False, False, False]),
-        ("in_bursts", True, [False, False, False]),
+        ("auto", False, 1.0, []),
+        ("auto", False, 2.5, ["slot.hopper_level_low"]),
+        ("wms-bb2", False, 1.0, []),
+        ("wms-bb2", False, 2.5, []),
     ],
 )
 def test_81_is_a_refusal_where_there_is_no_hopper(
-    way: Any, refusals: list[bool], *, has_hopper: bool
+    start: Start, vendor: str, seconds: float, journalled: list[str], *, hopper: bool
 ) -> None:
-    heard = Refusals()
+    talk = say_81(start, seconds, hopper=hopper, vendor=vendor)
 
-    moments = (10.0, 9.9 + BURST_SECONDS, 10.0 + 2 * BURST_SECONDS)
-    assert [heard.is_one(HEARD, at, way=way, has_hopper=has_hopper) for at in moments] == refusals
-
-
-@pytest.mark.parametrize("event", [replace(HEARD, code=0x80), replace(HEARD, real_time=True)])
-def test_other_exceptions_are_what_they_say(event: ExceptionReported) -> None:
-    heard = Refusals()
-
-    assert not any(heard.is_one(event, at, way="always", has_hopper=False) for at in (1.0, 1.1))
-
-
-def test_refusals_are_counted_not_journalled_as_exceptions(start: Start) -> None:
-    talk = start(vendor="wms-bb2", real_time_events="off")
-    talk.cabinet.silent.add(0x4F)
-    talk.meet()
-
-    for _ in range(5):
-        talk.raise_exception(0x81)
-    talk.run_for(5)
-
-    assert talk.of(SlotException) == []
-    assert {report.last for report in talk.of(ProtocolErrors)} == {"81 in place of an answer: not now"}
-    assert talk.station.counters.protocol_errors == 5
+    said = [kind for kind in talk.types if kind.startswith("slot.")]
+    assert [kind for kind in said if kind == "slot.hopper_level_low"] == journalled
+    assert said.count("slot.slot_door_opened") == 1
+    assert talk.of(ProtocolErrors)[0].last == "81 in place of an answer: not now"
+    assert talk.station.counters.protocol_errors > 5
     assert not talk.station._mishaps.is_rough(talk.now)
 
 
-def test_a_low_hopper_is_journalled(start: Start) -> None:
-    talk = start(vendor="wms-bb2", real_time_events="off")
+def test_81_from_a_machine_with_a_hopper_is_what_it_reports(start: Start) -> None:
+    talk = say_81(start, 1.0, hopper=True, vendor="wms-bb2")
+
+    assert talk.types.count("slot.hopper_level_low") > 5
+    assert talk.types.count("slot.slot_door_opened") == 1
+
+
+def test_81_is_an_exception_where_the_site_says_that_it_always_is(start: Start, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("about: own\nquirks: {refusals: never}\nwhy: {refusals: they have hoppers}")
+
+    talk = say_81(start, 1.0, hopper=False, vendor=str(own))
+
+    assert talk.types.count("slot.hopper_level_low") > 5
+
+
+def test_81_as_an_event_frame_is_an_exception(start: Start) -> None:
+    talk = start(vendor="wms-bb2")
+    talk.cabinet.silent.add(0x4F)
     talk.meet()
 
     talk.raise_exception(0x81)
     talk.run_for(5)
 
-    assert talk.types[0] == "slot.hopper_level_low"
+    assert "slot.hopper_level_low" in talk.types
 
 
 def test_the_check_of_a_configuration_names_line_file_and_field(

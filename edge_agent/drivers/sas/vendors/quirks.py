@@ -37,7 +37,7 @@ class Quirks:
     poll_seconds: float = 0.0  # no faster than this, whatever the machine says that it can
     settle_seconds: float = SETTLE_SECONDS  # meters are not read sooner after what moved them
     options_seconds: float = OPTIONS_SECONDS  # after a change of options it is asked again so much later
-    # When 81 from a machine without a hopper is no exception but a refusal.
+    # When 81 from a machine without a hopper is no exception but "not now".
     refusals: Literal["never", "in_bursts", "always"] = "in_bursts"
 
     def __post_init__(self) -> None:
