@@ -13,12 +13,12 @@ from edge_agent.drivers.sas.duties import duty_of
 from edge_agent.drivers.sas.epochs import Epochs
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.meters import MeterRead
+from edge_agent.drivers.sas.note import Note, read_note, write_body, write_note
 from edge_agent.drivers.sas.profile import MachineProfile
 from edge_agent.drivers.sas.progress import Progress
-from edge_agent.drivers.sas.reconcile import Accounts
 from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.events import EventBody
-from edge_agent.events.slot import MeterEpochBegan, MetersRead
+from edge_agent.events.slot import Meter, MeterEpochBegan, MetersRead
 from edge_agent.sas.host_events import ExceptionReported
 from edge_agent.sas.messages import LongPollRequest
 from edge_agent.sas.meter_fields import MeterValue
@@ -64,8 +64,19 @@ class Collector:
         self.now = 100.0
         self.profile = MachineProfile(denomination=100)
         self.bodies: list[EventBody] = []
-        reader = MeterReader(5.0, 300.0)
-        self.metering = Metering(DeviceIdentity("slot-1", "USD"), reader, Accounts(), Epochs(0, 100))
+        self.readings: list[tuple[MetersRead, dict[str, int]]] = []  # and what had been counted by then
+        self.metering = metering_from(Note(denomination=100))
+
+    def restart(self) -> None:
+        """Another run begins from the note of this one."""
+        epochs = self.metering.epochs
+        note = Note(
+            accounts=self.metering.accounts,
+            denomination=self.profile.denomination,
+            epoch=epochs.number,
+            memory_doubtful=epochs.suspicious,
+        )
+        self.metering = metering_from(read_note(write_note(write_body(note), b"", b"")))
 
     def hear(self, code: int) -> None:
         began = self.metering.heard(ExceptionReported(1, code), duty_of(code), self.profile, self.now)
@@ -81,7 +92,9 @@ class Collector:
         if disturbed:
             machine.counts["coin_in"] += 1
         reader.answered(0x11, {"coin_in": machine.shown("coin_in")})
-        self.bodies += self.metering.nothing_to_say(self.profile, self.now)
+        told = self.metering.nothing_to_say(self.profile, self.now)
+        self.bodies += told
+        self.readings += [(body, dict(machine.counts)) for body in told if isinstance(body, MetersRead)]
         if not disturbed:
             for name, count in machine.counts.items():
                 machine.truth[machine.epoch, name].append(count)
@@ -104,6 +117,34 @@ class Collector:
 
     def truth(self) -> dict[tuple[int, str], int]:
         return {key: counts[-1] - counts[0] for key, counts in self.machine.truth.items()}
+
+
+class Receiver:
+    """Adds up what it gets, by the rules of docs/meters.md."""
+
+    def __init__(self) -> None:
+        self.totals: dict[tuple[int, str], int] = defaultdict(int)
+        self._epoch: int | None = None
+        self._values: dict[str, int] = {}
+
+    def take(self, reading: MetersRead) -> None:
+        if reading.epoch != self._epoch:
+            self._epoch, self._values = reading.epoch, {}
+        for meter in reading.meters:
+            if meter.change not in {"backwards", "unsettled", "level"}:
+                self.totals[reading.epoch, meter.name] += self._rise(meter)
+                self._values[meter.name] = meter.value
+
+    def _rise(self, meter: Meter) -> int:
+        mine = self._values.get(meter.name)
+        anew = meter.change == "began_again" or (meter.change == "first" and meter.value < (mine or 0))
+        return 0 if mine is None or anew else int((meter.value - mine) % 10**meter.digits)
+
+
+def metering_from(note: Note) -> Metering:
+    """The meters of a machine as a run that begins from a note has them."""
+    epochs = Epochs(note.epoch, note.denomination, suspicious=note.memory_doubtful)
+    return Metering(DeviceIdentity("slot-1", "USD"), MeterReader(5.0, 300.0), note.accounts, epochs)
 
 
 def machine_of(width: int, below_the_end: dict[str, int]) -> Machine:
@@ -191,6 +232,29 @@ def test_within_an_epoch_the_differences_add_up_to_the_truth(
     assert collector.metering.epochs.number == collector.machine.epoch
     began = [body.epoch for body in collector.bodies if isinstance(body, MeterEpochBegan)]
     assert began == list(range(1, collector.machine.epoch + 1))
+
+
+@given(st.lists(st.tuples(STEPS, st.booleans(), st.booleans()), max_size=20))
+@example([(("read", 1.0), True, False), (("read", 1.0), False, True), (("read", 1.0), True, False)])
+def test_a_receiver_that_misses_readings_and_restarts_still_has_the_truth(
+    steps: list[tuple[tuple[str, float], bool, bool]],
+) -> None:
+    """Far from the end of all digits: a roll-over that nobody watched is not known from a clear."""
+    collector, receiver = Collector(machine_of(18, {})), Receiver()
+    got: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for (what, share), arrives, restarts in steps:
+        before = len(collector.readings)
+        happen(collector, what, share)
+        for reading, counts in collector.readings[before:] if arrives else ():
+            receiver.take(reading)
+            for name, count in counts.items() if reading.settled else ():
+                got[reading.epoch, name].append(count)
+        if restarts:
+            collector.restart()
+
+    truth = {key: counts[-1] - counts[0] for key, counts in got.items()}
+    assert {key: receiver.totals[key] for key in truth} == truth
+    assert {key for key, total in receiver.totals.items() if total} <= set(truth)
 
 
 @given(

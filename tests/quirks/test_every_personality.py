@@ -11,7 +11,16 @@ import pytest
 from edge_agent.drivers.sas import SasOptions, SasStation
 from edge_agent.drivers.sas.vendors import vendors_of
 from edge_agent.events import EventBody
-from edge_agent.events.slot import MachineIdentified, MetersRead, MeterVariance, SlotException
+from edge_agent.events.slot import (
+    MachineIdentified,
+    Meter,
+    MeterBackwards,
+    MeterEpochBegan,
+    MetersRead,
+    MeterVariance,
+    SequenceViolation,
+    SlotException,
+)
 from edge_agent.sas.code_tables import BILL_EXCEPTIONS
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.personalities import load_personality, personality_names
@@ -24,6 +33,28 @@ SetScene = Callable[..., Any]
 ANY_BILL = 0x4F
 # Where nothing a machine says tells what it is, the site does.
 SITE_SAYS: Mapping[str, str] = {"wms-bb2-class": "wms-bb2", "igt-s2000-class": "igt-s2000"}
+
+
+def settled(bodies: list[EventBody]) -> list[Meter]:
+    """The meters of all readings that were compared, those that go up and down aside."""
+    readings = [body for body in bodies if isinstance(body, MetersRead) and body.settled]
+    return [meter for reading in readings for meter in reading.meters if meter.change != "level"]
+
+
+def added_up(bodies: list[EventBody]) -> Mapping[str, int]:
+    """What a receiver has that adds up the differences."""
+    sums: Counter[str] = Counter()
+    for meter in settled(bodies):
+        sums[meter.name] += meter.delta or 0
+    return sums
+
+
+def counted(bodies: list[EventBody]) -> Mapping[str, int]:
+    """What the machine counted between the first reading and the last."""
+    read = settled(bodies)
+    first = {meter.name: meter.value for meter in reversed(read)}
+    last = {meter.name: meter.value for meter in read}
+    return {name: value - first[name] for name, value in last.items()}
 
 
 def bills_alike(code: int) -> int:
@@ -54,7 +85,9 @@ def test_a_personality_is_played_and_nothing_of_it_is_lost(name: str) -> None:
     assert not Counter(raised) - Counter(bills_alike(int(body.code, 16)) for body in heard)
     certain = Counter(bills_alike(int(body.code, 16)) for body in heard if not body.possibly_repeated)
     assert not certain - Counter(raised)
-    assert [body for body in bodies if isinstance(body, MeterVariance)] == []
+    alarms = (MeterVariance, MeterBackwards, MeterEpochBegan, SequenceViolation)
+    assert [body for body in bodies if isinstance(body, alarms)] == []
+    assert added_up(bodies) == counted(bodies)
     identity = next(body for body in bodies if isinstance(body, MachineIdentified))
     assert identity.sas_version == personality.spec.version
     last = [body for body in bodies if isinstance(body, MetersRead)][-1]
