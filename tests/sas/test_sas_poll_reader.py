@@ -68,7 +68,7 @@ def test_silence_drops_what_has_begun() -> None:
     assert (reader.dropped, reader.strays) == (1, 1)
 
 
-@pytest.mark.parametrize(("late", "polls"), [(0.0049, [CREDITS]), (0.0051, [])])
+@pytest.mark.parametrize(("late", "polls"), [(0.005, [CREDITS]), (0.0051, [])])
 def test_the_gap_is_measured_between_characters(late: float, polls: list[Poll]) -> None:
     reader = PollReader(gap_seconds=0.005)
     reader.feed([WAKEUP | 1], 0.0)

@@ -40,5 +40,5 @@ def test_no_two_tickets_of_a_machine_bear_the_same_number() -> None:
      (0, 1 << 24, "sequence 16777216")],
 )  # fmt: skip
 def test_what_does_not_fit_three_bytes_is_refused(machine_id: int, sequence: int, named: str) -> None:
-    with pytest.raises(LocalProtocolError, match=f"{named} is not within 0..16777215"):
+    with pytest.raises(LocalProtocolError, match=f"^{named} is not within 0..16777215"):
         secure_enhanced(machine_id, sequence)
