@@ -197,6 +197,8 @@ class Walk:
                 self.length_byte()
             self._several(row.reply if replying else row.request, "")
             self._command = outer
+        elif self._left:
+            self._add("data", self._left, self._body[self._at :], known=False)
 
     def _decoded(self, field: Field) -> tuple[dict[str, Any], int]:
         values: dict[str, Any] = {}

@@ -32,7 +32,8 @@ from edge_agent.sas.long_polls import CONFIDENTIAL_FIELDS
 
 ROWS: list[dict[str, Any]] = [
     json.loads(line)
-    for line in (Path(__file__).parents[1] / "vectors" / "sas.jsonl").read_text().splitlines()
+    for vectors in sorted((Path(__file__).parents[1] / "vectors").glob("sas*.jsonl"))
+    for line in vectors.read_text().splitlines()
 ]
 SIDES: dict[str, Side] = {"host": "host", "egm": "machine"}
 
@@ -42,9 +43,23 @@ def all_bytes(explanation: Explanation) -> bytes:
     return b"".join(piece.data for piece in explanation.pieces) + crc
 
 
+# What the codec keeps so that it can write the same bytes again; an explanation shows the bytes.
+HOW_IT_WAS_WRITTEN = {"extra", "meter_codes", "acknowledged", "busy"}
+
+
 def said(explanation: Explanation) -> dict[str, Any]:
     """Name and value of each piece that the layout gives, but for lengths and counts."""
-    head = {"unknown", "address", "command", "event_mark", "exception", "length", "meter_code", "base_answer"}
+    head = {
+        "unknown",
+        "extra",
+        "address",
+        "command",
+        "event_mark",
+        "exception",
+        "length",
+        "meter_code",
+        "base_answer",
+    }
     counting = re.compile("_length$|^(games|denominations|levels|wins)_count$")
     return {
         piece.name: piece.value
@@ -56,7 +71,7 @@ def said(explanation: Explanation) -> dict[str, Any]:
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """What the codec understands, as an explanation names it; what is empty has no piece."""
     for name, value in values.items():
-        if name in {"extra", "meter_codes", "acknowledged"} or value in ("", b"", None):
+        if name in HOW_IT_WAS_WRITTEN or name.endswith("_bytes") or value in ("", b"", None):
             continue
         match value:
             case tuple() if name == "meters":
@@ -89,27 +104,28 @@ def understood(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return reply.values if isinstance(reply, DataReply | EventReply) else None
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["hex"][:40])
-def test_every_byte_of_a_vector_belongs_to_one_piece(row: dict[str, Any]) -> None:
-    frame = bytes.fromhex(row["hex"])
-
-    for found in (explain(frame), explain(frame, SIDES[row["direction"]])):
-        assert all_bytes(found) == frame
-        offsets = [piece.offset for piece in found.pieces]
-        assert offsets == sorted(offsets)
-        assert all(frame[p.offset : p.offset + len(p.data)] == p.data for p in found.pieces)
+def test_every_byte_of_a_vector_belongs_to_one_piece() -> None:
+    for row in ROWS:
+        frame = bytes.fromhex(row["hex"])
+        for found in (explain(frame), explain(frame, SIDES[row["direction"]])):
+            offsets = [piece.offset for piece in found.pieces]
+            assert all_bytes(found) == frame
+            assert offsets == sorted(offsets)
+            assert all(frame[p.offset : p.offset + len(p.data)] == p.data for p in found.pieces)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["hex"][:40])
 def test_the_explanation_of_a_vector_agrees_with_its_meaning(row: dict[str, Any]) -> None:
     meaning = row["meaning"]
     frame = bytes.fromhex(row["hex"])
-    (found, *_more) = explain_all(frame, SIDES[row["direction"]])
+    # One byte says nothing without what it answers.
+    poll = GeneralPoll(1) if len(frame) == 1 and "exception" in meaning else None
+    (found, *_more) = explain_all(frame, SIDES[row["direction"]], poll)
     values = understood(row)
 
     if "exception" in meaning:
         code = int(meaning["exception"], 16)
-        assert (found.kind, found.piece("exception").value) == ("event", code)
+        assert (found.kind, found.piece("exception").value) == ("exception" if poll else "event", code)
         assert exception_name(code) in found.title
     if "command" in meaning:
         command = int(meaning["command"], 16)
@@ -123,26 +139,26 @@ def test_the_explanation_of_a_vector_agrees_with_its_meaning(row: dict[str, Any]
         assert found.doubts == ()
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row["crc_ok"]], ids=lambda row: row["hex"][:40])
-def test_who_said_it_is_guessed_unless_both_could_have(row: dict[str, Any]) -> None:
-    (found, *_more) = explain_all(bytes.fromhex(row["hex"]))
+def test_who_said_it_is_guessed_unless_both_could_have() -> None:
+    for row in ROWS:
+        (found, *_more) = explain_all(bytes.fromhex(row["hex"]))
+        both = any(note.startswith("a machine could say the same") for note in found.notes)
+        assert found.side == SIDES[row["direction"]] or both or not row["crc_ok"], row
 
-    both = any(note.startswith("a machine could say the same") for note in found.notes)
-    assert found.side == SIDES[row["direction"]] or both
 
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row["crc_ok"]], ids=lambda row: row["hex"][:40])
-def test_a_wrong_crc_says_what_the_right_one_would_be(row: dict[str, Any]) -> None:
-    frame = bytes.fromhex(row["hex"])
-    if len(frame) < 5 or "two events" in row["meaning"].get("type", ""):
-        return
-    damaged = frame[:-1] + bytes((frame[-1] ^ 0xFF,))
-
-    found = explain(damaged, SIDES[row["direction"]])
-
-    assert found.crc is not None
-    assert not found.crc.good
-    assert found.crc.right == frame[-2:]
+def test_a_wrong_crc_says_what_the_right_one_would_be() -> None:
+    checked = 0
+    for row in ROWS:
+        frame = bytes.fromhex(row["hex"])
+        whole = explain(frame, SIDES[row["direction"]])
+        if not whole.fits or whole.crc is None:
+            continue
+        damaged = explain(frame[:-1] + bytes((frame[-1] ^ 0xFF,)), whole.side)
+        if damaged.crc is not None:  # a type R poll is taken to have none when it is wrong
+            assert not damaged.crc.good, row
+            assert damaged.crc.right == frame[-2:]
+            checked += 1
+    assert checked > 100
 
 
 def test_an_event_of_a_bill_is_told_in_words() -> None:
