@@ -1,8 +1,9 @@
 """A bench with one gaming machine on it: a host asks what it likes, in virtual time, over real frames.
 
-Guests stay away: what happens at the machine is done by hand, through its cabinet. Every answer has travelled
-as bytes through the machine's own port, so acknowledgements, repeats and event frames are what they are on a
-line. Between two questions the bench sends a poll to another address, which is what acknowledges the answer.
+Guests stay away unless they are let in: what happens at the machine is done by hand, through its cabinet.
+Every answer has travelled as bytes through the machine's own port, so acknowledgements, repeats and event
+frames are what they are on a line. Between two questions the bench sends a poll to another address, which is
+what acknowledges the answer.
 """
 
 from __future__ import annotations
@@ -80,8 +81,11 @@ ABLE = MachineSpec(
 class MachineBench:
     """One machine and whoever asks it. See the module."""
 
-    def __init__(self, spec: MachineSpec = ABLE, memory: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, spec: MachineSpec = ABLE, memory: Mapping[str, Any] | None = None, *, guests: bool = False
+    ) -> None:
         self.spec = spec
+        self._guests = guests
         self.now = 0.0
         self.events: list[EventReply] = []  # what answered long polls in their place
         self.volunteered: list[DataReply] = []  # answers to earlier polls
@@ -93,7 +97,8 @@ class MachineBench:
         )
         self._decoder = WakeupDecoder()
         self.machine.handle_timer(self.now)
-        self.machine.stop_play(self.now)
+        if not self._guests:
+            self.machine.stop_play(self.now)
         self.acknowledge()
 
     def _connect(self, machine: Any) -> MachineConnection:  # noqa: ANN401  it answers, and is told what was heard
