@@ -93,14 +93,15 @@ class Acquaintance:
         return self.vendor.quirks
 
     @property
-    def has_hopper(self) -> bool:
-        """Whether it may have one: it was not heard to leave the question unanswered."""
-        return self.profile.answers(HOPPER)
-
-    @property
     def refuses_with(self) -> int | None:
-        """The exception by which it says "not now" to a general poll; None if that is what it reports."""
-        return None if self.has_hopper or self.quirks.refusals == "never" else HOPPER_LEVEL_LOW
+        """The exception by which it may say "not now" to a general poll; None if that is what it reports."""
+        has_hopper = self.profile.hopper is not None
+        return None if has_hopper or self.quirks.refusals == "never" else HOPPER_LEVEL_LOW
+
+    def never_reports(self, code: int) -> bool:
+        """Whether an exception is nothing but "not now", however often it is said."""
+        has_no_hopper = not self.profile.answers(HOPPER)
+        return has_no_hopper and self.quirks.refusals == "always" and code == self.refuses_with
 
     @property
     def interrogating(self) -> bool:

@@ -249,7 +249,7 @@ class Attention:
             self._inquiries.meters_read()
 
     def _on_exception(self, event: ExceptionReported, now: float) -> None:
-        if self._is_refusal(event):
+        if not event.real_time and self._machine.never_reports(event.code):
             self._mishaps.count(REFUSED, now, of_the_line=False)
             return
         if self._conditions.is_told_again(event.code, now):
@@ -274,11 +274,6 @@ class Attention:
             self._machine.ask_again_soon(now)
         elif event.code == OPERATOR_MENU_LEFT:
             self._machine.still_changing(now)
-
-    def _is_refusal(self, event: ExceptionReported) -> bool:
-        """Whether it says "not now" for so long that the host took it for an exception."""
-        never_meant = self._machine.quirks.refusals == "always" and not event.real_time
-        return never_meant and event.code == self._machine.refuses_with
 
     def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
         """A long poll was refused or not answered: it is asked again, within reason."""

@@ -236,6 +236,26 @@ def test_81_is_a_refusal_where_there_is_no_hopper(
     assert not talk.station._mishaps.is_rough(talk.now)
 
 
+@pytest.mark.parametrize(
+    ("said", "refuses_with", "never_reports"),
+    [
+        (MachineProfile(), 0x81, False),
+        (MachineProfile(hopper="ok"), None, False),
+        (MachineProfile(unsupported=frozenset({0x4F})), 0x81, True),
+    ],
+    ids=["nobody knows", "a hopper", "no hopper"],
+)
+def test_81_may_be_a_refusal_where_no_hopper_is_known(
+    said: MachineProfile, refuses_with: int | None, *, never_reports: bool
+) -> None:
+    vendors = vendors_of("wms-bb2")
+    machine = Acquaintance(1, said, serial_check=0, may_real_time=False, vendors=vendors)
+
+    assert machine.refuses_with == refuses_with
+    assert machine.never_reports(0x81) is never_reports
+    assert not machine.never_reports(0x80)
+
+
 def test_81_from_a_machine_with_a_hopper_is_what_it_reports(start: Start) -> None:
     talk = say_81(start, 1.0, hopper=True, vendor="wms-bb2")
 
