@@ -20,7 +20,8 @@ SAS has no acknowledgement byte. A machine takes the next different poll for "he
 7. With real-time events off, silence after a long poll hides no exception. One that was ever answered is
    given up after three tries; one that never was after the first, for the machine may just not know it.
 8. A poll that was repeated may be answered twice. Before a different one leaves, the second answer gets
-   its time, or it would pass for the answer to the next poll.
+   its time, or it would pass for the answer to the next poll: a second, until the line has proved quick. It
+   may be an event where the first was none.
 9. An answer of a byte or two carries no CRC and may be what is left of an event. Unless real-time events
    are known to be off, it is believed when the repeated poll is answered the same. So is an event with a
    code that no table lists: a 16-bit CRC lets one mangled frame in 65,536 pass.
@@ -257,7 +258,7 @@ class HostConnection(HostEar):
         if self.state is HostState.STARTING:
             self.state = HostState.REPEATING
         self._last_key = self._same_key = poll_key(asked.poll)
-        self._reader.expect(asked.poll, self._mode is not Mode.ONE_BYTE)
+        self._reader.expect(asked.poll, self._mode is not Mode.ONE_BYTE, again=asked.late_answers)
         self.last_poll = asked.frame
         return encode_host_message(asked.frame)
 

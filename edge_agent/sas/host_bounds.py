@@ -12,6 +12,9 @@ LONGEST_WINDOW_SECONDS = 1.0
 FIRST_WINDOW_SECONDS = 0.5
 # Its slowest answer is forgotten by half after about 140 answers, a few seconds of polling.
 DELAY_REMEMBERED = 0.995
+# A line is quick when so many answers in a row began at once: an adapter's 16 ms and a machine's 20 take a
+# tenth of a second at worst. Only then is a silence a loss, and no answer that is still to come.
+QUICK_SECONDS, PROOF_ANSWERS = 0.1, 20
 # The text allows 5 ms between the characters of an answer; USB adapters deliver in 16 ms pieces.
 GAP_SECONDS = 0.020
 # The longest answer takes 150 ms at 19,200 baud. A line that never falls silent is not waited for.

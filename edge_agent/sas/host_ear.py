@@ -12,14 +12,10 @@ from enum import Enum
 from edge_agent.sas.confirmation import Confirmation, Verdict
 from edge_agent.sas.framing import Chirp, Garbage, ReplyReader
 from edge_agent.sas.host_bounds import (
-    DELAY_REMEMBERED,
-    DELAYS_WAITED,
-    FIRST_WINDOW_SECONDS,
     GAP_SECONDS,
     GARBLED_SENDS_OF_A_POLL,
     LINK_DOWN_SECONDS,
     LONGEST_REPLY_SECONDS,
-    LONGEST_WINDOW_SECONDS,
     REFUSED_SECONDS,
     REPEAT_PAUSE_SECONDS,
     SENDS_OF_A_NEW_POLL,
@@ -58,6 +54,7 @@ from edge_agent.sas.messages import (
     poll_key,
 )
 from edge_agent.sas.outstanding import NEVER, Outstanding
+from edge_agent.sas.reply_times import ReplyTimes
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder
 
 
@@ -83,9 +80,7 @@ class HostEar:
         self.refuses_with: int | None = None  # the exception that stands for "not now" on this machine
         self.resynchronisations = 0  # times the machine's link had dropped, and it had to be woken up
         self._mode = mode
-        self._shortest_window = reply_window
-        self._window = max(reply_window, FIRST_WINDOW_SECONDS)
-        self._slowest = 0.0  # of the answers heard lately
+        self._times = ReplyTimes(reply_window)
         self._decoder = WakeupDecoder()
         self._reader = ReplyReader(address)
         self._watch = LinkWatch(address, shared=shared)
@@ -122,9 +117,8 @@ class HostEar:
         return self._confirmation.carrier
 
     def wait_at_least(self, seconds: float) -> None:
-        """Give every answer so long to begin from now on, however soon others came."""
-        self._shortest_window = seconds
-        self._window = max(self._window, seconds)
+        """An answer may always take so long to begin: this machine is known to be slow."""
+        self._times.wait_at_least(seconds)
 
     def events(self) -> list[HostEvent]:
         """What was learnt since last asked."""
@@ -230,7 +224,8 @@ class HostEar:
     def _hear_reply(self, reply: Reply, now: float) -> None:
         asked = self._asked
         if asked is None or not asked.has_left:
-            if isinstance(reply, EventReply) and is_event(reply):
+            self._times.heard_late()
+            if isinstance(reply, EventReply | ExceptionReply) and is_event(reply):
                 self._hear_event_again(reply)
         elif self._is_refused(reply, asked, now):
             # Nothing was taken in: another poll would acknowledge what may not have been heard.
@@ -267,14 +262,18 @@ class HostEar:
         self._asked = None
         self.state = HostState.POLLING
         if asked.late_answers:
-            self._free_at = max(now, asked.sent_at + self._window)
+            self._free_at = max(now, asked.sent_at + self._times.second_window)
         elif asked.sends == 1:
-            self._learn_delay(now - asked.sent_at)
+            self._times.learn(now - asked.sent_at)
         if proof:
             self._confirmation.heard(poll_key(asked.poll))
 
-    def _hear_event_again(self, reply: EventReply) -> None:
-        """An event while nothing is awaited: a second answer to a poll that was repeated."""
+    def _hear_event_again(self, reply: EventReply | ExceptionReply) -> None:
+        """An event while nothing is awaited: a second answer to a poll that was repeated.
+
+        The machine takes the poll for the same one, so it says the same again; unless it had nothing to say
+        the first time.
+        """
         if encode_reply(reply) == self.last_event:
             self._events.append(RepeatRecognised(reply.code))
         else:
@@ -290,7 +289,7 @@ class HostEar:
         if verdict is Verdict.REPEATED:
             self._events.append(RepeatRecognised(reply.code))
             # It may be a late answer to an earlier poll: then the answer to this one is still to come.
-            self._free_at = self._sent_at + self._window
+            self._free_at = self._sent_at + self._times.second_window
         else:
             doubtful = self._restarted or verdict is Verdict.DOUBTFUL
             self._events.append(
@@ -344,17 +343,12 @@ class HostEar:
 
     # When.
 
-    def _learn_delay(self, seconds: float) -> None:
-        """A poll sent once was answered: the only delay that is known for certain."""
-        self._slowest = max(seconds, self._slowest * DELAY_REMEMBERED)
-        self._window = max(self._shortest_window, min(DELAYS_WAITED * self._slowest, LONGEST_WINDOW_SECONDS))
-
     def _gap_ends(self) -> float:
         return self._heard_at + GAP_SECONDS
 
     def _deadline(self, asked: Outstanding) -> float:
         """When an answer is overdue; one that is arriving may finish, within reason."""
-        window = asked.sent_at + self._window
+        window = asked.sent_at + self._times.window
         if not self._reader.pending:
             return window
         return min(max(window, self._gap_ends()), window + LONGEST_REPLY_SECONDS)

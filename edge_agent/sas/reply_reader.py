@@ -95,6 +95,7 @@ class ReplyReader:
         self._poll: Poll = GeneralPoll(0)
         self._sent = encode_poll(self._poll)
         self._answered = True
+        self._repeated = False  # a general poll, which may be answered once for each time it was sent
         self._real_time = False
         self._echoes = False  # the line gives back what we send
         self._echoed = False  # it has, since the poll left
@@ -105,12 +106,13 @@ class ReplyReader:
         """Whether characters wait for more, or for `finish`."""
         return bool(self._low or self._rubbish)
 
-    def expect(self, poll: Poll, real_time: bool) -> None:  # noqa: FBT001  how the machine reports now
-        """`poll` goes out; what is left of earlier characters is forgotten."""
+    def expect(self, poll: Poll, real_time: bool, *, again: bool = False) -> None:  # noqa: FBT001  how it reports now
+        """`poll` goes out, for the first time or again; what is left of earlier characters is forgotten."""
         self._poll = poll
         self._sent = encode_poll(poll)
         self._real_time = real_time
         self._answered = poll.address != self._address
+        self._repeated = again and isinstance(poll, GeneralPoll)
         self._echoed = False
         self._mirrored = isinstance(poll, LongPollRequest) and LONG_POLLS[poll.command].mirrored
         self._forget()
@@ -131,7 +133,7 @@ class ReplyReader:
         alone = self._alone()
         if alone is None:
             return heard + self._leftover()
-        self._answered = True
+        self._answered = not self._repeated
         self._rubbish.clear()
         return [*heard, alone]
 
@@ -251,7 +253,7 @@ class ReplyReader:
             return 1, None  # a stray: what the machine reports is right behind it
         if code == _IDLE and not final:
             return None
-        self._answered = True
+        self._answered = not self._repeated
         return 1, ExceptionReply(self._address, code)
 
     def _alone(self) -> Reply | None:
@@ -277,7 +279,7 @@ class ReplyReader:
             reply = decode_reply(frame, self._poll)
         except RemoteProtocolError as error:
             return Garbage(frame, error.what)
-        self._answered = True
+        self._answered = not self._repeated
         self._echoes = self._echoed
         return reply
 

@@ -44,6 +44,8 @@ VERY_LOSSY = WireProfile("very_lossy", loss=0.20)
 NOISY = WireProfile("noisy", flip=1 / 2_000)
 # Both ways together: answers up to 150 ms late, just within the window a host gives them.
 SLOW = WireProfile("slow", paced=True, latest=0.075)
+# Far later than any machine: what servers, modems and buffers on the way do. 600 ms both ways together.
+LATE = WireProfile("late", paced=True, latest=0.3)
 ECHOING = WireProfile("echoing", echoes=True)
 # Long enough at times for the machine to drop its link, short enough at others for it not to notice.
 CUT = WireProfile("cut", paced=True, cut_every=12.0, shortest_cut=1.5, longest_cut=8.0)

@@ -17,6 +17,7 @@ from edge_agent.testing.storyteller import Account, FewMeters, Storyteller, acco
 from edge_agent.testing.wires import (
     CUT,
     ECHOING,
+    LATE,
     LOSSY,
     NOISY,
     ONE_BYTE_AT_A_TIME,
@@ -109,6 +110,15 @@ def test_wires_that_delay_echo_or_cut_lose_nothing_and_repeats_are_flagged(
     profile: WireProfile, deaths: float, *, real_time: bool
 ) -> None:
     story = tell(profile, real_time=real_time, seed=3, events=SOME, deaths=deaths)
+
+    assert story.account.complete
+    assert story.account.exact
+
+
+@pytest.mark.parametrize("real_time", [True, False], ids=["real_time", "one_byte"])
+@pytest.mark.parametrize("seed", range(6))
+def test_answers_far_later_than_a_host_waits_are_not_taken_for_others(seed: int, *, real_time: bool) -> None:
+    story = tell(LATE, real_time=real_time, seed=seed, events=150)
 
     assert story.account.complete
     assert story.account.exact
