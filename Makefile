@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: simulate test quick check coverage wheelhouse components deb clean
+.PHONY: simulate test quick check coverage fuzz wheelhouse components deb clean
 
 simulate: .venv/simulator  ## run the trial floor: machines, collector, forwarder and an IoT Core stand-in
 	@.venv/bin/edge-agent simulate
@@ -19,6 +19,10 @@ check: .venv/dev  ## format, lint, types, floors, spelling, schemas
 
 coverage: .venv/dev  ## branch coverage of sas, journal, line and forwarder, which must be whole
 	@scripts/coverage
+
+fuzz: .venv/dev  ## let a coverage-guided fuzzer at both SAS decoders for a while
+	@$(PIP) --require-hashes --requirement requirements/fuzz.txt
+	@scripts/fuzz $(SECONDS)
 
 wheelhouse: .venv/simulator  ## fetch the locked wheels for every gateway; the build of the components is offline after it
 	@.venv/bin/python scripts/fill_wheelhouse.py

@@ -167,7 +167,8 @@ class Peer:
     def __init__(self, checkout: Path) -> None:
         sys.path.insert(0, str(checkout))
         # A pseudo-terminal refuses parity, and the peer with it: its changes of parity are left out.
-        serial.PARITY_MARK = serial.PARITY_SPACE = serial.PARITY_NONE
+        for parity in ("PARITY_MARK", "PARITY_SPACE"):
+            setattr(serial, parity, serial.PARITY_NONE)
         self.crc = importlib.import_module("utils.Crc").calculate
         self._sas = importlib.import_module("sas").Sas
 
@@ -206,19 +207,19 @@ def main() -> None:
     say(
         "CRC of a 64-byte frame",
         microseconds(lambda: crc16(FRAME)),
-        peer and microseconds(lambda: peer.crc(FRAME)),
+        None if peer is None else microseconds(lambda: peer.crc(FRAME)),
         "us",
     )
     say(
         "encode, ask, check, decode, without a wire",
         microseconds(ours.ask),
-        peer and microseconds(peer.in_memory()),
+        None if peer is None else microseconds(peer.in_memory()),
         "us",
     )
     with machine() as port:
         over_terminal = ours_over(port)
     with machine() as port:
-        say("the same over a pseudo-terminal", over_terminal, peer and peer.over(port), "ms")
+        say("the same over a pseudo-terminal", over_terminal, None if peer is None else peer.over(port), "ms")
 
 
 if __name__ == "__main__":
