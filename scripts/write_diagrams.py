@@ -1,4 +1,4 @@
-"""Write docs/states.md, diagrams of the sequences the driver runs on; with --check, compare and change nothing."""
+"""Write docs/states.md: the sequences the driver runs on; with --check, compare and change nothing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ MOST_NAMED = 3  # on one arrow
 HEAD = """# States: what can follow what
 
 Made by `scripts/diagrams` from `edge_agent/drivers/sas/sequences.py`, the table that the driver runs on: an
-arrow is a row. What has no arrow from a state cannot come in it, and is told as `floor.slot.sequence.violation`;
-[conditions.md](conditions.md) says when it is not. Arrows back to the same state are what machines tell again.
+arrow is a row. What has no arrow from a state cannot come in it, and is told as
+`floor.slot.sequence.violation`; [conditions.md](conditions.md) says when not. Arrows back to a state are
+what machines tell again.
 
 """
 
