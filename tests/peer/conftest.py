@@ -50,8 +50,14 @@ class Alone:
 
     def told(self, what: str) -> list[dict[str, Any]]:
         """What it told of one kind."""
+        return [entry for entry in self._entries() if entry["what"] == what]
+
+    def all_told(self) -> list[str]:
+        """The kinds of all that it told."""
+        return [entry["what"] for entry in self._entries()]
+
+    def _entries(self) -> list[dict[str, Any]]:
         if not self._told.exists():
             return []
         lines = self._told.read_text().splitlines(keepends=True)
-        entries = (json.loads(line) for line in lines if line.endswith("\n"))
-        return [entry for entry in entries if entry["what"] == what]
+        return [json.loads(line) for line in lines if line.endswith("\n")]

@@ -1,7 +1,8 @@
 """Hosts as they are found in the field, each with the habits of its kind, over a real pseudo-terminal.
 
 They are nobody's code; they do with a port what such hosts do: open it for every command or keep it open,
-play with parity or not, prefix, pad, and wait as long as their kind waits.
+play with parity or not, prefix, pad, and wait as long as their kind waits. Each learns the address from a
+chirp, unless it is given.
 
 A pseudo-terminal keeps mark and space but never the parity bit itself, and setting what changes nothing
 else fails there. Hosts that are tried on one let that pass, and so do these.
@@ -23,7 +24,7 @@ from edge_agent.sas.crc import append_crc
 
 BAUD = 19_200
 LONGEST_ANSWER_BYTES = 300
-QUIET_SECONDS = 0.03  # an answer is over after this long
+QUIET_SECONDS = 0.01  # an answer is over after this long
 
 
 class FieldHost(Protocol):
@@ -65,9 +66,9 @@ def address_of_chirp(port: serial.Serial) -> int:
 class ReopeningHost:
     """It reopens the port between an address and its command, and prefixes each with 82."""
 
-    def __init__(self, path: Path, patience: float = 0.5) -> None:
+    def __init__(self, path: Path, patience: float = 0.5, *, address: int = 0) -> None:
         self._port = serial.Serial(str(path), BAUD, timeout=patience)
-        self.address = address_of_chirp(self._port)
+        self.address = address or address_of_chirp(self._port)
         self._port.close()
 
     def general_poll(self) -> bytes:
@@ -100,11 +101,11 @@ class ReopeningHost:
 class SleepingHost:
     """It polls with two stop bits, and sleeps 20 ms between an address and its command."""
 
-    def __init__(self, path: Path, patience: float = 0.3) -> None:
+    def __init__(self, path: Path, patience: float = 0.3, *, address: int = 0) -> None:
         self._path = str(path)
         self._patience = patience
         with self._opened(serial.PARITY_NONE) as port:
-            self.address = address_of_chirp(port)
+            self.address = address or address_of_chirp(port)
 
     def general_poll(self) -> bytes:
         with self._opened(serial.PARITY_NONE, serial.STOPBITS_TWO) as port:
@@ -128,9 +129,9 @@ class SleepingHost:
 class FlippingHost:
     """It keeps the port open, and flips parity between an address and its command."""
 
-    def __init__(self, path: Path, patience: float = 0.2) -> None:
+    def __init__(self, path: Path, patience: float = 0.2, *, address: int = 0) -> None:
         self._port = serial.Serial(str(path), BAUD, parity=serial.PARITY_SPACE, timeout=patience)
-        self.address = address_of_chirp(self._port)
+        self.address = address or address_of_chirp(self._port)
 
     def close(self) -> None:
         self._port.close()
@@ -150,6 +151,13 @@ class FlippingHost:
         self._port.write(frame[1:])
         return read_answer(self._port)
 
+    def say_in_space(self, frame: bytes) -> bytes:
+        """As if it had forgotten the wakeup bit."""
+        self._port.reset_input_buffer()
+        time.sleep(QUIET_SECONDS)  # until the machine has seen how parity is set
+        self._port.write(b"\x80" + frame)
+        return read_answer(self._port)
+
     def _marked(self, byte: int) -> None:
         set_parity(self._port, serial.PARITY_MARK)
         self._port.write(bytes((byte,)))
@@ -160,10 +168,10 @@ class FlippingHost:
 class PlainHost:
     """It knows nothing of parity: bytes in, bytes out, as a board does that has nine bits of its own."""
 
-    def __init__(self, path: Path, patience: float = 0.2) -> None:
+    def __init__(self, path: Path, patience: float = 0.2, *, address: int = 0) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self._patience = patience
-        (self.address,) = self.read(2.0)[:1]
+        self.address = address or self.read(10.0)[0]
 
     def close(self) -> None:
         os.close(self._fd)
@@ -176,10 +184,13 @@ class PlainHost:
         return self.say(b"\x80" + (append_crc(frame) if with_crc else frame))
 
     def say(self, data: bytes) -> bytes:
+        self.shout(data)
+        return self.read(self._patience)
+
+    def shout(self, data: bytes) -> None:
         with suppress(BlockingIOError):
             os.read(self._fd, LONGEST_ANSWER_BYTES)
         os.write(self._fd, data)
-        return self.read(self._patience)
 
     def read(self, patience: float) -> bytes:
         heard, wait = b"", patience

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from edge_agent.cli import main
+from edge_agent.drivers.sas import DRIVER
+from edge_agent.line import Line
+from edge_agent.links import open_link
+from edge_agent.notebook import Notebook
 from edge_agent.sas.crc import crc_is_good
+from edge_agent.station import DeviceIdentity
 from edge_agent.testing.patience import wait_until
 from tests.peer.conftest import Alone
 from tests.peer.field_hosts import FieldHost, FlippingHost, PlainHost, ReopeningHost, SleepingHost
@@ -104,19 +113,73 @@ def test_what_was_not_heard_is_pending_after_a_kill(tmp_path: Path) -> None:
         host.close()
 
 
-def test_a_second_machine_is_refused_the_port_and_the_memory(tmp_path: Path) -> None:
+def test_a_second_machine_is_refused_the_port_and_the_memory(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     state = ["--state", str(tmp_path / "state")]
     with Alone(tmp_path, *state) as alone:
         for options, wanted in (
             (["--link", f"pty:{alone.port}"], "port"),
             (["--link", f"pty:{tmp_path}/other", *state], "state"),
         ):
-            refused = subprocess.run(
-                [sys.executable, "-m", "edge_agent", "machine", *options],
-                capture_output=True,
-                text=True,
-                check=False,
+            assert main(["machine", *options]) == 6
+            said = capfd.readouterr().err
+            assert said.startswith(f"edge-agent: {wanted} {tmp_path}")
+            assert "is held by another machine" in said
+
+
+def test_a_chain_answers_a_host_that_polls_all_its_addresses(tmp_path: Path) -> None:
+    with Alone(tmp_path, "--address", "1-3,7") as alone:
+        host = PlainHost(alone.port, address=1)
+        host.say(b"\x80")
+
+        answers = {address: host.say(bytes((address, 0x1A))) for address in (1, 2, 3, 4, 7)}
+        serials = {host.say(bytes((address, 0x54)))[6:-2] for address in (1, 2, 3, 7)}
+
+        assert [address for address, answer in answers.items() if answer[:2] == bytes((address, 0x1A))] == [
+            1,
+            2,
+            3,
+            7,
+        ]
+        assert len(serials) == 4
+        host.close()
+
+
+def test_our_own_host_reads_a_machine_over_tcp_with_marks(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_agent", "machine", "--link", "tcp:0", "--json", "--play"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as machine:
+        assert machine.stdout is not None
+        ready = json.loads(machine.stdout.readline())
+        with Notebook(tmp_path / "note") as notebook:
+            line = Line(
+                name="tcp",
+                link=open_link(f"{ready['port']}", DRIVER.serial_format),
+                station=partial(DRIVER.station, DeviceIdentity("slot-1", "USD"), {"address": 1}),
+                seal=lambda observation: observation.body.model_dump_json().encode(),
+                append=lambda _: None,
+                notebook=notebook,
+                monotonic=time.monotonic,
             )
-            assert refused.returncode == 6
-            assert refused.stderr.startswith(f"edge-agent: {wanted} {tmp_path}")
-            assert "is held by another machine" in refused.stderr
+            line.start()
+            wait_until(lambda: line.station.counters.polls > 40)
+            line.stop()
+            assert line.join(10.0)
+        machine.send_signal(signal.SIGINT)
+        told = [json.loads(entry) for entry in machine.stdout]
+
+    assert machine.returncode == 0
+    assert line.station.counters.protocol_errors == 0
+    assert line.station.counters.events > 0
+    assert set(told[-1]["polls"]["machine_information"]) == {"answered"}
+    assert "host_came" in [entry["what"] for entry in told]
+
+
+def test_quiet_tells_of_the_beginning_and_the_end(tmp_path: Path) -> None:
+    with Alone(tmp_path, "--quiet") as alone:
+        host = PlainHost(alone.port)
+        assert host.general_poll() == b"\x17"
+        host.close()
+        alone.end()
+
+        assert alone.all_told() == ["ready", "polls"]
