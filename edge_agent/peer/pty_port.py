@@ -36,6 +36,9 @@ from edge_agent.sas.wakeup_restorer import WakeupRestorer
 # Linux asm-generic/termbits.h; the termios module does not name it.
 EXTPROC = 0o200000
 
+# A host that sends addresses in mark parity does so a few times a second.
+MARKING_SECONDS = 1.0
+
 READ_BYTES = 4096
 # The longest answer has 260 characters: who leaves more than a few unread is not listening.
 MOST_UNREAD_BYTES = 1024
@@ -55,17 +58,22 @@ class HostParity:
     """How the bytes that are read were sent, as far as that can be known.
 
     It is known where the settings have not changed between a moment at which nothing was under way and
-    the reading of the bytes.
+    the reading of the bytes. Space parity is believed only of a host that was seen to use mark parity too,
+    and lately: what a host left set says nothing of the next one, and one may come before it is noticed that
+    the other has gone.
     """
 
     def __init__(self) -> None:
         self._settings = 0
         self._exact = False  # the kernel tells of changes
         self._settled = False  # and nothing is under way that could be older than the last one
+        self._marking_at = float("-inf")
 
-    def changed(self, attributes: list[Any]) -> None:
+    def changed(self, attributes: list[Any], now: float) -> None:
         """Something was set; what is set now."""
         self._settings = attributes[_CFLAG] & _PARITY
+        if self._settings == _PARITY:
+            self._marking_at = now
         self._exact = bool(attributes[_LFLAG] & EXTPROC)
         self._settled = False
 
@@ -73,11 +81,14 @@ class HostParity:
         """All that was written has been read."""
         self._settled = True
 
-    def wakeup(self, *, changing: bool) -> bool | None:
+    def wakeup(self, now: float, *, changing: bool) -> bool | None:
         """The wakeup bit of the bytes just read; `changing` when news of a change waits behind them."""
         if changing or not (self._settled and self._exact and self._settings & CMSPAR):
             return None
-        return bool(self._settings & termios.PARODD)
+        if self._settings & termios.PARODD:
+            self._marking_at = now
+            return True
+        return False if now - self._marking_at < MARKING_SECONDS else None
 
 
 class PtyPort:
@@ -138,11 +149,11 @@ class PtyPort:
             return None
         kind, data = packet[0], packet[1:]
         if kind:
-            return self._was_set(kind)
+            return self._was_set(kind, now)
         self._has_host = True
         if self._host is None:
             return stuff(data)
-        wakeup = self._parity.wakeup(changing=self._is(select.POLLPRI)) if self._looks else None
+        wakeup = self._parity.wakeup(now, changing=self._is(select.POLLPRI)) if self._looks else None
         return self._host.hear(data, now, wakeup=wakeup)
 
     def write(self, stream: bytes) -> None:
@@ -180,18 +191,18 @@ class PtyPort:
         os.set_blocking(self._master, False)
         fcntl.ioctl(self._master, termios.TIOCPKT, struct.pack("i", 1))
         self._as_made = termios.tcgetattr(self._master)
-        self._parity.changed(self._as_made)
+        self._parity.changed(self._as_made, float("-inf"))
         self._state.register(self._master, select.POLLPRI)
         self._name.link(self._device)
 
     def _is(self, state: int) -> bool:
         return any(news & state for _, news in self._state.poll(0))
 
-    def _was_set(self, kind: int) -> bytes:
+    def _was_set(self, kind: int, now: float) -> bytes:
         """The host has flushed, or set something."""
         if kind & _SETTINGS_CHANGED:
             self._has_host = not self._is(select.POLLHUP)
-            self._parity.changed(termios.tcgetattr(self._master))
+            self._parity.changed(termios.tcgetattr(self._master), now)
         return b""
 
     def _hung_up(self) -> None:

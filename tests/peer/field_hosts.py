@@ -38,6 +38,9 @@ class FieldHost(Protocol):
     def ask(self, command: bytes, *, with_crc: bool = True) -> bytes:
         """One long poll without its address, and the answer."""
 
+    def close(self) -> None:
+        """Leave the port alone."""
+
 
 def read_answer(port: serial.Serial) -> bytes:
     """What comes, until nothing more does."""
@@ -93,6 +96,9 @@ class ReopeningHost:
         self._port.close()
         return answer
 
+    def close(self) -> None:
+        self._port.close()
+
     def _open(self, parity: str, stop_bits: float) -> None:
         self._port.parity, self._port.stopbits = parity, stop_bits
         self._port.open()
@@ -122,6 +128,9 @@ class SleepingHost:
             port.write(frame[1:])
             return read_answer(port)
 
+    def close(self) -> None:
+        """It never keeps it open."""
+
     def _opened(self, parity: str, stop_bits: float = serial.STOPBITS_ONE) -> serial.Serial:
         return serial.Serial(self._path, BAUD, parity=parity, stopbits=stop_bits, timeout=self._patience)
 
@@ -130,7 +139,8 @@ class FlippingHost:
     """It keeps the port open, and flips parity between an address and its command."""
 
     def __init__(self, path: Path, patience: float = 0.2, *, address: int = 0) -> None:
-        self._port = serial.Serial(str(path), BAUD, parity=serial.PARITY_SPACE, timeout=patience)
+        self._port = serial.Serial(str(path), BAUD, timeout=patience)
+        set_parity(self._port, serial.PARITY_SPACE)
         self.address = address or address_of_chirp(self._port)
 
     def close(self) -> None:
@@ -149,13 +159,6 @@ class FlippingHost:
         self._marked(0x80)
         self._marked(frame[0])
         self._port.write(frame[1:])
-        return read_answer(self._port)
-
-    def say_in_space(self, frame: bytes) -> bytes:
-        """As if it had forgotten the wakeup bit."""
-        self._port.reset_input_buffer()
-        time.sleep(QUIET_SECONDS)  # until the machine has seen how parity is set
-        self._port.write(b"\x80" + frame)
         return read_answer(self._port)
 
     def _marked(self, byte: int) -> None:

@@ -110,6 +110,7 @@ def test_every_family_of_polls_is_served(kind: Callable[..., FieldHost], alone: 
 
     assert polls == [], heard
     assert len(host.general_poll()) == 1
+    host.close()
 
 
 def is_answer(frame: bytes, poll: Poll) -> bool:
@@ -180,17 +181,9 @@ def test_a_poll_that_stops_halfway_is_forgotten(alone: Alone) -> None:
     host.close()
 
 
-def test_a_host_that_forgets_the_wakeup_bit_is_not_heard(alone: Alone) -> None:
-    """It sets space parity and never mark: a real machine takes none of its bytes for an address."""
-    host = FlippingHost(alone.port, address=1)
-
-    assert b"\x1a" not in host.say_in_space(b"\x01\x1a")  # it may chirp
-    assert begins(host.ask(b"\x1a", with_crc=False), "01 1A")
-    host.close()
-
-
 def test_a_broadcast_is_obeyed_and_not_answered(alone: Alone) -> None:
     host = PlainHost(alone.port, address=1)
+    host.general_poll()  # it need not chirp
 
     assert host.say(append_crc(bytes.fromhex("00 7F 12 31 20 26 23 59 00"))) == b""
 

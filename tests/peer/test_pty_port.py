@@ -12,7 +12,7 @@ import pytest
 import serial
 
 from edge_agent.errors import ConfigurationError, InUseError, LinkError
-from edge_agent.peer.pty_port import MOST_UNREAD_BYTES, PtyPort
+from edge_agent.peer.pty_port import MARKING_SECONDS, PtyPort
 from edge_agent.sas.wakeup import marked, stuff
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
 from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS
@@ -68,11 +68,22 @@ def test_what_is_sent_in_mark_parity_begins_a_poll_whatever_went_before(port: Pt
         assert hear(port) == marked(0x82) + marked(1)
 
 
-def test_what_is_sent_in_space_parity_begins_none(port: PtyPort) -> None:
-    with host(port, SPACE) as line:
+def test_what_a_host_that_marks_sends_in_space_parity_begins_none(port: PtyPort) -> None:
+    with host(port, MARK) as line:
+        set_parity(line, SPACE)
+        hear(port)
         line.write(b"\x80\x01\x1a\xff")
 
         assert hear(port) == b"\x80\x01\x1a\xff\xff"
+
+
+def test_of_a_host_that_has_long_not_marked_anything_the_table_tells(port: PtyPort) -> None:
+    with host(port, MARK) as line:
+        set_parity(line, SPACE)
+        hear(port)
+        line.write(b"\x01\x1a")
+
+        assert port.read(time.monotonic() + MARKING_SECONDS) == marked(1) + b"\x1a"
 
 
 def test_a_poll_begun_in_mark_parity_goes_on_in_space_parity_and_ends_there(port: PtyPort) -> None:
@@ -98,8 +109,8 @@ def test_where_parity_was_set_while_bytes_were_under_way_the_table_tells(port: P
         assert hear(port) == 3 * (marked(1) + b"\x1a")
 
 
-@pytest.mark.parametrize("parity", [NONE, serial.PARITY_EVEN])
-def test_of_a_host_that_sets_neither_the_table_tells(port: PtyPort, parity: str) -> None:
+@pytest.mark.parametrize("parity", [NONE, serial.PARITY_EVEN, SPACE])
+def test_of_a_host_that_never_marks_the_table_tells(port: PtyPort, parity: str) -> None:
     with host(port, parity) as line:
         line.write(b"\x80\x01\x1a")
 
@@ -108,7 +119,7 @@ def test_of_a_host_that_sets_neither_the_table_tells(port: PtyPort, parity: str)
 
 def test_parity_is_not_looked_at_where_the_table_is_to_tell(tmp_path: Path) -> None:
     port = make(tmp_path / "sas", look_at_parity=False)
-    with host(port, SPACE) as line:
+    with host(port, MARK) as line:
         line.write(b"\x80\x01\x1a")
 
         assert hear(port) == marked(0x80) + marked(1) + b"\x1a"
@@ -118,7 +129,7 @@ def test_parity_is_not_looked_at_where_the_table_is_to_tell(tmp_path: Path) -> N
 def test_a_host_that_takes_the_news_of_changes_away_is_told_by_the_table(port: PtyPort) -> None:
     import termios  # noqa: PLC0415  for this one test
 
-    with host(port, SPACE) as line:
+    with host(port, MARK) as line:
         attributes = termios.tcgetattr(line.fileno())
         attributes[3] = 0
         termios.tcsetattr(line.fileno(), termios.TCSANOW, attributes)
@@ -193,7 +204,7 @@ def test_a_host_that_reads_nothing_finds_the_latest_answers_only(port: PtyPort) 
         unread = b""
         while not unread.endswith(b"\xf9" * 100):
             unread += line.read(line.in_waiting or 1)
-        assert len(unread) <= 4 * MOST_UNREAD_BYTES
+        assert len(unread) < 20_000  # of 25,000; how much exactly is a matter of the kernel's pace
 
 
 def test_chirps_lose_their_mark_and_answers_their_doubling(port: PtyPort) -> None:
