@@ -81,6 +81,7 @@ _ROWS: tuple[tuple[Iterable[int], Duty], ...] = (
     ((0x67,), Duty((reads.TICKET_IN_ESCROW,))),
     ((0x68,), Duty((reads.REDEMPTION,), "money", moves_money=True)),
     ((0x69,), Duty((reads.TRANSFER,), "money", moves_money=True)),
+    ((0x6A, 0x6B), Duty((reads.OFFERED_CREDITS,))),
     ((0x6C, 0x6D, 0x6E), Duty((reads.REGISTRATION,))),
     ((0x6F,), Duty((reads.LOCK,))),
     ((OVERFLOW,), Duty(_LOST, "overflow", moves_money=True, accounts_for="overflow")),

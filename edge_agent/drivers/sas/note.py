@@ -29,7 +29,7 @@ from edge_agent.drivers.sas.roles import OBSERVER, PRIMARY, Role
 from edge_agent.drivers.sas.sequences import SEQUENCES
 
 # Rises with every change of the layout, and of what the duties read.
-VERSION = 3
+VERSION = 4
 
 # A note must fit NOTE_LIMIT_BYTES: with more doubtful events an account is written down as blind.
 MOST_DOUBTFUL_NOTED = 2

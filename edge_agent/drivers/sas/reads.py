@@ -90,6 +90,8 @@ TRANSFER = Read(
 )
 REGISTRATION = Read(0x73, _said(registration_code=0xFF), needs=AFT)
 LOCK = Read(0x74, _said(lock_code=0xFF, lock_conditions=0, lock_timeout_hundredths=0), needs=AFT)
+# A machine that offers its credits asks on until it hears of 72 or 74, and then cashes out another way.
+OFFERED_CREDITS = Read(LOCK.command, LOCK.values, primary_only=True, needs=AFT)
 # A mask of zeros changes nothing, and the answer has the asset number.
 VALIDATION_STATUS = Read(
     0x7B,

@@ -36,7 +36,7 @@ def test_a_primary_asks_for_nothing_that_changes_a_machine(read: reads.Read) -> 
 def test_what_only_the_primary_asks_is_what_consumes() -> None:
     """And nothing is kept from an observer that it might ask."""
     for read in ASKED:
-        if read.primary_only:
+        if read.primary_only and read is not reads.OFFERED_CREDITS:  # which ends what the owner is asked
             assert effect_of(read.request(1, PRIMARY)) is Effect.CONSUMES
 
 
@@ -92,6 +92,7 @@ def test_a_machine_that_may_have_changed_is_asked_again(code: int) -> None:
         (0x67, {0x70}),
         (0x68, {0x71}),
         (0x69, {0x72}),
+        (0x6A, {0x74}),
         (0x6D, {0x73}),
         (0x6F, {0x74}),
         (0x7C, {0x90}),

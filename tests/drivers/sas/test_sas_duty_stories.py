@@ -237,6 +237,21 @@ def test_a_transfer_by_another_host_is_told_with_what_moved(mode: str, role: str
 
 
 @MODES
+@pytest.mark.parametrize(("role", "again"), [("primary", False), ("observer", True)])
+def test_credits_that_are_offered_to_the_host_are_looked_at_by_the_primary_alone(
+    mode: str, role: str, *, again: bool
+) -> None:
+    at = Attended(role=role, real_time_events=mode)
+    at.asked.clear()
+
+    at.machine.connection.raise_exception(0x6A, at.clock.now)
+    at.run_for(5)
+
+    assert (at.heard(0x6A) > 1) == again
+    assert len(at.asked_for(0x74)) == (0 if again else 1)
+
+
+@MODES
 def test_a_progressive_hit_is_taken_by_the_primary(mode: str) -> None:
     at = Attended(role="primary", real_time_events=mode)
 

@@ -60,9 +60,9 @@ def test_a_note_reads_back_as_it_was_written(note: Note) -> None:
 
 def test_what_duties_read_has_its_bits_by_version() -> None:
     """Another order would make another read of what an older version wanted: the version has to rise."""
-    commands = "6E 3D 4D 48 1B 84 85 87 57 5D 70 71 72 73 74 55 90 6E B6 B6"
+    commands = "6E 3D 4D 48 1B 84 85 87 57 5D 70 71 72 74 73 74 55 90 6E B6 B6"
 
-    assert VERSION == 3
+    assert VERSION == 4
     assert [read.command for read in READS] == [int(command, 16) for command in commands.split()]
 
 
