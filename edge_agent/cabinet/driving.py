@@ -34,10 +34,12 @@ def drive(
     *,
     until: Callable[[], bool],
     before_write: Callable[[], None] | None = None,
+    after_write: Callable[[], None] | None = None,
 ) -> None:
     """Let an end talk over a link that is open, until it is enough. Raises LinkError when the link is lost.
 
     `before_write` is called before anything is sent: what is to be durable by then is made so there.
+    `after_write` is called when the last character of it is on its way.
     """
     while True:
         now = monotonic()
@@ -47,6 +49,8 @@ def drive(
         data = end.data_to_send(now)
         if data:
             link.write(data)
+            if after_write is not None:
+                after_write()
         if until():
             return
         due = end.next_timer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_agent.cli import ask, capture, decode, watch
+from edge_agent.cli import ask, capture, decode, probe, watch
 
 if TYPE_CHECKING:
     from edge_agent.cli.base import Commands
@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add all of them."""
-    for tool in (decode, ask, watch, capture):
+    for tool in (probe, decode, ask, watch, capture):
         tool.add(commands)

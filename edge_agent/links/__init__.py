@@ -10,6 +10,6 @@ A break, as a wire that hangs in the air makes, reads as FF 00 00; no device has
 holds in both directions, so a serial port, memory, TCP, a capture and a fuzz input look alike from above.
 """
 
-from edge_agent.links.base import Advising, Link, open_link
+from edge_agent.links.base import Advising, Link, Nudging, OfAKind, PortKind, open_link
 
-__all__ = ["Advising", "Link", "open_link"]
+__all__ = ["Advising", "Link", "Nudging", "OfAKind", "PortKind", "open_link"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
@@ -36,6 +37,33 @@ class Advising(Protocol):
     """A link that knows, once open, what would make it better."""
 
     advice: tuple[str, ...]  # each one line, `what — mend`
+
+
+@dataclass(frozen=True, slots=True)
+class PortKind:
+    """What a port is, and what it does with the wakeup bit as far as its link can know."""
+
+    name: str = "link"
+    sends_wakeup: bool = True
+    hears_wakeup: bool = True
+    chip: str = ""  # what is behind it, where that has a name
+
+
+@runtime_checkable
+class OfAKind(Protocol):
+    """A link that knows, once open, what its port is."""
+
+    @property
+    def kind(self) -> PortKind:
+        """What its port is."""
+
+
+@runtime_checkable
+class Nudging(Protocol):
+    """A link that can send the wakeup bit without the help of parity, for whoever doubts that."""
+
+    def nudge(self, character: int) -> None:
+        """Send one character with its wakeup bit. Raises LinkError when the link is lost."""
 
 
 # scheme -> module that has `make(rest_of_the_spec, serial_format) -> Link`; imported when used.

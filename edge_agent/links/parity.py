@@ -16,6 +16,8 @@ import fcntl
 import struct
 import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from edge_agent.links.adapters import Adapter
 
@@ -28,6 +30,8 @@ BITS_A_CHARACTER = 11
 _IFLAG, _OFLAG, _CFLAG, _LFLAG = range(4)
 _CFLAG_OFFSET = 8  # in the kernel's struct termios: c_iflag, c_oflag, c_cflag, c_lflag are four words
 _STICKS = termios.PARENB | CMSPAR
+# No adapter takes longer to begin; whoever sends this way is in no hurry.
+_HANDED_OVER_SECONDS = 0.005
 
 
 def plain(fd: int) -> None:
@@ -36,6 +40,22 @@ def plain(fd: int) -> None:
     attributes[_IFLAG] = 0
     attributes[_CFLAG] &= ~(termios.PARENB | termios.PARODD | CMSPAR)
     termios.tcsetattr(fd, termios.TCSANOW, attributes)
+
+
+@contextmanager
+def by_stop_bits(fd: int, baud: int) -> Iterator[None]:
+    """Eight data bits, no parity and two stop bits: the first of these stands where the wakeup bit does.
+
+    What is written meanwhile leaves that way; the port is as it was on return.
+    """
+    before = termios.tcgetattr(fd)
+    attributes = termios.tcgetattr(fd)
+    attributes[_CFLAG] &= ~(_STICKS | termios.PARODD)
+    attributes[_CFLAG] |= termios.CSTOPB
+    termios.tcsetattr(fd, termios.TCSADRAIN, attributes)
+    yield
+    time.sleep(BITS_A_CHARACTER / baud + _HANDED_OVER_SECONDS)
+    termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 class Leaving:

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from enum import IntEnum
 
 from edge_agent.errors import LinkError
-from edge_agent.links.base import Link
+from edge_agent.links.base import Link, PortKind
 from edge_agent.links.device_server import Connection, Endpoint, read_endpoint
 from edge_agent.links.parity import BITS_A_CHARACTER, Leaving
 from edge_agent.links.poll_gaps import JUDGED_POLLS, PollGaps
@@ -94,6 +94,11 @@ class Rfc2217Link:
 
     def __repr__(self) -> str:
         return f"<Rfc2217Link {self.name} {'open' if self._connection.is_open else 'closed'}>"
+
+    @property
+    def kind(self) -> PortKind:
+        """What the port is."""
+        return PortKind("device server, RFC 2217")
 
     def open(self) -> None:
         """Connect, and have the server set up its port. Raises LinkError naming what it will not do."""

@@ -14,7 +14,7 @@ RFC 2217 can send it; see `edge_agent.links.rfc2217`.
 from __future__ import annotations
 
 from edge_agent.errors import ConfigurationError
-from edge_agent.links.base import Link
+from edge_agent.links.base import Link, PortKind
 from edge_agent.links.device_server import Connection, Endpoint, read_endpoint
 from edge_agent.links.stream import runs
 from edge_agent.sas.wakeup import stuff
@@ -57,6 +57,11 @@ class TcpLink:
 
     def __repr__(self) -> str:
         return f"<TcpLink {self.name} {'open' if self._connection.is_open else 'closed'}>"
+
+    @property
+    def kind(self) -> PortKind:
+        """What the port is."""
+        return PortKind("device server", self._marks, self._marks)
 
     def open(self) -> None:
         """Connect."""

@@ -25,9 +25,9 @@ import serial
 
 from edge_agent.errors import InUseError, LinkError
 from edge_agent.links.adapters import BUY, ErrorFlags, Port, port_of, stable_name
-from edge_agent.links.base import Link
+from edge_agent.links.base import Link, PortKind
 from edge_agent.links.latency import hear_at_once
-from edge_agent.links.parity import WakeupParity, plain
+from edge_agent.links.parity import WakeupParity, by_stop_bits, plain
 from edge_agent.links.stream import runs, unmark_transfers
 from edge_agent.sas.wakeup import stuff
 from edge_agent.station import SerialFormat
@@ -64,6 +64,7 @@ class UartLink:
         self._fd = -1
         self._parity: WakeupParity | None = None
         self._flags = ErrorFlags.NONE
+        self._port: Port | None = None
 
     def __repr__(self) -> str:
         return f"<UartLink {self.name} {'open' if self._serial else 'closed'}>"
@@ -92,6 +93,16 @@ class UartLink:
     def tells_wakeup_bits(self) -> bool:
         """Whether each character that is read has its own wakeup bit, and not that of others beside it."""
         return self._parity is not None and self._flags is ErrorFlags.CHARACTER
+
+    @property
+    def kind(self) -> PortKind:
+        """What the port is, once it is open."""
+        port = self._port
+        if port is None:
+            return PortKind("serial port")
+        if not port.adapter.parity:
+            return PortKind("pseudo-terminal", sends_wakeup=False, hears_wakeup=False)
+        return PortKind("serial port", hears_wakeup=port.adapter.flags is not ErrorFlags.NONE, chip=str(port))
 
     def fileno(self) -> int:
         """What to wait on for bytes, while it is open."""
@@ -127,6 +138,14 @@ class UartLink:
         except (OSError, ValueError) as error:
             raise self._lost(error) from error
 
+    def nudge(self, character: int) -> None:
+        """Send one character with its wakeup bit by two stop bits, which every chip can do."""
+        try:
+            with by_stop_bits(self._fd, self._format.baud):
+                self._write_all(bytes((character,)))
+        except (OSError, ValueError, termios.error) as error:
+            raise self._lost(error) from error
+
     def close(self) -> None:
         """Close the port and let others have it."""
         if self._serial is not None:
@@ -150,7 +169,7 @@ class UartLink:
         return device
 
     def _set_up(self, device: Path) -> None:
-        port = self._behind(device)
+        port = self._port = self._behind(device)
         if self._format.wakeup_bit:
             self._parity = self._send_wakeup_by_parity(port)
             self._flags = port.adapter.flags

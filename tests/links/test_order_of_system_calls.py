@@ -18,9 +18,11 @@ import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edge_agent.links.parity import CMSPAR
 from edge_agent.links.uart import UartLink
 from edge_agent.station import SerialFormat
 
@@ -92,6 +94,36 @@ def test_the_calls_are_made_in_this_order(port: str, monkeypatch: pytest.MonkeyP
     monkeypatch.undo()
     link.close()
     assert calls == LONG_POLL_ORDER + GENERAL_POLL_ORDER
+
+
+def test_a_nudge_has_two_stop_bits_and_leaves_the_port_as_it_was(
+    port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of two stop bits stands where the wakeup bit does, and needs no parity."""
+    link = UartLink(port, SAS)
+    link.open()
+    before = termios.tcgetattr(link.fileno())
+    calls: list[str] = []
+    tcsetattr, write = termios.tcsetattr, os.write
+
+    def recorded_tcsetattr(fd: int, when: int, attributes: list[Any]) -> None:
+        assert when == termios.TCSADRAIN, "a change must drain first"
+        parity = bool(attributes[2] & (termios.PARENB | CMSPAR))
+        calls.append(f"{1 + bool(attributes[2] & termios.CSTOPB)} stop bits{', parity' * parity}")
+        tcsetattr(fd, when, attributes)
+
+    def recorded_write(fd: int, data: bytes) -> int:
+        calls.append(f"write {data.hex(' ')}")
+        return write(fd, data)
+
+    monkeypatch.setattr("edge_agent.links.parity.termios.tcsetattr", recorded_tcsetattr)
+    monkeypatch.setattr("edge_agent.links.uart.os.write", recorded_write)
+    link.nudge(0x80)
+    monkeypatch.undo()
+
+    assert calls == ["2 stop bits", "write 80", "1 stop bits, parity"]
+    assert termios.tcgetattr(link.fileno()) == before
+    link.close()
 
 
 def _strace() -> str:
