@@ -28,7 +28,7 @@ from edge_agent.events import Observation
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.links import Advising, Link
 from edge_agent.notebook import Notebook
-from edge_agent.recorder import Recorder
+from edge_agent.recorder import Recorder, Secrecy
 from edge_agent.station import Commandable, CommandResult, MachineCommand, Metered, Shared, Station, Timed
 
 # A line notices that it should stop within this time, whatever its station waits for.
@@ -93,6 +93,7 @@ class Line:
         self._time_due = float("-inf")
         self._not_yet_durable: list[bytes] = []
         self._recorder: Recorder | None = None
+        self._secrecy = Secrecy()
         self._meters_wanted = False
         self._commands: deque[tuple[str, MachineCommand]] = deque()
         self._on_outcome: Callable[[CommandResult], None] | None = None
@@ -236,15 +237,23 @@ class Line:
         self.advice = advice
 
     def _show_sent(self, data: bytes) -> None:
-        self._log.debug("sent", data=data)
+        now, confidential = self._monotonic(), self.station.confidential
+        self._secrecy.covers(now, confidential=confidential)
+        # Only who commands a device can know a number before the device has said it.
+        discloses = (
+            self._on_outcome is not None and isinstance(self.station, Commandable) and self.station.discloses
+        )
+        self._log.debug("sent", data=_shown(data, withheld=discloses))
         if (recorder := self._recorder) is not None:
-            recorder.sent(data, self._monotonic(), confidential=self.station.confidential)
+            recorder.sent(data, now, confidential=confidential, discloses=discloses)
 
     def _show_heard(self, data: bytes) -> None:
-        confidential = self.station.confidential
-        self._log.debug("heard", data=f"{len(data)} bytes, confidential" if confidential else data)
+        now, confidential = self._monotonic(), self.station.confidential
+        self._log.debug(
+            "heard", data=_shown(data, withheld=self._secrecy.covers(now, confidential=confidential))
+        )
         if (recorder := self._recorder) is not None:
-            recorder.heard(data, self._monotonic(), confidential=confidential)
+            recorder.heard(data, now, confidential=confidential)
 
     def _make_durable(self) -> None:
         """Append all that was learnt. It is forgotten here only when `append` has returned."""
@@ -311,3 +320,8 @@ class Line:
         if due is None:
             return LONGEST_READ_SECONDS
         return min(max(0.0, due - self._monotonic()), LONGEST_READ_SECONDS)
+
+
+def _shown(data: bytes, *, withheld: bool) -> bytes | str:
+    """What a log may show of bytes."""
+    return f"{len(data)} bytes, confidential" if withheld else data

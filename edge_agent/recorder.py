@@ -34,6 +34,19 @@ class Frame:
     data: bytes | None  # None: withheld
 
 
+class Secrecy:
+    """For how long what is heard may be what no log may show."""
+
+    def __init__(self) -> None:
+        self._until = float("-inf")
+
+    def covers(self, now: float, *, confidential: bool) -> bool:
+        """Whether it may be now; `confidential` says that it is for certain."""
+        if confidential:
+            self._until = now + LATE_SECONDS
+        return now <= self._until
+
+
 class Recorder:
     """The wire of one line. One thread records, another takes.
 
@@ -50,20 +63,17 @@ class Recorder:
         self._refills = refills
         # Each is written by one thread: what the line recorded, and what was taken away.
         self._recorded_bytes = self._taken_bytes = 0
-        self._secret_until = float("-inf")
+        self._secrecy = Secrecy()
         self._frames: deque[Frame] = deque()
 
-    def sent(self, data: bytes, now: float, *, confidential: bool) -> None:
-        """Record a write. `confidential`: what answers it may be what no log may show."""
-        if confidential:
-            self._secret_until = now + LATE_SECONDS
-        self._keep("sent", data, now, withheld=False)
+    def sent(self, data: bytes, now: float, *, confidential: bool, discloses: bool = False) -> None:
+        """Record a write. `confidential`: what answers it may be what no log may show; `discloses`: it is."""
+        self._secrecy.covers(now, confidential=confidential)
+        self._keep("sent", data, now, withheld=discloses)
 
     def heard(self, data: bytes, now: float, *, confidential: bool) -> None:
         """Record a read."""
-        if confidential:
-            self._secret_until = now + LATE_SECONDS
-        self._keep("heard", data, now, withheld=now <= self._secret_until)
+        self._keep("heard", data, now, withheld=self._secrecy.covers(now, confidential=confidential))
 
     def take(self, most: int | None = None) -> list[Frame]:
         """What was recorded since last asked, the oldest `most` frames of it."""

@@ -188,6 +188,10 @@ class Commandable(Protocol):
     def take_outcomes(self) -> Sequence[CommandResult]:
         """What became of commands since last asked, with what the device answered."""
 
+    @property
+    def discloses(self) -> bool:
+        """Whether what is sent now may hold what no log may show: a ticket's number, a key."""
+
 
 @runtime_checkable
 class Shared(Protocol):

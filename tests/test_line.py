@@ -345,12 +345,17 @@ def test_the_wire_is_shown_at_debug_but_for_what_is_confidential(
     bench.device.write(b"CARD")
     bench.device.read(PATIENCE_SECONDS)
 
-    bench.wait_until(lambda: bench.story.count("note") > 2)
+    bench.station.secretive = False
+    bench.device.write(b"LATE")
+    bench.device.read(PATIENCE_SECONDS)
+
+    bench.wait_until(lambda: bench.story.count("note") > 3)
     shown = capsys.readouterr().err
     assert '"data": "41 42", "event": "heard"' in shown
     assert '"data": "61 63 6b 61 63 6b", "event": "sent"' in shown
-    assert "4 bytes, confidential" in shown
+    assert shown.count("4 bytes, confidential") == 2
     assert "43 41 52 44" not in shown
+    assert "4c 41 54 45" not in shown
     structlog.reset_defaults()
 
 

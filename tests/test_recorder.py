@@ -59,3 +59,12 @@ def test_one_that_refills_loses_only_what_finds_no_room() -> None:
     recorder.heard(b"9876543210", 102.0, confidential=False)
 
     assert [frame.data for frame in recorder.take()] == [b"0123456789", b"9876543210"]
+
+
+def test_what_somebody_has_a_device_told_in_confidence_is_kept_as_its_size() -> None:
+    recorder = Recorder(began=100.0)
+
+    recorder.sent(b"the ticket", 100.0, confidential=True, discloses=True)
+    recorder.sent(b"ask credits", 100.5, confidential=False)
+
+    assert [(frame.size, frame.data) for frame in recorder.take()] == [(10, None), (11, b"ask credits")]

@@ -20,7 +20,8 @@ from edge_agent.recorder import LATE_SECONDS
 from edge_agent.sas import LONG_POLLS, WAKEUP, GeneralPoll, Poll, ReplyReader, WakeupDecoder, marked, stuff
 from edge_agent.sas.crc import CRC_BYTES, crc16, crc_is_good
 from edge_agent.sas.exception_codes import EVENT_MARK, event_fields
-from edge_agent.sas.fields import Field, fixed_size, parts
+from edge_agent.sas.fields import fixed_size
+from edge_agent.sas.long_polls import CONFIDENTIAL_ANSWERS, CONFIDENTIAL_REQUESTS
 from edge_agent.sas.messages import GENERAL_POLL_BIT, LAST_ADDRESS
 from edge_agent.sas.poll_lengths import READ_POLL_BYTES, UNCOUNTED_BYTES, host_poll_length
 
@@ -37,13 +38,6 @@ _FRAME_BYTES = 2 + CRC_BYTES
 _EVENT_BYTES = 1 + _FRAME_BYTES
 
 
-def _holds_numbers(fields: Iterable[Field]) -> bool:
-    return any(getattr(field, "confidential", False) or _holds_numbers(parts(field)) for field in fields)
-
-
-# Commands whose answers hold something confidential, and those that do so themselves.
-CONFIDENTIAL_ANSWERS = frozenset(row.command for row in LONG_POLLS.values() if _holds_numbers(row.reply))
-CONFIDENTIAL_REQUESTS = frozenset(row.command for row in LONG_POLLS.values() if _holds_numbers(row.request))
 _CONFIDENTIAL_BYTES = frozenset(bytes((command,)) for command in CONFIDENTIAL_ANSWERS | CONFIDENTIAL_REQUESTS)
 
 

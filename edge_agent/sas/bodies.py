@@ -21,7 +21,7 @@ def decode_body(fields: tuple[Field, ...], body: bytes, *, has_length: bool) -> 
     if not has_length:
         return decode_fields(fields, body)
     if not body or body[0] != len(body) - 1:
-        raise RemoteProtocolError(f"the length byte does not fit: {body.hex(' ') or 'none'}")
+        raise RemoteProtocolError(f"the length byte does not fit a body of {len(body)} bytes")
     return decode_fields(fields, body[1:])
 
 

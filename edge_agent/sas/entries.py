@@ -142,8 +142,8 @@ class SizedBcd:
         """See Field."""
         found, behind = take_counted(data, at, self.name)
         if len(found) > LARGEST_BCD_BYTES:
-            raise RemoteProtocolError(f"{self.name} claims {len(found)} bytes")
-        values[self.name] = decode_bcd(found) if found else None
+            raise RemoteProtocolError(f"{self.name} claims more than {LARGEST_BCD_BYTES} bytes")
+        values[self.name] = decode_bcd(found, self.name) if found else None
         if found and len(found) != self.usual:
             values[self._size_name] = len(found)
         return behind
@@ -155,7 +155,7 @@ class SizedBcd:
         size = number(values, self._size_name) if self._size_name in values else self.usual
         if not 0 < size <= LARGEST_BCD_BYTES:
             raise LocalProtocolError(f"{self.name} cannot take {size} bytes")
-        return bytes((size,)) + encode_bcd(number(values, self.name), size)
+        return bytes((size,)) + encode_bcd(number(values, self.name), size, self.name)
 
     @property
     def _size_name(self) -> str:
@@ -186,5 +186,5 @@ def mapping(values: Mapping[str, Any], name: str) -> Entry:
     """Fields inside a field, or LocalProtocolError."""
     value = values.get(name)
     if not isinstance(value, Mapping):
-        raise LocalProtocolError(f"{name} must be given as a mapping, not {value!r}")
+        raise LocalProtocolError(f"{name} must be given as a mapping, not {type(value).__name__}")
     return value

@@ -63,12 +63,12 @@ class Bcd:
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
-        values[self.name] = decode_bcd(take(data, at, self.size, self.name))
+        values[self.name] = decode_bcd(take(data, at, self.size, self.name), self.name)
         return at + self.size
 
     def encode(self, values: Mapping[str, Any]) -> bytes:
         """See Field."""
-        return encode_bcd(number(values, self.name), self.size)
+        return encode_bcd(number(values, self.name), self.size, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class LateBcd:
 
     def encode(self, values: Mapping[str, Any]) -> bytes:
         """See Field."""
-        return encode_bcd(number(values, self.name) if self.name in values else 0, self.size)
+        return encode_bcd(number(values, self.name) if self.name in values else 0, self.size, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,12 @@ class Digits:
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
-        values[self.name] = decode_digits(take(data, at, self.size, self.name))
+        values[self.name] = decode_digits(take(data, at, self.size, self.name), self.name)
         return at + self.size
 
     def encode(self, values: Mapping[str, Any]) -> bytes:
         """See Field."""
-        return encode_digits(given(values, self.name, str), self.size)
+        return encode_digits(given(values, self.name, str), self.size, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +318,7 @@ def decode_fields(fields: tuple[Field, ...], data: bytes) -> dict[str, Any]:
     for field in fields:
         at = field.decode(data, at, values)
     if at != len(data):
-        raise RemoteProtocolError(f"{len(data) - at} bytes more than the layout: {data[at:].hex(' ')}")
+        raise RemoteProtocolError(f"{len(data) - at} bytes more than the layout")
     return values
 
 
@@ -356,7 +356,7 @@ def given(values: Mapping[str, Any], name: str, kind: type[T]) -> T:
     """`values[name]`, or LocalProtocolError when it is missing or of another kind."""
     value = values.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise LocalProtocolError(f"{name} must be given as {kind.__name__}, not {value!r}")
+        raise LocalProtocolError(f"{name} must be given as {kind.__name__}, not {type(value).__name__}")
     return value
 
 

@@ -34,7 +34,17 @@ from edge_agent.sas.polls import (
 )
 from edge_agent.sas.polls.row import Effect, LongPoll, PollType
 
-__all__ = ["CONFIDENTIAL_FIELDS", "FAMILIES", "LONG_POLLS", "Effect", "LongPoll", "PollType", "poll_name"]
+__all__ = [
+    "CONFIDENTIAL_ANSWERS",
+    "CONFIDENTIAL_FIELDS",
+    "CONFIDENTIAL_REQUESTS",
+    "FAMILIES",
+    "LONG_POLLS",
+    "Effect",
+    "LongPoll",
+    "PollType",
+    "poll_name",
+]
 
 # In the order in which the text treats them.
 FAMILIES: Mapping[str, tuple[LongPoll, ...]] = MappingProxyType({
@@ -73,4 +83,9 @@ def _confidential(fields: tuple[Field, ...]) -> Iterator[str]:
 # What must not be logged, captured, shown or published unless somebody asks for it.
 CONFIDENTIAL_FIELDS: frozenset[str] = frozenset(
     name for row in _ROWS for name in (*_confidential(row.request), *_confidential(row.reply))
+)
+# Commands whose answers hold such a field, and those that do so themselves.
+CONFIDENTIAL_ANSWERS: frozenset[int] = frozenset(row.command for row in _ROWS if [*_confidential(row.reply)])
+CONFIDENTIAL_REQUESTS: frozenset[int] = frozenset(
+    row.command for row in _ROWS if [*_confidential(row.request)]
 )

@@ -2,7 +2,8 @@
 
 Frames here are plain bytes, complete and alone: no wakeup bits, no stray characters, no timing. Those
 belong to `wakeup` and `framing`. A frame that breaks a rule raises RemoteProtocolError; a message we
-cannot write raises LocalProtocolError.
+cannot write raises LocalProtocolError. What either says is the poll, the field and the place, and no
+byte of the frame besides its address and command: it may be a ticket's number.
 
     general poll   [80 + address]                    one byte; to address 0 it only synchronises
     long poll      [address][command]…[CRC]          type R ends at the command and has no CRC
@@ -155,7 +156,7 @@ def decode_poll(frame: bytes) -> Poll | UnknownPoll:
     checked_read = length == READ_POLL_BYTES and len(frame) == READ_POLL_BYTES + CRC_BYTES
     extra = len(frame) - length if length else 0
     if length is None or not (0 <= extra <= (row.request_slack if row else 0) or checked_read):
-        raise RemoteProtocolError(f"a poll of {len(frame)} bytes where {length} are due: {frame.hex(' ')}")
+        raise RemoteProtocolError(f"a poll of {len(frame)} bytes where {length} are due")
     if len(frame) > READ_POLL_BYTES:
         _check(frame)
     address, command = frame[0], frame[1]
@@ -217,12 +218,12 @@ def _decode_short(frame: bytes, poll: Poll) -> Reply:
         return Nack(address)
     elif frame == bytes((address, BUSY)):
         return Busy(address)
-    raise RemoteProtocolError(f"{frame.hex(' ') or 'nothing'} does not answer this poll")
+    raise RemoteProtocolError(f"{len(frame)} bytes that do not answer this poll")
 
 
 def _decode_general_poll(frame: bytes) -> GeneralPoll:
     if len(frame) != 1:
-        raise RemoteProtocolError(f"a general poll is one byte, not {frame.hex(' ')}")
+        raise RemoteProtocolError(f"a general poll is one byte, not {len(frame)}")
     return GeneralPoll(frame[0] & LAST_ADDRESS)
 
 
@@ -237,15 +238,21 @@ def _decode_event(address: int, body: bytes) -> EventReply:
 
 
 def _decode_request(row: LongPoll, body: bytes) -> dict[str, Any]:
-    if not row.request_slack:
+    try:
+        if row.request_slack:
+            return _decode_loosely(row.request, body, row.request_slack)
         return decode_body(row.request, body, has_length=row.request_counted)
-    return _decode_loosely(row.request, body, row.request_slack)
+    except RemoteProtocolError as error:
+        raise RemoteProtocolError(f"{row.name}: {error.what}") from error
 
 
 def _decode_data(row: LongPoll, body: bytes) -> dict[str, Any]:
-    if not row.reply_slack:
+    try:
+        if row.reply_slack:
+            return _decode_loosely(row.reply, body, row.reply_slack)
         return decode_body(row.reply, body, has_length=row.reply_counted)
-    return _decode_loosely(row.reply, body, row.reply_slack)
+    except RemoteProtocolError as error:
+        raise RemoteProtocolError(f"{row.name}: {error.what}") from error
 
 
 def _decode_loosely(fields: tuple[Field, ...], body: bytes, slack: int) -> dict[str, Any]:
@@ -264,9 +271,9 @@ def _check_base(values: Mapping[str, Any], poll: Poll, last: int) -> None:
     if command not in (FAILED, asked.get("base_command", command)):
         raise RemoteProtocolError(f"an answer to base poll {command:02X}, which was not asked")
     if asked.get("denomination") not in (None, 0, denomination):
-        raise RemoteProtocolError(f"an answer about denomination {denomination:02X}, which was not asked")
+        raise RemoteProtocolError("an answer about another denomination than was asked about")
     if "acknowledged" in values.get("base", {}) and last & LAST_ADDRESS != poll.address:
-        raise RemoteProtocolError(f"the base poll is answered by {last:02X}, which is not the machine")
+        raise RemoteProtocolError("the base poll is answered by another than the machine")
 
 
 def _row(command: int) -> LongPoll:
@@ -278,4 +285,4 @@ def _row(command: int) -> LongPoll:
 
 def _check(frame: bytes) -> None:
     if not crc_is_good(frame):
-        raise RemoteProtocolError(f"the CRC of {frame.hex(' ')} is wrong")
+        raise RemoteProtocolError(f"the CRC of {len(frame)} bytes is wrong")

@@ -63,7 +63,8 @@ class TableSizedMeters:
         while at < len(data):
             code = data[at]
             size = table_size(code)
-            digits = decode_bcd(take(data, at + 1, size, f"meter {code:02X}"))
+            name = f"meter {code:02X}"
+            digits = decode_bcd(take(data, at + 1, size, name), name)
             meters.append(MeterValue(code, digits, size))
             at += 1 + size
         values[self.name] = tuple(meters)
@@ -73,7 +74,8 @@ class TableSizedMeters:
         """See Field."""
         return b"".join(
             [
-                to_binary(meter.code, 1, self.name) + encode_bcd(meter.digits, table_size(meter.code))
+                to_binary(meter.code, 1, self.name)
+                + encode_bcd(meter.digits, table_size(meter.code), f"meter {meter.code:02X}")
                 for meter in given(values, self.name, tuple)
             ]
         )
@@ -92,9 +94,10 @@ class SelfSizedMeters:
         while at < len(data):
             head = take(data, at, 3, self.name)
             code, size = int.from_bytes(head[:2], "little"), head[2]
+            name = f"meter {code:04X}"
             if size > LARGEST_METER_BYTES:
-                raise RemoteProtocolError(f"meter {code:04X} claims {size} bytes")
-            digits = decode_bcd(take(data, at + 3, size, f"meter {code:04X}")) if size else 0
+                raise RemoteProtocolError(f"{name} claims more than {LARGEST_METER_BYTES} bytes")
+            digits = decode_bcd(take(data, at + 3, size, name), name) if size else 0
             meters.append(MeterValue(code, digits, size))
             at += 3 + size
         values[self.name] = tuple(meters)
@@ -107,7 +110,7 @@ class SelfSizedMeters:
     def _one(self, meter: MeterValue) -> bytes:
         if not 0 <= meter.size <= LARGEST_METER_BYTES:
             raise LocalProtocolError(f"meter {meter.code:04X} cannot take {meter.size} bytes")
-        digits = encode_bcd(meter.digits, meter.size) if meter.size else b""
+        digits = encode_bcd(meter.digits, meter.size, f"meter {meter.code:04X}") if meter.size else b""
         return to_binary(meter.code, 2, self.name) + bytes((meter.size,)) + digits
 
 

@@ -57,7 +57,10 @@ def to_payload(message: Message) -> bytes:
 
 
 def from_payload(payload: bytes) -> Message:
-    """The message of a payload whose CRC agreed. Raises RemoteProtocolError saying what is wrong."""
+    """The message of a payload whose CRC agreed. Raises RemoteProtocolError saying what is wrong.
+
+    A value is called by its key, never by what it is: it may name a card.
+    """
     version, *rest = payload.decode("ascii").split("|")
     if version != VERSION:
         raise RemoteProtocolError(f"version {version!r} is not {VERSION}")
@@ -83,12 +86,12 @@ def unescape(text: str) -> str:
     if "%" not in text:
         return text
     if _BAD_PERCENT.search(text):
-        raise RemoteProtocolError(f"value {text!r} has a % that encodes nothing")
+        raise RemoteProtocolError("a % that encodes nothing")
     raw = _PERCENT.sub(lambda found: chr(int(found[1], 16)), text).encode("latin-1")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RemoteProtocolError(f"value {text!r} is not UTF-8") from error
+        raise RemoteProtocolError("what is not UTF-8") from error
 
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,15}(\.[A-Z0-9_]{1,16})?\??")
@@ -104,15 +107,18 @@ _NOT_A_VALUE = re.compile(r"[^ -~]|[$*]")
 
 def _values(fields: list[str]) -> dict[str, str]:
     values: dict[str, str] = {}
-    for text in fields:
+    for number, text in enumerate(fields, start=1):
         key, equals, value = text.partition("=")
         if not equals or not _KEY.fullmatch(key):
-            raise RemoteProtocolError(f"{text!r} is not key=value")
+            raise RemoteProtocolError(f"field {number} is not key=value")
         if key in values:
             raise RemoteProtocolError(f"key {key!r} stands twice")
         if "=" in value or _NOT_A_VALUE.search(value):
             raise RemoteProtocolError(f"value of {key!r} has a reserved character that is not encoded")
-        values[key] = unescape(value)
+        try:
+            values[key] = unescape(value)
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(f"value of {key!r} has {error.what}") from error
     return values
 
 

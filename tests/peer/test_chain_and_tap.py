@@ -134,7 +134,7 @@ def test_a_tap_says_why_a_poll_was_bad(line: Line) -> None:
 
     (asked,) = line.taps[0].news()
     assert isinstance(asked, Asked)
-    assert asked.reason == "the CRC of 01 0e 01 00 00 is wrong"
+    assert asked.reason == "the CRC of 5 bytes is wrong"
 
 
 def test_a_long_poll_that_an_event_answered_is_told_apart(line: Line) -> None:

@@ -75,7 +75,7 @@ def test_what_stands_behind_is_left_alone(field: Field, wire: str, behind: int) 
         (SizedBcd("coin_in", 4), "", "ends inside coin_in"),
         (SizedBcd("coin_in", 4), "02 12", "ends inside coin_in"),
         (SizedBcd("coin_in", 4), "01 1A", "not BCD"),
-        (SizedBcd("coin_in", 4), "0A" + " 00" * 10, "coin_in claims 10 bytes"),
+        (SizedBcd("coin_in", 4), "0A" + " 00" * 10, "coin_in claims more than 9 bytes"),
     ],
 )
 def test_what_does_not_fit_on_reading_is_theirs(field: Field, wire: str, why: str) -> None:
@@ -87,13 +87,13 @@ def test_what_does_not_fit_on_reading_is_theirs(field: Field, wire: str, why: st
     ("field", "values", "why"),
     [
         (Entries("wins", PAIR), {}, "wins must be given as tuple"),
-        (Entries("wins", PAIR), {"wins": (1,)}, "wins must be given as a mapping, not 1"),
+        (Entries("wins", PAIR), {"wins": (1,)}, "wins must be given as a mapping, not int"),
         (Entries("wins", PAIR), {"wins": ({"level": 1},)}, "amount must be given as int"),
         (FixedEntries("wins", PAIR, 3), {"wins": TWO}, "wins must be 3 entries, not 2"),
         (FixedEntries("wins", PAIR, 1), {"wins": TWO}, "wins must be 1 entries, not 2"),
         (CountedEntries("wins", PAIR), {"wins": TWO * 128}, "wins 256 does not fit 1 bytes"),
         (Sized(TEXTS), {"texts": ({"code": 0, "text": "x" * 254},)}, "texts 256 does not fit 1 bytes"),
-        (SizedBcd("coin_in", 1), {"coin_in": 100}, "100 does not fit 2 BCD digits"),
+        (SizedBcd("coin_in", 1), {"coin_in": 100}, "coin_in 100 does not fit 2 BCD digits"),
         (SizedBcd("coin_in", 4), {"coin_in": 1, "coin_in_bytes": 0}, "coin_in cannot take 0 bytes"),
         (SizedBcd("coin_in", 4), {"coin_in": 1, "coin_in_bytes": 10}, "coin_in cannot take 10 bytes"),
         (SizedBcd("coin_in", 4), {"coin_in": "1"}, "coin_in must be given as int"),

@@ -146,7 +146,28 @@ def test_a_trailing_group_goes_by_its_first_name() -> None:
 
 
 def test_bcd_both_ways() -> None:
-    assert decode_bcd(b"\x99\x99\x99\x99") == 99_999_999
-    assert encode_bcd(99_999_999, 4) == b"\x99\x99\x99\x99"
-    assert decode_digits(b"\x00\x12") == "0012"
-    assert encode_digits("0012", 2) == b"\x00\x12"
+    assert decode_bcd(b"\x99\x99\x99\x99", "credits") == 99_999_999
+    assert encode_bcd(99_999_999, 4, "credits") == b"\x99\x99\x99\x99"
+    assert decode_digits(b"\x00\x12", "time") == "0012"
+    assert encode_digits("0012", 2, "time") == b"\x00\x12"
+
+
+def test_a_number_that_does_not_fit_names_its_field() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^credits 1000000000 does not fit 8 BCD digits$"):
+        encode_fields((Bcd("credits", 4),), {"credits": 1_000_000_000})
+
+
+@pytest.mark.parametrize(
+    ("field", "wire", "why"),
+    [
+        (Bcd("credits", 3), "12 3A 56", "credits is not BCD at digit 4 of 6"),
+        (Bcd("credits", 3), "A2 34 5F", "credits is not BCD at digit 1 of 6"),
+        (Digits("time", 2), "12 3F", "time is not BCD at digit 4 of 4"),
+        (SelfSizedMeters("meters"), "0C 00 02 12 C4", "meter 000C is not BCD at digit 3 of 4"),
+        (SelfSizedMeters("meters"), "0C 00 0A 12 34", "meter 000C claims more than 9 bytes"),
+        (TableSizedMeters("meters"), "0C 12 34 56 7B", "meter 0C is not BCD at digit 8 of 8"),
+    ],
+)
+def test_bytes_that_do_not_fit_are_called_by_their_place(field: Field, wire: str, why: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"^{why}$"):
+        decode_fields((field,), bytes.fromhex(wire))

@@ -47,12 +47,12 @@ def test_frames_that_are_no_poll(wire: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("frame", "poll", "why"),
     [
-        (b"", CREDITS, "nothing"),
-        (b"", GeneralPoll(1), "nothing"),
-        (b"\xff", GeneralPoll(1), "ff"),
-        (b"\x01\x00", GeneralPoll(1), "01 00"),
-        (b"\x01", CREDITS, "01"),
-        (b"\x81", CREDITS, "81"),
+        (b"", CREDITS, "0 bytes"),
+        (b"", GeneralPoll(1), "0 bytes"),
+        (b"\xff", GeneralPoll(1), "1 bytes"),
+        (b"\x01\x00", GeneralPoll(1), "2 bytes"),
+        (b"\x01", CREDITS, "1 bytes"),
+        (b"\x81", CREDITS, "1 bytes"),
         (append_crc(b"\x02\x1a\x00\x00\x00\x00"), CREDITS, "address 2"),
         (append_crc(b"\x01\x15\x00\x00\x00\x00"), CREDITS, "long poll 15"),
         (append_crc(b"\x01\x1a\x00\x00\x00\x00"), GeneralPoll(1), "long poll 1A"),

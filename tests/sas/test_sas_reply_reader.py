@@ -242,7 +242,9 @@ def test_a_late_answer_cannot_pass_for_an_exception() -> None:
 def test_good_crc_over_bad_contents_is_garbage() -> None:
     frame = append_crc(bytes.fromhex("01 1A 00 00 0A 03"))
 
-    assert reader(CREDITS).feed(list(frame)) == [Garbage(frame, "00 00 0a 03 is not BCD")]
+    assert reader(CREDITS).feed(list(frame)) == [
+        Garbage(frame, "current_credits: current_credits is not BCD at digit 6 of 8")
+    ]
 
 
 def test_a_late_and_a_timely_answer_are_both_heard() -> None:

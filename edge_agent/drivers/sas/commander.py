@@ -91,6 +91,11 @@ class Commander:
         taken, self._outcomes = self._outcomes, []
         return taken
 
+    @property
+    def discloses(self) -> bool:
+        """Whether the command under way holds what no log may show."""
+        return self._command is not None and not CONFIDENTIAL_FIELDS.isdisjoint(self._command.values)
+
     def is_own(self, poll: Poll) -> bool:
         """Whether a poll is the command under way."""
         return poll is self._poll

@@ -207,6 +207,11 @@ class SharedLine:
         """See Commandable."""
         return [result for place in self._places for result in place.station.take_outcomes()]
 
+    @property
+    def discloses(self) -> bool:
+        """See Commandable."""
+        return self._holder.station.discloses
+
     def _of(self, device: str) -> Neighbour:
         return next(place.station for place in self._places if place.subject == device)
 

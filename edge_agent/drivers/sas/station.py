@@ -37,6 +37,7 @@ from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Vendors
 from edge_agent.events import EventBody, Observation
 from edge_agent.sas.host import SYNCHRONISATION_POLL, HostConnection
+from edge_agent.sas.long_polls import CONFIDENTIAL_ANSWERS, CONFIDENTIAL_REQUESTS
 from edge_agent.sas.messages import Poll
 from edge_agent.station import CommandResult, DeviceIdentity, LineCounters, MachineCommand
 
@@ -46,8 +47,8 @@ GAP_SECONDS = 0.020
 # What is looked after between polls is in no hurry.
 CHORES_SECONDS = 0.1
 
-# Their answers hold numbers that are as good as cash, or keys.
-CONFIDENTIAL = frozenset((0x3D, 0x4D, 0x70, 0x71, 0x72, 0x73))
+# What is said about these holds numbers that are as good as cash, or keys; a line may echo what was asked.
+CONFIDENTIAL = CONFIDENTIAL_ANSWERS | CONFIDENTIAL_REQUESTS
 
 
 class SasStation:
@@ -224,6 +225,11 @@ class SasStation:
     def take_outcomes(self) -> Sequence[CommandResult]:
         """See Commandable."""
         return self._commander.take_outcomes()
+
+    @property
+    def discloses(self) -> bool:
+        """See Commandable."""
+        return self._commander.discloses
 
     def read_meters(self, now: float) -> None:
         """See Metered: a snapshot is wanted, and waits for a quiet moment like any other."""

@@ -155,9 +155,7 @@ class Tdl1Station:
             self._count_unknown(made.unknown_code)
         for key in made.misread:
             self._misread += 1
-            self._last_misread = (
-                f"{heard.message.code}: {key}={heard.message.values[key]!r} is not written as it should be"
-            )
+            self._last_misread = f"{heard.message.code}: {key} is not written as it should be"
         if isinstance(made.body, DeviceServiced):
             self._serviced = True
         if isinstance(made.body, DeviceCounters):

@@ -233,3 +233,25 @@ def test_a_machine_on_a_shared_line_is_commanded_by_its_name() -> None:
     assert line.accept_command("b", command).name == "shutdown"
     with pytest.raises(LocalProtocolError, match="may not be sent to a"):
         line.accept_command("a", command)
+
+
+def test_a_command_with_a_ticket_s_number_is_kept_out_of_logs_for_as_long_as_it_is_under_way(
+    talk: Any,
+) -> None:
+    order(talk)
+    talk.run_for(2)
+    assert not talk.station.discloses
+
+    order(
+        talk,
+        "redeem_ticket",
+        transfer_code=0,
+        amount_cents=500,
+        parsing_code=0,
+        validation_data="617283940516273849",
+    )
+
+    assert talk.station.discloses
+    talk.run_for(12)
+    assert outcomes(talk)[-1:] != []
+    assert not talk.station.discloses
