@@ -22,7 +22,8 @@ CurrencyCode = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217"
 class Strict(BaseModel):
     """A frozen model that takes no unknown field and converts nothing silently."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    # What a model refuses it does not quote: the fault is logged, and it may be a ticket's number.
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Money(Strict):

@@ -91,7 +91,7 @@ def unescape(text: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RemoteProtocolError("what is not UTF-8") from error
+        raise RemoteProtocolError("characters that are not UTF-8") from error
 
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,15}(\.[A-Z0-9_]{1,16})?\??")

@@ -237,7 +237,7 @@ def test_what_is_not_a_frame_is_named_and_the_next_one_is_read(
         (b"TDL1|01|0004|E|SHF.JAM|loc=2=3", "value of 'loc' has a reserved character that is not encoded"),
         (b"TDL1|01|0004|E|SHF.JAM|loc=2*3", "value of 'loc' has a reserved character that is not encoded"),
         (b"TDL1|01|0004|E|SHF.JAM|txt=%4", "value of 'txt' has a % that encodes nothing"),
-        (b"TDL1|01|0004|E|SHF.JAM|txt=%C3", "value of 'txt' has what is not UTF-8"),
+        (b"TDL1|01|0004|E|SHF.JAM|txt=%C3", "value of 'txt' has characters that are not UTF-8"),
     ],
 )
 def test_a_frame_that_says_nothing_is_named(payload: bytes, reason: str) -> None:

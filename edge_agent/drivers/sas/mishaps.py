@@ -12,7 +12,7 @@ from edge_agent.events.agent import ProtocolErrors
 
 REPORT_SECONDS = 60.0
 ROUGH_MISHAPS, ROUGH_SECONDS = 3, 30.0
-LONGEST_REASON = 200  # characters; a reason may quote bytes
+LONGEST_REASON = 200  # characters; a reason names the poll, the field and the place, and quotes nothing
 
 
 class Mishaps:
