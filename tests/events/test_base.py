@@ -67,6 +67,6 @@ def test_a_body_that_names_no_type_cannot_be_published() -> None:
 
 def test_what_a_model_refuses_it_does_not_quote() -> None:
     with pytest.raises(ValidationError, match="minor") as refused:
-        Money(minor="6172839405162738", currency="USD")  # type: ignore[arg-type]  what a fault of ours would give
+        Money.model_validate({"minor": "6172839405162738", "currency": "USD"})
 
     assert "6172839405162738" not in str(refused.value)
