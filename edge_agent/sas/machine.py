@@ -25,7 +25,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from edge_agent.sas.code_tables import BILL_DENOMINATIONS, BILL_EXCEPTIONS
+from edge_agent.sas.code_tables import BILL_DENOMINATIONS, BILL_EXCEPTIONS, ENABLES
 from edge_agent.sas.exception_codes import EXCEPTIONS, NO_ACTIVITY, Reported
 from edge_agent.sas.exception_queue import (
     CAPACITY,
@@ -350,8 +350,9 @@ class MachineConnection:
     def _answer_long_poll(self, poll: LongPollRequest, key: int, now: float) -> None:
         self._exceptions.polled(poll, acknowledged=False)
         if poll.command == REAL_TIME_COMMAND:
-            self.real_time = bool(poll.values["enable"])
-            answer: Mapping[str, Any] | Elementary | None = Elementary.ACK
+            known = poll.values["enable"] in ENABLES
+            self.real_time = bool(poll.values["enable"]) if known else self.real_time
+            answer: Mapping[str, Any] | Elementary | None = Elementary.ACK if known else Elementary.NACK
         else:
             answer = self._answers.answer(poll, now)
         if answer is None:

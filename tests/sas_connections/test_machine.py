@@ -305,6 +305,16 @@ def test_some_machines_say_that_nothing_happened(answers: Answers) -> None:
     assert say(machine, GENERAL) == bytes.fromhex("01ffff001ca5")
 
 
+def test_events_are_turned_on_or_off_and_anything_else_is_refused(machine: MachineConnection) -> None:
+    neither = encode_host_message(encode_poll(LongPollRequest(1, 0x0E, {"enable": 2})))
+
+    assert say(machine, neither) == b"\x81"
+    assert not machine.real_time
+    in_real_time(machine)
+    assert say(machine, neither) == b"\x81"
+    assert machine.real_time
+
+
 def test_turning_events_off_waits_for_the_events(machine: MachineConnection) -> None:
     in_real_time(machine)
     machine.raise_exception(0x11, 0.0)

@@ -114,11 +114,11 @@ def test_it_tells_its_limit_and_its_one_wager_category() -> None:
     assert bench.ask(0xB4, game=3, category=0) is None
 
 
-def test_before_any_ticket_and_for_types_nobody_knows_there_is_nothing_to_tell() -> None:
+def test_before_any_ticket_there_is_nothing_to_tell_and_types_nobody_knows_are_refused() -> None:
     bench = MachineBench(QUIET)
 
     assert bench.ask(0x3D) == {"validation_number": "00000000", "amount_cents": 0}
-    assert bench.ask(0x50, validation_type=0x33) is None
+    assert isinstance(bench.ask(0x50, validation_type=0x33), Nack)
 
 
 @pytest.mark.parametrize("field", ["location", "address_1", "address_2"])

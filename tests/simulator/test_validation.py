@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.sas.messages import Nack
 from edge_agent.sas.validation_number import secure_enhanced
 from edge_agent.simulator.accounts import Kind
 from edge_agent.simulator.handpays import CANCELLED_CREDITS, TOP_WIN, Handpay
@@ -99,6 +100,17 @@ def test_a_record_that_was_only_looked_at_is_told_again() -> None:
     assert bench.hear() == [0x3D]
 
 
+@pytest.mark.parametrize("function", [0x20, 0xFE])
+def test_an_index_beyond_the_buffer_is_refused_and_reads_nothing(function: int) -> None:
+    bench = bench_of("secure_enhanced")
+    bench.cabinet.cash_out.begin("")
+
+    assert bench.hear() == [0x3D]
+    assert isinstance(bench.read(0x4D, function=function), Nack)
+    assert bench.ask(0x4D, function=0x1F)["index"] == 0
+    assert bench.ask(0x4D, function=0xFF)["index"] == 1
+
+
 def test_a_record_whose_answer_is_refused_stays_unread() -> None:
     bench = bench_of("secure_enhanced")
     bench.cabinet.cash_out.begin("")
@@ -178,7 +190,7 @@ def test_records_are_read_oldest_first_and_their_indices_go_round() -> None:
 
     assert bench.ask(0x4D, function=0x01)["ticket_number"] == 32
     assert bench.ask(0x4D, function=0x03)["ticket_number"] == 3
-    assert bench.ask(0x4D, function=0x20)["index"] == 0
+    assert isinstance(bench.ask(0x4D, function=0x20), Nack)
 
 
 # -- system validation -----------------------------------------------------------------------

@@ -8,7 +8,8 @@ from edge_agent.sas.code_tables import VALIDATION_TYPES
 from edge_agent.simulator.accounts import Tally
 from edge_agent.simulator.cabinet import Cabinet
 from edge_agent.simulator.polls.row import NACK, Answer, Answers, Values
-from edge_agent.simulator.validation import NEVER, NOTHING_PENDING, RESTRICTED
+from edge_agent.simulator.specification import VALIDATION_RECORDS
+from edge_agent.simulator.validation import NEVER, NOTHING_PENDING, PEEK, RESTRICTED
 
 NO_NUMBER = "0" * 8
 NO_RECORD: Values = {
@@ -47,6 +48,8 @@ def _identity(cabinet: Cabinet, request: Values) -> Answer:
 
 
 def _record(cabinet: Cabinet, request: Values) -> Answer:
+    if VALIDATION_RECORDS < request["function"] < PEEK:
+        return NACK
     record = cabinet.validation.record(request["function"])
     return NO_RECORD if record is None else {name: getattr(record, name) for name in RECORD_FIELDS}
 
@@ -54,7 +57,7 @@ def _record(cabinet: Cabinet, request: Values) -> Answer:
 def _meters(cabinet: Cabinet, request: Values) -> Answer:
     code = request["validation_type"]
     if code not in VALIDATION_TYPES:
-        return None
+        return NACK
     tally: Tally = cabinet.accounts.validated(code)
     return {
         "validation_type": code,
