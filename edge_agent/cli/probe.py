@@ -15,7 +15,8 @@ FAULT_FOUND = 1
 PROBE = """
 Listens, finds the machine, measures how it answers, and says in one line what is the matter with the line
 and what to do next. It only reads, and what the machine keeps for its host stays there. Takes 15 s at a
-machine, a minute where nobody answers. Exit status: 0 the line is good, 1 a fault was found, 4 the port.
+machine, a minute where nobody answers. Exit status: 0 the line is good, 1 a fault was found, 4 the port, 6
+the port is held by another program.
 """
 
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from edge_agent.links import PortKind
 from edge_agent.sas.machine import CHIRP_SECONDS
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, marked, stuff
 from edge_agent.testing.another_speed import heard_at
+from edge_agent.testing.clock import VirtualClock
 from edge_agent.testing.conversation import End
 
 # What a wire makes of characters that are sent together.
@@ -63,7 +65,9 @@ class FaultyLine:
         characters = self._from_laptop.feed(stream)
         if self.echoes:
             self._echo.extend(characters)
-        self._reach(self.out(characters), now)
+        arrived = self.out(characters)
+        self.heard.extend(arrived)
+        self._reach(arrived, now)
 
     def nudged(self, character: int, now: float) -> None:
         """A character whose wakeup bit is a stop bit: no port loses that, only a wire."""
@@ -92,12 +96,50 @@ class FaultyLine:
         return stream_of(self.back([*echo, *polled, *said]))
 
     def _reach(self, characters: Sequence[int], now: float) -> None:
-        self.heard.extend(characters)
         for machine in self.machines if characters else ():
             machine.receive_data(stream_of(characters), now)
 
     def _ends(self) -> list[End]:
         return [*self.machines, *([self.another_host] if self.another_host is not None else [])]
+
+
+class FaultyLink:
+    """The laptop's port at a faulty line, as a link that is open, in virtual time: reading lets time pass."""
+
+    name = "faulty"
+    advice = ("port faulty hears answers up to 16 ms late — set its latency timer to 1 ms",)
+    kind = PortKind("serial port")
+
+    def __init__(self, line: FaultyLine, clock: VirtualClock) -> None:
+        self._line, self._clock = line, clock
+
+    def open(self) -> None:
+        """See Link."""
+
+    def read(self, timeout: float) -> bytes:
+        """What the line says next."""
+        until = self._clock.now + timeout
+        while True:
+            self._line.handle_timer(self._clock.now)
+            data = self._line.data_to_send(self._clock.now)
+            due = self._line.next_timer()
+            if data or due is None or due > until:
+                break
+            self._clock.move_to(due)
+        if not data:
+            self._clock.move_to(until)
+        return data
+
+    def write(self, data: bytes) -> None:
+        """See Link."""
+        self._line.receive_data(data, self._clock.now)
+
+    def nudge(self, character: int) -> None:
+        """See Nudging."""
+        self._line.nudged(character, self._clock.now)
+
+    def close(self) -> None:
+        """See Link."""
 
 
 class SetToZero:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.cabinet.probing.at_port import probe_link
 from edge_agent.cabinet.probing.findings import Findings
 from edge_agent.cabinet.probing.probe import READS, Probe
 from edge_agent.cabinet.probing.telling import as_json, in_lines
@@ -22,10 +23,18 @@ from edge_agent.sas.wakeup import marked
 from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.temperament import PLAIN, Temperament
-from edge_agent.testing.another_speed import SAS_BAUD, heard_at
+from edge_agent.testing.another_speed import heard_at
 from edge_agent.testing.clock import VirtualClock
 from edge_agent.testing.conversation import Conversation, wires_of
-from edge_agent.testing.faulty_line import FaultyLine, Printer, SetToZero, dead, stream_of, without_marks
+from edge_agent.testing.faulty_line import (
+    FaultyLine,
+    FaultyLink,
+    Printer,
+    SetToZero,
+    dead,
+    stream_of,
+    without_marks,
+)
 from edge_agent.testing.polling_host import PollingHost
 from edge_agent.testing.wires import PERFECT, WireProfile, lossy
 
@@ -180,13 +189,6 @@ def test_another_speed_is_told(baud: int, address: int, verdict: str) -> None:
     assert "19200 baud" in judge(findings).line(findings) + judge(findings).advice
 
 
-def test_at_the_same_speed_nothing_is_misheard() -> None:
-    said = [0x101, 0x1F, 0x00, 0xFF, 0x180, 0x55]
-
-    assert heard_at(said) == said
-    assert heard_at(said, sent=SAS_BAUD // 2) != said
-
-
 # -- another host ---------------------------------------------------------------------------------
 
 
@@ -214,6 +216,22 @@ def test_another_host_that_is_not_heard_is_told_by_the_answers_it_gets() -> None
     assert findings.polls == 0
 
 
+@pytest.mark.parametrize("hears_it", [True, False])
+def test_another_host_that_begins_meanwhile_ends_the_visit(*, hears_it: bool) -> None:
+    line = FaultyLine([machine_at()])
+    if not hears_it:
+        line.back = lambda characters: [one for one in characters if one < 0x100 or one == 0x101]
+    visit = Visit(line, seconds=60.0)
+    talk = visit.begin()
+    talk.run_for(5.0)
+    line.another_host = PollingHost(real_time=False)
+    talk.run_for(12.0)
+
+    assert visit.laptop.settled
+    assert judge(visit.laptop.findings).name == "another_host_as_well"
+    assert GeneralPoll(1) not in polls_heard(line)[-1:]
+
+
 # -- what the machine keeps -----------------------------------------------------------------------
 
 
@@ -234,6 +252,27 @@ def host_after(visit: Visit, machine: MachineOnLine) -> list[int]:
             if code := machine.connection.data_to_send(now):
                 heard.append(code[-1])
     return heard
+
+
+def test_an_event_that_is_told_while_the_visit_is_interrupted_is_not_lost() -> None:
+    machine = machine_at(temperament=Temperament(answer_delay=0.1))
+    machine.connection.real_time = True
+    line = FaultyLine([machine])
+    visit = Visit(line, seconds=60.0)
+    talk = visit.begin()
+    talk.run_for(5.0)
+    machine.connection.raise_exception(DOOR_OPENED, visit.clock.now)
+    heard = len(line.heard)
+    while len(line.heard) == heard:
+        talk.run_for(0.01)
+
+    visit.laptop.stop()
+    while not visit.laptop.settled:
+        talk.run_for(0.1)
+
+    assert visit.laptop.findings.waiting == DOOR_OPENED
+    machine.connection.real_time = False
+    assert host_after(visit, machine)[0] == DOOR_OPENED
 
 
 @pytest.mark.parametrize("real_time", [False, True])
@@ -285,7 +324,7 @@ def test_behind_an_exception_the_port_is_held_until_the_link_has_dropped() -> No
         talk.run_for(0.01)
     talk.run_for(0.1)
 
-    visit.laptop.stop(visit.clock.now)
+    visit.laptop.stop()
     talk.run_for(5.0)
     settled_early = visit.laptop.settled
     talk.run_for(1.0)
@@ -295,9 +334,11 @@ def test_behind_an_exception_the_port_is_held_until_the_link_has_dropped() -> No
 
 def test_a_visit_that_is_interrupted_while_it_listens_claims_nothing() -> None:
     visit = Visit(FaultyLine())
-    visit.begin().run_for(2.0)
+    talk = visit.begin()
+    talk.run_for(2.0)
 
-    visit.laptop.stop(visit.clock.now)
+    visit.laptop.stop()
+    talk.run_for(0.1)
 
     assert visit.laptop.settled
     assert visit.laptop.findings.heard.seconds == pytest.approx(2.0, abs=0.1)
@@ -309,7 +350,8 @@ def test_a_technician_who_has_seen_enough_need_not_wait() -> None:
     talk = visit.begin()
     talk.run_for(5.0)
 
-    visit.laptop.stop(visit.clock.now)
+    visit.laptop.stop()
+    talk.run_for(0.5)
 
     assert visit.laptop.settled
     assert judge(visit.laptop.findings).name == "good"
@@ -434,6 +476,36 @@ def test_two_machines_that_answer_one_after_the_other_contradict_each_other() ->
 
     assert findings.contradictions >= 3
     assert judge(findings).name == "two_at_one_address"
+
+
+# -- at a link ------------------------------------------------------------------------------------
+
+
+def test_at_a_link_that_can_the_machine_is_nudged_and_the_links_own_advice_is_noted() -> None:
+    clock = VirtualClock(BEGAN)
+    link = FaultyLink(FaultyLine([machine_at()], out=without_marks), clock)
+    said: list[str] = []
+
+    findings = probe_link(link, None, 6.0, enough=lambda: False, say=said.append, monotonic=clock)
+
+    assert judge(findings).name == "no_wakeup_bit"
+    assert said == ["listening for chirps", "asking who is there"]
+    assert f"  note           {link.advice[0]}" in list(in_lines(findings))
+    assert "  two stop bits  the machine falls silent when the wakeup bit is sent by them" in list(
+        in_lines(findings)
+    )
+
+
+def test_at_a_link_somebody_may_have_seen_enough() -> None:
+    clock = VirtualClock(BEGAN)
+    link = FaultyLink(FaultyLine([machine_at()]), clock)
+
+    findings = probe_link(
+        link, None, 60.0, enough=lambda: clock.now > BEGAN + 4.0, say=lambda _: None, monotonic=clock
+    )
+
+    assert judge(findings).name == "good"
+    assert clock.now < BEGAN + 5.0
 
 
 # -- what is told ---------------------------------------------------------------------------------

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from edge_agent.cabinet.driving import drive
 from edge_agent.cabinet.probing.findings import Findings
 from edge_agent.cabinet.probing.probe import Probe
-from edge_agent.links import Link, Nudging, OfAKind, PortKind
+from edge_agent.links import Advising, Link, Nudging, OfAKind, PortKind
 
 
 def probe_link(
@@ -41,11 +42,11 @@ def probe_link(
             phase = probe.phase
             say(phase)
         if enough():
-            probe.stop(monotonic())
+            probe.stop()
         character = probe.take_nudge(monotonic())
         if character is not None and isinstance(link, Nudging):
             link.nudge(character)
         return probe.settled
 
     drive(probe, link, monotonic, until=is_over, after_write=lambda: probe.left(monotonic()))
-    return probe.findings
+    return replace(probe.findings, notes=link.advice if isinstance(link, Advising) else ())

@@ -6,7 +6,7 @@ left of it. What answers, and what is only noise, is the protocol's reader's to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -29,6 +29,8 @@ from edge_agent.sas import (
     marked,
 )
 from edge_agent.sas.crc import crc_is_good
+from edge_agent.sas.exception_codes import NO_ACTIVITY
+from edge_agent.sas.host_bounds import GAP_SECONDS
 from edge_agent.sas.messages import GENERAL_POLL_BIT, LAST_ADDRESS
 
 SYNCHRONISE = bytes((GENERAL_POLL_BIT,))
@@ -88,7 +90,8 @@ class Exchange:
     chirps: int = 0
     contradicted: bool = False  # something else was answered as well
     strangers: frozenset[int] = frozenset()  # addresses that answered an earlier poll
-    junk: bool = False  # something came, whatever it was
+    junk: bool = False  # something came, and answers nothing
+    foreign: bool = False  # another host's poll, or an answer to it
 
 
 def read_exchange(sent: Sent, sent_at: float, arrivals: Sequence[Arrival], kind: PortKind) -> Exchange:
@@ -117,6 +120,7 @@ def read_exchange(sent: Sent, sent_at: float, arrivals: Sequence[Arrival], kind:
         any(reply != replies[0] for reply in replies[1:]),
         frozenset(filter(None, (_stranger(data, sent.poll.address) for data in rubbish))),
         bool(characters) and not replies,
+        any(_signs_of_another_host(characters, rubbish, sent.poll)),
     )
 
 
@@ -144,6 +148,24 @@ def _is_echo(characters: Sequence[int], sent: Sent) -> bool:
 
 def _is_chirp(character: int) -> bool:
     return bool(character & WAKEUP) and 1 <= character & 0xFF <= LAST_ADDRESS
+
+
+def _is_poll(character: int) -> bool:
+    return bool(character & WAKEUP and character & GENERAL_POLL_BIT)
+
+
+def _signs_of_another_host(
+    characters: Sequence[tuple[float, int]], rubbish: Sequence[bytes], poll: Poll
+) -> Iterator[bool]:
+    """Its polls, an answer of our machine to some other question, and "nothing to tell" all by itself."""
+    yield from (_is_poll(character) for _, character in characters)
+    if isinstance(poll, LongPollRequest):
+        for data in rubbish:
+            yield data[1:2] != bytes((poll.command,)) and _checks_out(data, poll.address)
+        times = (float("-inf"), *(at for at, _ in characters), float("inf"))
+        for place, (at, character) in enumerate(characters):
+            alone = min(at - times[place], times[place + 2] - at) >= GAP_SECONDS
+            yield alone and character == NO_ACTIVITY
 
 
 def _are_chirps(characters: Sequence[tuple[float, int]], sent: Sent) -> bool:

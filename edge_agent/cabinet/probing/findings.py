@@ -26,12 +26,18 @@ class Heard:
     host_polls: int = 0  # of another host
     answers: int = 0  # to questions that were not ours
 
+    @property
+    def of_another_host(self) -> bool:
+        """Whether another host is on the line; one frame that checks out may be chance."""
+        return self.host_polls > 0 or self.answers > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """All that a probe has found."""
 
     port: PortKind
+    notes: tuple[str, ...] = ()  # what would make the port better, as its link says
     expected: int | None = None  # the address the machine should have
     heard: Heard = field(default_factory=Heard)
     tried: int = 0  # addresses that were asked
@@ -39,6 +45,7 @@ class Findings:
     echoes: int = 0  # polls that came back
     junk: int = 0  # polls after which something came, and nothing that answers
     chirps_while_polled: int = 0
+    another_host: bool = False  # it began to poll while we did
     quiet_after_nudge: bool | None = None  # the machine heard a wakeup bit that was sent otherwise
     found: tuple[int, ...] = ()  # addresses that answer
     # Of the machine that was measured.

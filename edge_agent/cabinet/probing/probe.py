@@ -20,15 +20,13 @@ Pure state, to be driven as a station is; the course below reads as it is run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from edge_agent.cabinet.probing.ear import Ear
 from edge_agent.cabinet.probing.exchange import (
-    SYNCHRONISE,
-    Arrival,
     Came,
     Exchange,
     Sent,
@@ -36,15 +34,15 @@ from edge_agent.cabinet.probing.exchange import (
     read_exchange,
 )
 from edge_agent.cabinet.probing.findings import Findings
+from edge_agent.cabinet.probing.steps import Course, Step, Took, Walk
 from edge_agent.cabinet.probing.tally import TRIES_OF_A_POLL, Tally
 from edge_agent.links import PortKind
-from edge_agent.sas import DataReply, EventReply, ExceptionReply, GeneralPoll, LongPollRequest, WakeupDecoder
+from edge_agent.sas import DataReply, EventReply, ExceptionReply, GeneralPoll, LongPollRequest
 from edge_agent.sas.code_tables import FEATURE_BITS
 from edge_agent.sas.exception_codes import NO_ACTIVITY
 from edge_agent.sas.host_bounds import (
     FIRST_WINDOW_SECONDS,
     GAP_SECONDS,
-    LONGEST_REPLY_SECONDS,
     QUIET_SECONDS,
     REPLY_WINDOW_SECONDS,
     SENDS_OF_A_POLL,
@@ -79,28 +77,7 @@ _SPOILT_BELIEVED = 3
 # A machine that waits for its player says so to every general poll.
 _WAITS_FOR_PLAYER = 0x1F
 
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """Send something, or nothing, and listen for a while."""
-
-    at_most: float
-    at_least: float = 0.0
-    send: bytes = b""
-    nudge: bool = False
-    enough: Callable[[list[Arrival]], bool] = lambda _arrivals: False  # ends it before `at_most`
-
-
-@dataclass(frozen=True, slots=True)
-class _Took:
-    """What came of a step."""
-
-    sent_at: float
-    arrivals: list[Arrival]
-
-
-_Course: TypeAlias = Generator[_Step, _Took, None]
-_Asking: TypeAlias = Generator[_Step, _Took, Exchange]
+_Asking: TypeAlias = Generator[Step, Took, Exchange]
 
 
 class Probe:
@@ -123,95 +100,74 @@ class Probe:
         can_nudge: bool = False,
     ) -> None:
         self.phase = "listening for chirps"
-        self.settled = False
         self._kind = kind or PortKind()
         self._expected = address
         self._search_seconds = float("inf") if seconds is None else seconds
         self._measure_seconds = MEASURE_SECONDS if seconds is None else seconds
         self._can_nudge = can_nudge and self._kind.sends_wakeup
-        self._findings = Findings(self._kind, address)
+        self._findings = Findings(self._kind, expected=address)
         self._ear = Ear(self._kind)
-        self._decoder = WakeupDecoder()
         self._tally = Tally()
-        self._course: _Course = self._run()
-        self._step = _Step(0.0)
-        self._waits_to_send = False
-        self._arrivals: list[Arrival] = []
-        self._began = self._now = self._sent_at = self._heard_at = 0.0
-        self._listens, self._asks = True, False
-        self._search_until = float("inf")
+        self._walk = Walk(self._run(), self._hold(), self._hear)
+        self._began = self._search_until = self._rested = 0.0
+        self._listens = True
         self._tried: set[int] = set()  # addresses that were asked
         self._spoilt = 0  # how often something came in the search that was no answer
-        self._owes_silence = False  # the machine may have told something that nobody keeps
-        self._rested = 0.0  # seconds in which nothing was asked although there was time
-        self._holds = False
+        self._event_told = False
+        self._at_stake = False  # the machine may have told something that nobody keeps
 
     def __repr__(self) -> str:
         return f"<Probe {self.phase}>"
 
     @property
+    def settled(self) -> bool:
+        """Whether there is nothing more to be driven for."""
+        return self._walk.settled
+
+    @property
     def findings(self) -> Findings:
         """What has been found so far."""
         if self._listens:
-            heard = self._ear.heard(self._now - self._began)
+            heard = self._ear.heard(self._walk.now - self._began)
             self._findings = replace(self._findings, heard=heard)
         return self._tally.into(replace(self._findings, tried=len(self._tried)))
 
     def link_opened(self, now: float) -> None:
         """Begin."""
-        self._began = self._now = self._heard_at = now
-        self._go_on(None, now)
+        self._began = now
+        self._walk.begin(now)
 
-    def stop(self, now: float) -> None:
+    def stop(self) -> None:
         """It is enough: end as soon as nothing can be lost by that."""
-        if not (self.settled or self._holds):
-            self._course.close()
-            self._course = self._hold()
-            self._go_on(None, now)
+        self._walk.stop()
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take what arrived."""
-        characters = self._decoder.feed(data)
-        if not characters or self.settled:
-            return
-        self._heard_at = now
-        self._arrivals.append((now, characters))
-        if not self._asks:
-            self._ear.hear(characters, now)
+        self._walk.receive_data(data, now)
 
     def handle_timer(self, now: float) -> None:
         """Act on what is due."""
-        self._now = now
-        if not self.settled and not self._waits_to_send and self._is_over(now):
-            self._go_on(_Took(self._sent_at, self._arrivals), now)
+        self._walk.handle_timer(now)
 
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called next, or None."""
-        if self.settled or self._waits_to_send:
-            return None
-        return min((due for due in self._dues() if due > self._now), default=self._now)
+        return self._walk.next_timer()
 
     def data_to_send(self, now: float) -> bytes:
         """What to write now."""
-        if not self._waits_to_send or self._step.nudge:
-            return b""
-        self.left(now)
-        return self._step.send
+        return self._walk.data_to_send(now)
 
     def left(self, now: float) -> None:
         """What was written is on its way: an answer is timed from here."""
-        self._waits_to_send, self._sent_at, self._asks = False, now, True
+        self._walk.left(now)
 
     def take_nudge(self, now: float) -> int | None:
-        """A character to send with a wakeup bit that does not come from parity, now; None for none."""
-        if not (self._waits_to_send and self._step.nudge):
-            return None
-        self.left(now)
-        return SYNCHRONISE[0]
+        """A character to send, now, with a wakeup bit that does not come from parity; None for none."""
+        return self._walk.take_nudge(now)
 
     # -- the course --------------------------------------------------------------------------------
 
-    def _run(self) -> _Course:
+    def _run(self) -> Course:
         yield from self._listen()
         if not self._may_ask():
             return
@@ -220,25 +176,25 @@ class Probe:
         if self._findings.found:
             address = self._choose()
             self._findings = replace(self._findings, address=address)
-            if not self._owes_silence:
+            if not self._event_told:
                 yield from self._measure(address)
-            if not self._owes_silence:
+            if not (self._event_told or self._tally.another_host):
                 yield from self._ask_what_waits(address)
         elif self._findings.chirping and self._can_nudge:
             yield from self._nudge()
         yield from self._hold()
 
-    def _listen(self) -> _Course:
+    def _listen(self) -> Course:
         certain_at: float | None = None
         while True:
-            yield _Step(_LOOK_SECONDS)
+            yield Step(_LOOK_SECONDS)
             if certain_at is None and self._ear.chirps:
-                certain_at = self._now
-            seconds = self._now - self._began
+                certain_at = self._walk.now
+            seconds = self._walk.now - self._began
             if (
                 seconds >= LONGEST_LISTENING_SECONDS
-                or self._now - self._heard_at >= QUIET_SECONDS
-                or (certain_at is not None and self._now - certain_at >= CHIRPS_SECONDS)
+                or self._walk.now - self._walk.heard_at >= QUIET_SECONDS
+                or (certain_at is not None and self._walk.now - certain_at >= CHIRPS_SECONDS)
             ):
                 break
         self._findings = replace(self._findings, heard=self._ear.heard(seconds))
@@ -247,29 +203,29 @@ class Probe:
     def _may_ask(self) -> bool:
         """Whether no poll of ours can acknowledge what was told to another host."""
         heard = self._findings.heard
-        if heard.host_polls or heard.answers:
+        if heard.of_another_host:
             return False
-        return bool(heard.chirps) or self._now - self._heard_at >= QUIET_SECONDS
+        return bool(heard.chirps) or self._walk.now - self._walk.heard_at >= QUIET_SECONDS
 
-    def _search(self) -> _Course:
-        self._search_until = self._now + self._search_seconds
+    def _search(self) -> Course:
+        self._search_until = self._walk.now + self._search_seconds
         likely = dict.fromkeys((*self._findings.chirping, self._expected or 1))
         yield from self._try(likely, FIRST_WINDOW_SECONDS, TRIES_OF_A_POLL)
-        if self._findings.found or self._findings.chirping or self._owes_silence:
+        if self._findings.chirping:
             return
         for phase, window in (
             ("asking all addresses, about 10 s", QUICK_WINDOW_SECONDS),
             ("asking all addresses again, and waiting longer, about 30 s", REPLY_WINDOW_SECONDS),
         ):
+            if self._findings.found or self._spoilt >= _SPOILT_BELIEVED:
+                return
             self.phase = phase
             yield from self._try(range(1, LAST_ADDRESS + 1), window, 1)
-            if self._findings.found:
-                return
 
-    def _try(self, addresses: Iterable[int], window: float, tries: int) -> _Course:
+    def _try(self, addresses: Iterable[int], window: float, tries: int) -> Course:
         """Ask who is there, one after the other."""
         for address in addresses:
-            if self._now >= self._search_until:
+            if self._walk.now >= self._search_until:
                 return
             self._tried.add(address)
             for _ in range(tries):
@@ -277,35 +233,33 @@ class Probe:
                 self._note_search(exchange, address)
                 if exchange.came is not Came.SILENCE:
                     break
-            if self._owes_silence or self._spoilt >= _SPOILT_BELIEVED:
+            if self._event_told or self._spoilt >= _SPOILT_BELIEVED:
                 return
 
     def _choose(self) -> int:
         found = self._findings.found
         return next((address for address in found if address == self._expected), found[0])
 
-    def _measure(self, address: int) -> _Course:
+    def _measure(self, address: int) -> Course:
         """Ask one thing after the other, and keep count."""
         self.phase = f"measuring the machine at address {address:02}"
         self._tally.begin()
-        until = self._now + self._measure_seconds
+        until = self._walk.now + self._measure_seconds
         self._rested = 0.0
         reads = dict(READS)
         interval = INTERVAL_SECONDS
-        while self._now < until + self._rested and not self._owes_silence:
+        while self._walk.now < until + self._rested and reads:
             for command, values in list(reads.items()):
                 exchange = yield from self._ask(
                     LongPollRequest(address, command, values), FIRST_WINDOW_SECONDS, interval
                 )
                 self._note(exchange)
-                if self._owes_silence or self._now >= until + self._rested:
-                    break
+                if self._event_told or self._tally.another_host or self._walk.now >= until + self._rested:
+                    return
                 if exchange.came is Came.DAMAGED or self._tally.is_unknown(command):
                     del reads[command]
                 if exchange.came is Came.ANSWER and command == _FEATURES:
                     interval = _interval(exchange)
-            if not reads:
-                return
 
     def _ask(self, poll: LongPollRequest, window: float, interval: float = 0.0) -> _Asking:
         """Ask until it is answered or not; what was damaged, again, in a way that acknowledges nothing."""
@@ -314,17 +268,17 @@ class Probe:
             known = self._tally.knows(poll.command) and exchange.came is Came.SILENCE
             if exchange.came is not Came.DAMAGED and not known:
                 break
-            yield _Step(GAP_SECONDS, GAP_SECONDS)
+            yield Step(GAP_SECONDS, GAP_SECONDS)
             exchange = yield from self._exchange(Sent(poll, synchronised=False), window, interval)
         if exchange.came is Came.DAMAGED:
             # It may have been an event, each time: let the machine take it back.
-            yield _Step(QUIET_SECONDS, QUIET_SECONDS)
+            yield Step(QUIET_SECONDS, QUIET_SECONDS)
             self._rested += QUIET_SECONDS
-        self._owes_silence = self._owes_silence or exchange.came is Came.EVENT
+            self._at_stake = False
         return exchange
 
     def _exchange(self, sent: Sent, window: float, interval: float = 0.0) -> _Asking:
-        took = yield _Step(
+        took = yield Step(
             max(window, interval),
             interval,
             sent.stream,
@@ -332,28 +286,41 @@ class Probe:
         )
         exchange = read_exchange(sent, took.sent_at, took.arrivals, self._kind)
         self._tally.count(exchange)
+        self._event_told = self._event_told or exchange.came is Came.EVENT
+        self._at_stake = self._may_be_lost(exchange)
         return exchange
 
-    def _nudge(self) -> _Course:
-        yield _Step(_SETTLE_SECONDS, nudge=True)
-        took = yield _Step(_NUDGED_SECONDS, _NUDGED_SECONDS)
+    def _may_be_lost(self, exchange: Exchange) -> bool:
+        """Whether a poll from anybody could now make the machine forget what nobody has kept."""
+        match exchange.came:
+            case Came.EVENT | Came.EXCEPTION:
+                return not _tells_nothing(exchange)
+            case Came.SILENCE:
+                return bool(self._findings.found)
+            case came:
+                return came is Came.DAMAGED
+
+    def _nudge(self) -> Course:
+        yield Step(_SETTLE_SECONDS, nudge=True)
+        took = yield Step(_NUDGED_SECONDS, _NUDGED_SECONDS)
         self._findings = replace(self._findings, quiet_after_nudge=not took.arrivals)
 
-    def _ask_what_waits(self, address: int) -> _Course:
-        self._owes_silence = True
+    def _ask_what_waits(self, address: int) -> Course:
         exchange = yield from self._exchange(
             Sent(GeneralPoll(address), synchronised=False), FIRST_WINDOW_SECONDS
         )
         self._note(exchange)
-        self._owes_silence = not _tells_nothing(exchange)
 
-    def _hold(self) -> _Course:
-        self._holds = True
-        if self._owes_silence:
+    def _hold(self) -> Course:
+        if self._at_stake:
             self.phase = "holding the port until the machine's link has dropped"
-            yield _Step(QUIET_SECONDS, QUIET_SECONDS)
+            yield Step(QUIET_SECONDS, QUIET_SECONDS)
 
-    # -- what is noted -----------------------------------------------------------------------------
+    # -- what is heard and noted -----------------------------------------------------------------------------
+
+    def _hear(self, characters: Sequence[int], now: float) -> None:
+        if self._listens:
+            self._ear.hear(characters, now)
 
     def _note_search(self, exchange: Exchange, address: int) -> None:
         """Who answers. What does not check out may be anything, unless somebody chirps there."""
@@ -375,33 +342,6 @@ class Probe:
                 self._findings = replace(self._findings, version=version, serial=serial.strip())
             case DataReply(command=0x1F, values={"game_id": game}):
                 self._findings = replace(self._findings, game=game)
-
-    # -- steps -------------------------------------------------------------------------------------
-
-    def _begin(self, step: _Step, now: float) -> None:
-        self._step, self._arrivals, self._sent_at = step, [], now
-        self._waits_to_send = bool(step.send) or step.nudge
-
-    def _go_on(self, took: _Took | None, now: float) -> None:
-        """Take the next step; the first one follows nothing."""
-        try:
-            self._begin(next(self._course) if took is None else self._course.send(took), now)
-        except StopIteration:
-            self.settled = True
-
-    def _is_over(self, now: float) -> bool:
-        step, quiet = self._step, now >= self._heard_at + GAP_SECONDS
-        if now < self._sent_at + step.at_least:
-            return False
-        if now >= self._sent_at + step.at_most:
-            return quiet or not step.send or now >= self._sent_at + step.at_most + LONGEST_REPLY_SECONDS
-        return quiet and bool(self._arrivals) and step.enough(self._arrivals)
-
-    def _dues(self) -> Iterator[float]:
-        yield self._sent_at + self._step.at_least
-        yield self._sent_at + self._step.at_most
-        yield self._heard_at + GAP_SECONDS
-        yield self._sent_at + self._step.at_most + LONGEST_REPLY_SECONDS
 
 
 def _interval(features: Exchange) -> float:

@@ -21,6 +21,9 @@ TRIES_OF_A_POLL = 2
 CERTAINLY_DAMAGED = 3
 # And noise that does so does not spare another one so often.
 CERTAINLY_WHOLE = 6
+# Noise makes one character in thousands look like another host's; a host polls all the time.
+FOREIGN_BELIEVED = 5
+FOREIGN_PART = 0.05
 
 _ANSWERS = (Came.ANSWER, Came.BUSY, Came.EVENT, Came.UNREAD)
 _LOST = (Came.SILENCE, Came.REFUSED)
@@ -30,7 +33,7 @@ class Tally:
     """Keeps count. See the module."""
 
     def __init__(self) -> None:
-        self._polls = self._echoes = self._junk = self._chirps = self._contradictions = 0
+        self._polls = self._echoes = self._junk = self._chirps = self._contradictions = self._foreign = 0
         self._measures = False
         self._of: defaultdict[int, Counter[Came]] = defaultdict(Counter)
         self._seconds: list[float] = []
@@ -45,6 +48,7 @@ class Tally:
         self._echoes += exchange.echoed
         self._junk += exchange.junk
         self._chirps += exchange.chirps
+        self._foreign += exchange.foreign
         poll = exchange.sent.poll
         if not (self._measures and isinstance(poll, LongPollRequest)):
             return
@@ -52,6 +56,11 @@ class Tally:
         self._of[poll.command][exchange.came] += 1
         if exchange.seconds is not None:
             self._seconds.append(exchange.seconds)
+
+    @property
+    def another_host(self) -> bool:
+        """Whether somebody else certainly polls, too."""
+        return self._foreign >= max(FOREIGN_BELIEVED, FOREIGN_PART * self._polls)
 
     def knows(self, command: int) -> bool:
         """Whether the machine has answered this poll."""
@@ -71,6 +80,7 @@ class Tally:
             echoes=self._echoes,
             junk=self._junk,
             chirps_while_polled=self._chirps,
+            another_host=self.another_host,
             asked=sum(came.total() for came in said.values()),
             answered=sum(came[kind] for came in said.values() for kind in _ANSWERS),
             missing=sum(came[kind] for came in said.values() for kind in _LOST),

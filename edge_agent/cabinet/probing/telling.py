@@ -40,6 +40,7 @@ def as_json(findings: Findings) -> Mapping[str, Any]:
 def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     heard = findings.heard
     yield "port", _port(findings)
+    yield from (("note", note) for note in findings.notes)
     yield "heard unasked", _heard(findings)
     if heard.chirps:
         yield (

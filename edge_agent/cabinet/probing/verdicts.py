@@ -1,8 +1,7 @@
 """The verdicts: what findings mean, in the order in which they are tried. The first that fits is told.
 
 What nobody can know from this end of the line is said to be unknown: a wire that is dead, a machine without
-power and one that is set to address 0 all look the same, and so do a pseudo-terminal's missing wakeup bits
-and those of a bad adapter.
+power and one that is set to address 0 all look the same. What they are read from is `signs`.
 """
 
 from __future__ import annotations
@@ -10,35 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_agent.cabinet.probing import signs
 from edge_agent.cabinet.probing.findings import Findings
-from edge_agent.cabinet.probing.tally import CERTAINLY_DAMAGED
-from edge_agent.sas.host_bounds import CHIRPS_BELIEVED, QUIET_SECONDS
 
-# What links call ports that have no parity.
-RAW_SERVER = "device server"
-PSEUDO_TERMINAL = "pseudo-terminal"
 LOOK_AT_THE_FAR_END = "a pseudo-terminal has no wire and no wakeup bit: look at the program that serves it"
-
-# A good wire damages one frame in thousands; one in fifty is a bad earth or a bad contact.
-NOISY_PART = 0.02
-NOISY_TIMES = 2
-MISSING_PART = 0.02
-MISSING_TIMES = 2
-# Three times what the text allows: an adapter and a computer have their share in the rest.
-SLOW_SECONDS = 0.060
-# A machine stops chirping once it hears us; one chirp may be under way.
-CHIRPS_ON = 2
-# Two machines chirp twice as often as one.
-DOUBLE_CHIRP_SECONDS = 0.150
-_NO_CHIRPS_SECONDS = float("inf")
-# Nearly all characters with a parity error: what is sent has no parity bit, or the other sense.
-WRONG_PARITY_PART = 0.9
-# A chirp that is misheard is the same few characters each time; what a printer says is not.
-VARIED_VALUES = 4
-# Another speed makes few characters, of long runs of one level.
-STUCK_PART = 0.8
-# Less than this is no talk: a plug that was put in, a spike.
-TALK_CHARACTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +32,7 @@ class Verdict:
 
     def next_step(self, findings: Findings) -> str:
         """The advice for this port."""
-        is_wireless = self.wired and findings.port.name == PSEUDO_TERMINAL
-        return LOOK_AT_THE_FAR_END if is_wireless else self.advice
+        return LOOK_AT_THE_FAR_END if self.wired and signs.is_pseudo_terminal(findings) else self.advice
 
 
 def judge(findings: Findings) -> Verdict:
@@ -73,81 +46,13 @@ def in_words(findings: Findings) -> dict[str, str]:
     return {
         "machine": f"machine {address:02}" if address is not None else "the machine",
         "address": f"{address or 0:02}",
-        "silent": ", ".join(f"{silent:02}" for silent in _silent_chirpers(findings)),
+        "silent": ", ".join(f"{silent:02}" for silent in signs.silent_chirpers(findings)),
         "expected": f"{findings.expected or 0:02}",
         "damaged": f"{findings.damaged} of {findings.answered + findings.damaged}",
         "missing": f"{findings.missing} of {findings.asked}",
         "median": f"{findings.median_seconds * 1000:.0f} ms",
         "waiting": "" if findings.waiting is None else f"{findings.waiting:02X}",
     }
-
-
-def _nothing_was_heard(findings: Findings) -> bool:
-    return not (findings.heard.characters or findings.echoes or findings.junk or findings.found)
-
-
-def _another_host(findings: Findings) -> bool:
-    heard = findings.heard
-    return bool(heard.host_polls) or (heard.answers > 1 and not heard.chirps)
-
-
-def _only_echo(findings: Findings) -> bool:
-    return bool(findings.echoes) and not (findings.found or findings.chirping)
-
-
-def _zeros(findings: Findings) -> bool:
-    return findings.heard.zeros_are_regular and not findings.found
-
-
-def _break(findings: Findings) -> bool:
-    heard = findings.heard
-    return heard.marked_zeros > 0 and heard.values == 1 and not (findings.found or heard.plain_zeros)
-
-
-def _chirps_on(findings: Findings) -> bool:
-    return bool(findings.chirping) and not findings.found and findings.chirps_while_polled >= CHIRPS_ON
-
-
-def _talks_without_sense(findings: Findings) -> bool:
-    talk = findings.heard.characters >= TALK_CHARACTERS or findings.junk > 0
-    return talk and not (findings.found or findings.chirping)
-
-
-def _is_wrong_parity(findings: Findings) -> bool:
-    heard = findings.heard
-    marked = heard.marked >= WRONG_PARITY_PART * heard.characters
-    levels = heard.stuck >= STUCK_PART * heard.characters
-    varied = heard.values >= VARIED_VALUES
-    return _talks_without_sense(findings) and varied and marked and not levels
-
-
-def _two_at_one_address(findings: Findings) -> bool:
-    """Different answers collide every time, and the same ones never: noise does not choose."""
-    if findings.address is None:
-        return False
-    spacing = findings.heard.chirp_spacing.get(findings.address, _NO_CHIRPS_SECONDS)
-    collide = findings.always_damaged and (findings.never_damaged or spacing < DOUBLE_CHIRP_SECONDS)
-    return findings.contradictions >= CERTAINLY_DAMAGED or bool(collide)
-
-
-def _silent_chirpers(findings: Findings) -> tuple[int, ...]:
-    """Machines that chirp, certainly, and do not answer."""
-    chirps = findings.heard.chirps
-    return tuple(
-        address
-        for address in findings.chirping
-        if address not in findings.found and chirps[address] > CHIRPS_BELIEVED
-    )
-
-
-def _is_noisy(findings: Findings) -> bool:
-    if not findings.answered:
-        return bool(findings.found) and findings.damaged > 0
-    return findings.damaged >= NOISY_TIMES and findings.damaged_part >= NOISY_PART
-
-
-def _loses(findings: Findings) -> bool:
-    return findings.missing >= MISSING_TIMES and findings.missing_part >= MISSING_PART
 
 
 CHECK_WIRES = (
@@ -163,14 +68,21 @@ CHECK_TXD = (
 VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "another_host",
-        _another_host,
+        lambda findings: findings.heard.of_another_host,
         "another host polls this line, so nothing was sent",
         "unplug the other host or stop it, then probe again; a line has one host, and a second one makes "
         "the machine forget events; to look on, use `edge-agent watch PORT --tap`",
     ),
     Verdict(
+        "another_host_as_well",
+        lambda findings: findings.another_host,
+        "another host began to poll this line while it was probed",
+        "unplug the other host or stop it, then probe again; a line has one host, and a second one makes "
+        "the machine forget events",
+    ),
+    Verdict(
         "only_echo",
-        _only_echo,
+        signs.is_only_echo,
         "nothing but our own characters comes back",
         "TxD and RxD touch each other, or the loop is closed without a machine in it: look for a bridge, "
         "a loopback plug, a bypassed optical tap",
@@ -178,40 +90,42 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         "interrupted",
-        lambda findings: _nothing_was_heard(findings) and findings.heard.seconds < QUIET_SECONDS,
+        signs.was_cut_short,
         "nothing was heard so far, and nothing was asked",
         "probe again, and let it listen to the end",
     ),
     Verdict(
         "nobody_at_the_pseudo_terminal",
-        lambda findings: _nothing_was_heard(findings) and findings.port.name == PSEUDO_TERMINAL,
+        lambda findings: signs.nothing_was_heard(findings) and signs.is_pseudo_terminal(findings),
         "nobody answers behind this pseudo-terminal",
         "start what is to serve it, such as `edge-agent machine --link pty:PATH`, and give its path",
     ),
     Verdict(
         "silence",
-        _nothing_was_heard,
+        signs.nothing_was_heard,
         "nothing was ever heard: no chirp, no answer, no echo; a dead or swapped wire, no machine, and one "
         "that is set to address 0 look alike from here",
         CHECK_WIRES,
     ),
     Verdict(
         "address_zero",
-        lambda findings: _zeros(findings) and findings.heard.marked_zeros > findings.heard.plain_zeros,
+        lambda findings: (
+            signs.zeros_come(findings) and findings.heard.marked_zeros > findings.heard.plain_zeros
+        ),
         "a machine chirps address 00: it is set to 0, and hears no host",
         "have an attendant set an address from 1 to 127 at the machine; if it was set, look for a critical "
         "memory error, which sets it back to 0",
     ),
     Verdict(
         "zeros",
-        _zeros,
+        signs.zeros_come,
         "a 00 comes every 0.2 s: a machine that is set to address 0 chirps so, and so answers one that "
         "another host polls; this port does not tell them apart",
         "look whether another host is on the line, then at the address that is set at the machine",
     ),
     Verdict(
         "break",
-        _break,
+        signs.is_a_break,
         "the receive line is held at the level of a break",
         "check the polarity and the levels: a logic-level or optical port needs its own adapter, and both "
         "ends need a common ground",
@@ -219,27 +133,27 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         "no_sas_at_the_pseudo_terminal",
-        lambda findings: _talks_without_sense(findings) and findings.port.name == PSEUDO_TERMINAL,
+        lambda findings: signs.talks_without_sense(findings) and signs.is_pseudo_terminal(findings),
         "something is behind this pseudo-terminal, and what it says is not SAS",
         LOOK_AT_THE_FAR_END,
     ),
     Verdict(
         "wrong_parity",
-        _is_wrong_parity,
+        signs.has_wrong_parity,
         "characters come at this speed, and nearly all have a parity or framing error: this is not SAS",
         "try the machine's other ports: this one belongs to a printer, a bill acceptor or another protocol; "
         "on a device server, set 8 data bits, space parity and 1 stop bit",
     ),
     Verdict(
         "wrong_speed",
-        _talks_without_sense,
+        signs.talks_without_sense,
         "characters come, and none of them make sense at 19200 baud",
         "try the machine's other ports, set a device server's port to 19200 baud, and check the polarity "
         "and the ground",
     ),
     Verdict(
         "no_wakeup_bit",
-        lambda findings: _chirps_on(findings) and findings.quiet_after_nudge is True,
+        lambda findings: signs.chirps_on(findings) and findings.quiet_after_nudge is True,
         "{machine} chirps on and hears no poll, although the wires are good: this port does not send the "
         "wakeup bit",
         "use another adapter, with an FTDI chip, or a native port: this one takes mark and space parity and "
@@ -247,20 +161,20 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         "no_wakeup_bit_from_the_server",
-        lambda findings: _chirps_on(findings) and findings.port.name == RAW_SERVER,
+        lambda findings: signs.chirps_on(findings) and findings.port.name == signs.RAW_SERVER,
         "{machine} chirps on and hears no poll: a device server that only copies bytes sends no wakeup bit",
         "set its port to RFC 2217 and probe rfc2217:HOST:PORT, or put an adapter at the gateway",
     ),
     Verdict(
         "not_heard",
-        lambda findings: _chirps_on(findings) and findings.quiet_after_nudge is False,
+        lambda findings: signs.chirps_on(findings) and findings.quiet_after_nudge is False,
         "{machine} chirps on and hears nothing of us: we receive, and what we send does not arrive",
         CHECK_TXD,
         wired=True,
     ),
     Verdict(
         "no_poll_is_heard",
-        _chirps_on,
+        signs.chirps_on,
         "{machine} chirps on and hears no poll: what we send does not arrive, or its wakeup bit does not",
         f"{CHECK_TXD}, and one that sends mark and space parity",
         wired=True,
@@ -275,26 +189,26 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         "two_at_one_address",
-        _two_at_one_address,
+        signs.are_two_at_one_address,
         "two machines answer at address {address}",
         "unplug one of them, then set each to an address of its own",
     ),
     Verdict(
         "one_does_not_answer",
-        lambda findings: bool(_silent_chirpers(findings) and findings.found),
+        lambda findings: bool(signs.silent_chirpers(findings) and findings.found),
         "machine {silent} chirps and does not answer, and another machine on this line does",
         "check the wire from the line to that machine, and that its host port is switched on",
         wired=True,
     ),
     Verdict(
         "another_address",
-        lambda findings: findings.expected is not None and findings.address not in (findings.expected, None),
+        signs.is_elsewhere,
         "{machine} is here, and address {expected} was expected",
         "set the address at the machine, or write the one that was found into the settings",
     ),
     Verdict(
         "noisy",
-        _is_noisy,
+        signs.is_noisy,
         "{machine} is heard through noise: {damaged} answers were damaged",
         "check the ground and the shield, keep the cable away from power lines, shorten it, try another "
         "adapter",
@@ -302,7 +216,7 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         "losing",
-        _loses,
+        signs.loses,
         "{machine} leaves {missing} polls unanswered",
         "look for a loose contact; if it is the machine that is busy, probe again while nobody plays",
         wired=True,
@@ -316,7 +230,7 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         "slow",
-        lambda findings: findings.median_seconds > SLOW_SECONDS,
+        signs.is_slow,
         "{machine} answers late: usually after {median}, where 20 ms are allowed",
         "the agent waits for it, and polls it less often; where several machines are late, look at the "
         "adapter's latency timer or the way to the device server",
