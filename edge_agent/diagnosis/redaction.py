@@ -84,12 +84,20 @@ OPTIONS = frozenset(
         "real_time_events",
         "meters_seconds",
         "idle_meters_seconds",
+        "session_meters_seconds",
+        "part_meters_seconds",
+        "gaming_day_starts",
+        "role",
+        "vendor",
+        "command_host",
         "writable",
         "polled",
     }
 )
 
-_PLAIN = re.compile(r"auto|on|off|true|false|[0-9]{1,6}(\.[0-9]{1,3})?")
+_PLAIN = re.compile(
+    r"auto|none|on|off|true|false|observer|primary|[0-9]{2}:[0-9]{2}|[0-9]{1,6}(\.[0-9]{1,3})?"
+)
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _CARD = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){11,18}(?![0-9A-Za-z])")
 _TRACK_1 = re.compile(r"%?B[0-9]{8,19}\^[^^?\"]*\^[^?\"]*\??")
