@@ -38,7 +38,7 @@ clean:
 
 .venv/simulator: requirements/simulator.txt pyproject.toml
 	@$(PYTHON) scripts/require_python.py
-	@echo "Setting up .venv for the trial floor; this happens once."
+	@echo "Setting up .venv for the trial floor; this happens once and takes a minute or two."
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@$(PIP) --require-hashes --requirement requirements/simulator.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
@@ -46,7 +46,7 @@ clean:
 
 .venv/dev: requirements/dev.txt pyproject.toml
 	@$(PYTHON) scripts/require_python.py
-	@echo "Setting up .venv for tests; this happens once."
+	@echo "Setting up .venv for tests; this happens once and takes a minute or two."
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .

@@ -86,14 +86,48 @@ def test_the_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_wrong_option_of_simulate_is_status_two(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    try:
-        status: object = main(["simulate", "--state", str(tmp_path), *arguments])
-    except SystemExit as ended:
-        status = ended.code
+    assert main(["simulate", "--state", str(tmp_path), *arguments]) == 2
 
-    assert status == 2
     assert arguments[0] in capsys.readouterr().err
     assert not list(tmp_path.glob("run-*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["dance"], "no command is called 'dance': there are 'simulate', 'machine',"),
+        ([], "COMMAND is missing — `edge-agent --help` tells what it takes"),
+        (["ask"], "ask: PORT, POLL is missing — `edge-agent ask --help`"),
+        (["certs"], "certs: COMMAND is missing — `edge-agent certs --help`"),
+        (
+            ["machine", "--link", "pty:x", "--rate", "fast"],
+            "machine: argument --rate: 'fast' is not a number",
+        ),
+        (["simulate", "--machines", "2.5"], "simulate: argument --machines: '2.5' is not a whole number"),
+        (["simulate", "--wire", "wet"], "simulate: argument --wire: 'wet' is none of 'perfect', 'noisy',"),
+        (["replay", "a", "b"], "nothing here is called b — `edge-agent --help`"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_one_line_and_status_two(
+    capsys: pytest.CaptureFixture[str], command: list[str], says: str
+) -> None:
+    assert main(command) == 2
+
+    err = capsys.readouterr().err
+    assert err.startswith(f"edge-agent: {says}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["--help"], ["collect", "--help"], ["watch", "--help"]])
+def test_help_breaks_no_path_at_a_hyphen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    with pytest.raises(SystemExit, match="0"):
+        main(command)
+
+    assert not re.search(r"\w-$", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

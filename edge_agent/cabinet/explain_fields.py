@@ -29,6 +29,7 @@ from edge_agent.sas.long_polls import CONFIDENTIAL_FIELDS, LONG_POLLS
 from edge_agent.sas.meter_codes import METERS, meter_name
 from edge_agent.sas.meter_fields import MeterCodes, SelfSizedMeters, TableSizedMeters
 from edge_agent.sas.polls.multi_denomination import AWARE, FAILED, BasePoll, BaseReply
+from edge_agent.words import counted
 
 # Bytes that stand for nothing anybody has told.
 _RESERVED = "reserved"
@@ -62,7 +63,10 @@ class Walk:
         due, left = self._body[self._at], self._left - 1
         self._add("length", 1, due, unit="bytes")
         if due != left:
-            self.trouble = self.trouble or f"the length byte says {due}, and {left} bytes follow"
+            self.trouble = (
+                self.trouble
+                or f"the length byte says {due}, and {counted(left, 'byte')} follow{'s' * (left == 1)}"
+            )
 
     def walk(self, fields: Sequence[Field], *, slack: int = 0) -> None:
         """Everything the fields say, and what is left; `slack` bytes more are known to happen."""

@@ -55,21 +55,28 @@ class Question:
 def read_question(poll: str, arguments: Sequence[str], *, consume: bool = False) -> Question:
     """The poll that is meant. Raises ConfigurationError: what makes no sense, or why it is not asked."""
     row = find_poll(poll)
+    if not row.reply or {row.effect, *(form.effect for form in row.exceptions)} == {Effect.CHANGES}:
+        raise _no_reading(row)  # whatever its arguments
     values = _values(row, _pairs(arguments))
     question = Question(row.command, values)
     _check_writable(question)
     effect, reading = question.effect, _reading_form(row)
-    if effect is Effect.CHANGES or not row.reply:
-        raise ConfigurationError(
-            f"{_named(row)} changes something, or nobody knows that it does not",
-            f"only reading is asked for here{reading and f': {reading}'}",
-        )
+    if effect is Effect.CHANGES:
+        raise _no_reading(row)
     if effect is Effect.CONSUMES and not consume:
         raise ConfigurationError(
             f"after {_named(row)} the machine forgets what it told, and its host never hears it",
             f"{reading and f'{reading} only looks; '}add --consume if no other host needs it",
         )
     return question
+
+
+def _no_reading(row: LongPoll) -> ConfigurationError:
+    reading = _reading_form(row)
+    return ConfigurationError(
+        f"{_named(row)} changes something, or nobody knows that it does not",
+        f"only reading is asked for here{reading and f': {reading}'}",
+    )
 
 
 def _reading_form(row: LongPoll) -> str:
@@ -166,8 +173,15 @@ def _fill(
             used.add(field.name)
             values[field.name] = _value(field, pairs[field.name])
         elif not isinstance(field, RestRaw | Raw):
-            known = " ".join(f"{name}=…" for name in _names(row.request))
-            raise ConfigurationError(f"{_named(row)} needs {field.name}", f"give {known}")
+            raise ConfigurationError(f"{_named(row)} needs {field.name}", _what_to_give(row))
+
+
+def _what_to_give(row: LongPoll) -> str:
+    """The arguments to write; where only one form of the poll reads, that form."""
+    reading = _reading_form(row)
+    if reading:
+        return f"{reading} reads"
+    return "give " + " ".join(f"{name}=…" for name in _names(row.request))
 
 
 def _names(fields: Iterable[Field]) -> Iterator[str]:

@@ -36,6 +36,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "arguments",
         nargs="*",
+        default=[],
         metavar="NAME=VALUE",
         help="its fields: game=1; meter_codes=00,01,coin_in; numbers in decimal, or in hex after 0x",
     )

@@ -1,11 +1,13 @@
-"""What the commands share: the type of a parser's commands, and the settings they are given."""
+"""What the commands share: how arguments are read and refused, and the settings they are given."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from edge_agent.errors import ConfigurationError
 
@@ -15,6 +17,55 @@ if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  it has no public name
 
 DEFAULT_CONFIGURATION = Path("/etc/edge-agent/config.yaml")
+
+# What argparse says, and how people say it.
+IN_PLAIN_WORDS = (
+    (
+        r"^argument COMMAND: invalid choice: ('.*?') \(choose from (.*)\)$",
+        r"no command is called \1: there are \2",
+    ),
+    (r"invalid choice: ('.*?') \(choose from (.*)\)$", r"\1 is none of \2"),
+    (r"invalid int value: (.*)$", r"\1 is not a whole number"),
+    (r"invalid float value: (.*)$", r"\1 is not a number"),
+    (r"^the following arguments are required: (.*)$", r"\1 is missing"),
+    (r"^unrecognized arguments: (.*)$", r"nothing here is called \1"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses as every part of the agent does: in one line, with what to do about it.
+
+    Raises:
+        ConfigurationError: for arguments that make no sense.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  argparse's, handed on
+        super().__init__(**{"formatter_class": _Unbroken, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with an argument, and where it is explained."""
+        for theirs, ours in IN_PLAIN_WORDS:
+            message = re.sub(theirs, ours, message)
+        raise ConfigurationError(
+            f"{self.prog.removeprefix('edge-agent').strip()}: {message}".removeprefix(": "),
+            f"`{self.prog} --help` tells what it takes",
+        )
+
+
+class _Unbroken(argparse.HelpFormatter):
+    """Help in which paths and options stay whole at the end of a line."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return textwrap.fill(
+            " ".join(text.split()),
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
 
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:

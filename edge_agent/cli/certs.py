@@ -32,7 +32,12 @@ LABELS = {
 
 def add(commands: Commands) -> None:
     """Add `certs`."""
-    certs = commands.add_parser("certs", help="a gateway's identity: inspect, check, enrol, rotate")
+    certs = commands.add_parser(
+        "certs",
+        help="a gateway's identity: inspect, check, enrol, rotate",
+        description="A gateway proves who it is with a key and a certificate: look at them, get them, renew "
+        "them. Keys are never printed.",
+    )
     kinds = certs.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_dev(kinds)
     _add_inspect(kinds)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add `config`."""
-    config = commands.add_parser("config", help="check settings, or print their schema")
+    config = commands.add_parser(
+        "config",
+        help="check settings, or print their schema",
+        description="Checks a settings file before a gateway has to, or prints what settings there are.",
+    )
     kinds = config.add_subparsers(title="commands", metavar="COMMAND", required=True)
     check = kinds.add_parser(
         "check",
@@ -26,7 +30,11 @@ def add(commands: Commands) -> None:
     check.add_argument("file", type=Path, metavar="FILE", help="settings, YAML")
     add_override(check)
     check.set_defaults(command=_config_check)
-    schema = kinds.add_parser("schema", help="print the JSON Schema of the settings")
+    schema = kinds.add_parser(
+        "schema",
+        help="print the JSON Schema of the settings",
+        description="Prints every setting with its type, limits and default, as JSON Schema.",
+    )
     schema.set_defaults(command=_config_schema)
 
 

@@ -21,11 +21,18 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.cli import cabinet, certs, config, machine, production, simulate, stand_in, technician
+from edge_agent.cli.base import Parser
 from edge_agent.errors import AgentError, JournalFull
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 FAULT = 70  # sysexits.h, EX_SOFTWARE
 LONGEST_FAULT = 300  # characters; an exception may quote a file
+
+EXIT_STATUSES = """
+`edge-agent COMMAND --help` explains each. Exit status: 0 done; 1 not all is well; 2 an argument or a file
+makes no sense; 3 a certificate or key; 4 a port; 5 the journal or the disk; 6 in use by another run; 7 the
+cloud; 20 to 24 what came of `ask`; 70 a fault of the agent; 130 interrupted.
+"""
 
 # What the system refuses wherever it is asked, and what to do about it.
 REFUSALS = {
@@ -115,9 +122,10 @@ def _read(arguments: Sequence[str]) -> argparse.Namespace:
 
 def make_parser() -> argparse.ArgumentParser:
     """Everything that can be asked for."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="edge-agent",
         description="Reads gaming machines and table devices and delivers what they say to AWS IoT Core.",
+        epilog=EXIT_STATUSES,
     )
     parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -11,15 +11,30 @@ if TYPE_CHECKING:
     from edge_agent.agent.sources import FileSource
     from edge_agent.cli.base import Commands
 
+COLLECT = (
+    "Polls the lines of the settings and journals what machines and table devices say, before they are told "
+    "that it was heard. Waits for no cloud."
+)
+FORWARD = (
+    "Publishes what is journalled to the cloud, and lets go of it once the cloud has said that it has it."
+)
+RUN = (
+    "Collects and forwards, as two processes: if one dies it is started again, and the other does not notice."
+)
+ENDING = (
+    "Logs on standard error; `edge-agent status` says how it is. SIGHUP reads the settings again; SIGINT and "
+    "SIGTERM end it with exit status 0."
+)
+
 
 def add(commands: Commands) -> None:
     """Add the production commands."""
-    for name, command, text in (
-        ("collect", _collect, "poll the lines and journal what they say"),
-        ("forward", _forward, "publish the journal to the cloud"),
-        ("run", _run, "collect and forward, as two processes"),
+    for name, command, text, description in (
+        ("collect", _collect, "poll the lines and journal what they say", COLLECT),
+        ("forward", _forward, "publish the journal to the cloud", FORWARD),
+        ("run", _run, "collect and forward, as two processes", RUN),
     ):
-        one = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        one = commands.add_parser(name, help=text, description=f"{description} {ENDING}")
         add_configuration(one)
         one.set_defaults(command=command)
 

@@ -84,6 +84,11 @@ def _watch(options: argparse.Namespace) -> int:
             _show_capture(options, choice, enough)
         return 0
     _refuse(options, "--speed", "--follow", of="a port")
+    if not options.tap and options.keep is None and _leads_nowhere(options.source):
+        raise ConfigurationError(
+            f"{options.source} is neither a capture nor a port that is there",
+            "check the path; ls /dev/serial/by-id lists adapters",
+        )
     if not options.tap and options.keep is None:
         raise ConfigurationError(
             f"to watch {options.source} is to poll it, and nobody would keep what the machine then forgets",
@@ -91,6 +96,12 @@ def _watch(options: argparse.Namespace) -> int:
         )
     _show_port(options, choice)
     return 0
+
+
+def _leads_nowhere(source: str) -> bool:
+    """Whether it is a path, and nothing is there; `kind:…` is no path."""
+    is_path = source.startswith(("/", ".")) or ":" not in source
+    return is_path and not Path(source).exists()
 
 
 def _refuse(options: argparse.Namespace, *names: str, of: str) -> None:

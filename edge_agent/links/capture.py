@@ -66,6 +66,8 @@ def read_capture(lines: Iterable[str], name: str = "capture") -> Iterator[Travel
 
 def read_capture_file(path: Path) -> Capture:
     """A capture, whole. Raises ConfigurationError saying what is wrong with the file."""
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"{path} is no file", "name a capture; `watch PORT --tap` listens to a port")
     try:
         text = path.read_text(encoding="ascii")
     except OSError as error:

@@ -87,6 +87,7 @@ def run_alone(wanted: Wanted, out: TextIO, monotonic: Callable[[], float] = time
         loop.open()
         ending.callback(loop.close)
         _introduce(wanted, port.name, teller)
+        _recall(standing, teller)
         reporter = Reporter(teller, standing, lambda: port.has_host)
         while not is_told():
             loop.turn(monotonic() + LOOK_SECONDS)
@@ -141,6 +142,13 @@ def _introduce(wanted: Wanted, port: str, teller: Teller) -> None:
         addresses=list(wanted.addresses),
         seed=wanted.seed,
     )
+
+
+def _recall(standing: Sequence[Standing], teller: Teller) -> None:
+    for each in standing:
+        if not each.is_new:
+            words = "remembers its earlier life; what nobody heard then is raised again"
+            teller.say("remembers", words, address=each.address)
 
 
 @contextmanager

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
+
+# Counts of many polls go on below each other; nothing is cut.
+COLUMNS = 100
 
 
 def _utc_now() -> datetime:
@@ -55,6 +59,17 @@ class Teller:
             )
         else:
             subject_words = f"{address:3}  " if address else "     "
-            line = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}{subject_words}{words}"
+            line = _within_a_screen(f"{at:%H:%M:%S}.{at.microsecond // 1000:03}{subject_words}", words)
         self._out.write(f"{line}\n")
         self._out.flush()
+
+
+def _within_a_screen(head: str, words: str) -> str:
+    return textwrap.fill(
+        words,
+        COLUMNS,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -74,7 +74,8 @@ def test_arguments_are_read_as_their_fields_are(
             ["denomination=1", "base_command=1F"],
             "long poll 1F machine_information knows no denominations",
         ),
-        ("72", ["transaction_index=0"], "long poll 72 aft_transfer needs transfer_code"),
+        ("72", [], "long poll 72 aft_transfer needs transfer_code — transfer_code=0xfe reads"),
+        ("7F", [], "long poll 7F set_date_and_time changes something"),
     ],
 )
 def test_what_makes_no_sense_is_said_in_one_line(poll: str, arguments: list[str], says: str) -> None:

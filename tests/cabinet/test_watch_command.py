@@ -78,9 +78,10 @@ def test_json_and_the_numbers(run: Run) -> None:
         (["VISIT", "--keep", "x"], "--keep is nothing for a capture — leave it out"),
         (["/nowhere", "--speed", "2", "--tap"], "--speed is nothing for a port — leave it out"),
         (
-            ["/nowhere"],
-            "to watch /nowhere is to poll it, and nobody would keep what the machine then forgets — listen",
+            ["/dev/null"],
+            "to watch /dev/null is to poll it, and nobody would keep what the machine then forgets — listen",
         ),
+        (["/nowhere"], "/nowhere is neither a capture nor a port that is there — check the path"),
         (["agent:slot-1", "--tap"], "--tap is nothing for the line of an agent — leave it out"),
         (["VISIT", "--speed", "0"], "--speed 0 is no pace — give a number above 0"),
         (

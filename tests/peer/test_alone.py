@@ -110,6 +110,7 @@ def test_what_was_not_heard_is_pending_after_a_kill(tmp_path: Path) -> None:
         host = PlainHost(alone.port)
         heard = b"".join(host.general_poll() for _ in range(4))
         assert heard == bytes.fromhex("17 18 17 00")
+        assert [told["address"] for told in alone.told("remembers")] == [1]
         host.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.peer.reporter import COUNTS_SECONDS, GONE_SECONDS, Reporter, Standing
 from edge_agent.peer.tap import Tap
-from edge_agent.peer.telling import Teller
+from edge_agent.peer.telling import COLUMNS, Teller
 from edge_agent.sas.wakeup import encode_host_message
 from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS, MachineOnLine
 from edge_agent.simulator.personalities import load_personality
@@ -138,9 +138,22 @@ def test_words_are_for_people() -> None:
     assert "12:00:00.123  1  link up" in lines
     assert any(line.endswith(": 11 slot_door_opened") for line in lines)
     assert "12:00:00.123  1  silence unknown_0xeb" in lines
-    assert lines[-1].endswith(
+    assert " ".join(watched.out.getvalue().split()).endswith(
         "polls: real_time_events 1 (1 refused), unknown_0xeb 1 (1 silence), current_credits 1"
     )
+
+
+def test_words_that_are_many_go_on_below_each_other() -> None:
+    out = io.StringIO()
+    many = ", ".join(f"poll_{number} 1" for number in range(40))
+
+    Teller(out, clock=lambda: NOON).say("polls", f"polls: {many}", address=7)
+
+    first, *more = out.getvalue().splitlines()
+    assert first.startswith("12:00:00.123  7  polls: poll_0 1, ")
+    assert len(more) > 1
+    assert all(line.startswith(" " * 17) and len(line) <= COLUMNS for line in more)
+    assert " ".join(out.getvalue().split()).endswith(many)
 
 
 def test_quiet_tells_only_the_counts_in_the_end() -> None:
