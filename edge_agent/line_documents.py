@@ -42,7 +42,3 @@ def _line(name: object, line: object) -> object:
     if "marks" in options:  # the port's own
         port = f"{port}?marks={options.pop('marks')}"
     return {"name": name, "port": port, "options": options, **own}
-
-
-def _name(line: object, otherwise: str) -> str:
-    return str(line.get("name", otherwise)) if isinstance(line, Mapping) else otherwise

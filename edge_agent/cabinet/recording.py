@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,8 +101,3 @@ def recording(
             yield made
         finally:
             made.end()
-
-
-def numbers_in(about: Mapping[str, str]) -> bool:
-    """Whether a capture may hold ticket and card numbers."""
-    return about.get("numbers") != MASKED

@@ -22,10 +22,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import MappingProxyType
 from typing import Any, Protocol
 
-from edge_agent.sas.code_tables import BILL_DENOMINATIONS, BILL_EXCEPTIONS, ENABLES
+from edge_agent.sas.code_tables import ENABLES
 from edge_agent.sas.exception_codes import EXCEPTIONS, NO_ACTIVITY, Reported
 from edge_agent.sas.exception_queue import (
     CAPACITY,
@@ -56,6 +55,7 @@ from edge_agent.sas.messages import (
 )
 from edge_agent.sas.poll_reader import GAP_SECONDS
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, marked, stuff
+from edge_agent.sas.wording import worded
 
 __all__ = [
     "Delivered",
@@ -75,18 +75,8 @@ CHIRP_SECONDS = 0.2
 SENDS_IN_ALL = 3
 
 REAL_TIME_COMMAND = 0x0E
-BILL_ACCEPTED = 0x4F
 
 _NEVER = float("-inf")
-
-# Bills have codes of their own in one-byte mode, and 4F with data as real-time events.
-_DENOMINATION_OF = {units: code for code, units in BILL_DENOMINATIONS.items()}
-_DENOMINATION_OF_BILL: Mapping[int, int] = MappingProxyType(
-    {code: _DENOMINATION_OF[units] for code, units in BILL_EXCEPTIONS.items()}
-)
-_BILL_OF_DENOMINATION: Mapping[int, int] = MappingProxyType(
-    {denomination: code for code, denomination in _DENOMINATION_OF_BILL.items()}
-)
 
 
 class Elementary(Enum):
@@ -339,7 +329,8 @@ class MachineConnection:
         if self._volunteered is not None and reports:
             self._prepare(_Said(key, encode_reply(self._volunteered), self._volunteered), now)
         elif pending is not None and reports:
-            self._prepare(_Said(key, encode_reply(self._report(pending)), pending), now)
+            report = worded(self.address, pending.code, pending.values, real_time=self.real_time)
+            self._prepare(_Said(key, encode_reply(report), pending), now)
         elif isinstance(poll, LongPollRequest):
             self._answer_long_poll(poll, key, now)
         elif not self.real_time:
@@ -371,18 +362,6 @@ class MachineConnection:
                 return Busy(self.address)
             case _:
                 return DataReply(self.address, poll.command, answer)
-
-    def _report(self, pending: Pending) -> EventReply | ExceptionReply:
-        """An exception in the words of the mode."""
-        code, values = pending.code, pending.values
-        if not self.real_time:
-            if code == BILL_ACCEPTED:
-                code = _BILL_OF_DENOMINATION.get(values.get("denomination_code", -1), code)
-            return ExceptionReply(self.address, code)
-        if code in _DENOMINATION_OF_BILL:
-            values = {"country": 0, "denomination_code": _DENOMINATION_OF_BILL[code], "count": 0, **values}
-            code = BILL_ACCEPTED
-        return EventReply(self.address, code, values)
 
     def _prepare(self, said: _Said, now: float) -> None:
         self._to_say, self._say_at = said, now + self._answer_delay

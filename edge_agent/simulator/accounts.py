@@ -25,7 +25,6 @@ TICKETS_IN = (0x80, 0x81, 0x82)
 # Electronic transfers by the code of their meter (SAS 5.2); the meter behind each counts them.
 TO_MACHINE = (0xA0, 0xA2, 0xA4, 0xA6)
 TO_TICKET = (0xA8, 0xAA, 0xAC)
-BONUSES = (0xAE, 0xB0)
 TO_HOST = (0xB8, 0xBA, 0xBC)
 # Legacy transfers have meters of their own, in long poll 1D.
 EFT_PROMOTIONAL_IN, EFT_CASHABLE_IN, EFT_OUT = 0x63, 0x69, 0x64

@@ -36,6 +36,7 @@ from edge_agent.simulator.aft_transfer import (
     WRONG_MOMENT,
     Transfer,
     Way,
+    refused_transfer,
 )
 from edge_agent.simulator.host_cash_out import HostCashOut
 from edge_agent.simulator.mainboard import Mainboard, Part
@@ -49,7 +50,6 @@ LAST_RELATIVE = 0x80  # below it an index is a position, above it counts from th
 # A machine takes this long to see to a transfer, and looks this often whether a game is over.
 TRANSFER_SECONDS = 0.2
 TICKET_DEVICE_UNAVAILABLE = 0x8E
-SHORT = frozenset((CANCELLED, WRONG_MOMENT, UNSUPPORTED_CODE))
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Aft(Part[AftMemory]):
                 return self._cancel()
             case code if code in {FULL_ONLY, PARTIAL_ALLOWED} and "transfer_type" in request:
                 return self._start(request)
-        return _short(UNSUPPORTED_CODE)
+        return refused_transfer(UNSUPPORTED_CODE)
 
     def was_read(self) -> None:
         """The host has what 72 FF told: a final status closes the cycle."""
@@ -119,7 +119,7 @@ class Aft(Part[AftMemory]):
     def _start(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         memory = self.memory
         if memory.current is not None and not memory.was_refused:
-            return _short(WRONG_MOMENT)
+            return refused_transfer(WRONG_MOMENT)
         transfer = Transfer.of(request)
         memory.current = transfer
         reason = refusal(self._proposal(transfer, request))
@@ -141,9 +141,9 @@ class Aft(Part[AftMemory]):
     def _cancel(self) -> Mapping[str, Any]:
         current = self.memory.current
         if current is None or current.is_over or self.memory.ticket_wanted:
-            return _short(WRONG_MOMENT)
+            return refused_transfer(WRONG_MOMENT)
         self._fail(current, CANCELLED)
-        return _short(CANCELLED)
+        return refused_transfer(CANCELLED)
 
     def _interrogated(self, index: int, *, acknowledges: bool) -> Mapping[str, Any]:
         transfer = self._at(index)
@@ -322,7 +322,3 @@ class Aft(Part[AftMemory]):
         current = self.memory.current
         if current is not None and current.status == PENDING and not self.memory.ticket_wanted:
             self._try_at = self.board.now + TRANSFER_SECONDS
-
-
-def _short(status: int) -> Mapping[str, Any]:
-    return {"history_position": 0, "transfer_status": status}

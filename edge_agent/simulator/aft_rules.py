@@ -23,7 +23,6 @@ from edge_agent.simulator.aft_transfer import (
 from edge_agent.simulator.mainboard import Mainboard
 
 MOST_ID_CHARACTERS = 20
-NO_DATE = "00000000"
 # 0000NNNN is a number of days, anything else MMDDYYYY.
 DAYS_PREFIX = "0000"
 # Which of a guest's money goes in first where not all of it fits.

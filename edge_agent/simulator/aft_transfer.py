@@ -14,7 +14,6 @@ FULL_ONLY, PARTIAL_ALLOWED, CANCEL, LOOK, ASK = 0x00, 0x01, 0x80, 0xFE, 0xFF
 # Statuses (SAS 6.6) that no rule gives.
 DONE, DONE_IN_PART, PENDING, CANCELLED, WRONG_MOMENT, UNSUPPORTED_CODE = 0x00, 0x01, 0x40, 0x80, 0xC0, 0xC1
 NOTHING = 0xFF
-FIRST_REFUSAL = 0x80
 RECEIPT_PRINTED, RECEIPT_PENDING, NO_RECEIPT = 0x00, 0x40, 0xFF
 
 # Flags. The lowest three set the host cash-out (`host_cash_out`) and answer with its status.
@@ -143,3 +142,8 @@ class Transfer:
             "cumulative_restricted_cents": self.cumulative_restricted_cents,
             "cumulative_nonrestricted_cents": self.cumulative_nonrestricted_cents,
         }
+
+
+def refused_transfer(status: int) -> Mapping[str, Any]:
+    """The short answer of 72, to what is not looked at."""
+    return {"history_position": 0, "transfer_status": status}

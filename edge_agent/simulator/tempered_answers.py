@@ -13,6 +13,7 @@ from typing import Any
 
 from edge_agent.sas.machine import Elementary, MachineAnswers
 from edge_agent.sas.messages import LongPollRequest
+from edge_agent.simulator.aft_transfer import refused_transfer
 from edge_agent.simulator.temperament import Temperament
 
 GAME_STARTED, GAME_ENDED = 0x7E, 0x7F
@@ -91,11 +92,6 @@ class TemperedAnswers:
     def options_changed(self) -> None:
         """A game was taken out, or put in."""
         self._stepped_down = self._temperament.steps_down_games
-
-
-def refused_transfer(status: int) -> Mapping[str, Any]:
-    """The short answer to a transfer that is not looked at."""
-    return {"history_position": 0, "transfer_status": status}
 
 
 def _smaller(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -27,6 +27,7 @@ from edge_agent.sas.messages import (
 )
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, marked, stuff
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
+from edge_agent.simulator.aft_transfer import refused_transfer
 from edge_agent.simulator.temperament import PLAIN, Temperament
 from edge_agent.simulator.tempered_answers import (
     GAME_ENDED,
@@ -34,7 +35,6 @@ from edge_agent.simulator.tempered_answers import (
     TRANSFER,
     UNEXPECTED_ERROR,
     TemperedAnswers,
-    refused_transfer,
 )
 
 OPTIONS_CHANGED = 0x3C

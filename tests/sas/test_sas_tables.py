@@ -20,7 +20,16 @@ from edge_agent.sas.exception_codes import (
     exception_name,
 )
 from edge_agent.sas.fields import fixed_size
-from edge_agent.sas.long_polls import CONFIDENTIAL_FIELDS, FAMILIES, LONG_POLLS, LongPoll, PollType, poll_name
+from edge_agent.sas.long_polls import (
+    CONFIDENTIAL_ANSWERS,
+    CONFIDENTIAL_FIELDS,
+    CONFIDENTIAL_REQUESTS,
+    FAMILIES,
+    LONG_POLLS,
+    LongPoll,
+    PollType,
+    poll_name,
+)
 from edge_agent.sas.meter_codes import METERS, MeterCode, meter_name
 from edge_agent.sas.poll_lengths import HOST_POLL_LENGTHS, host_poll_length
 from edge_agent.sas.sources import SOURCES
@@ -242,6 +251,8 @@ def test_what_must_not_be_shown_is_known_by_name() -> None:
     assert {
         "validation_number", "validation_data", "registration_key", "transaction_id", "receipt_data",
     } == CONFIDENTIAL_FIELDS  # fmt: skip
+    assert {0x3D, 0x4D, 0x70, 0x71, 0x72, 0x73} == CONFIDENTIAL_ANSWERS
+    assert {0x58, 0x71, 0x72, 0x73} == CONFIDENTIAL_REQUESTS
 
 
 def test_polls_nobody_laid_out_say_so() -> None:

@@ -25,8 +25,6 @@ from edge_agent.yaml_documents import Shelf
 # The quirks of machines and hosts that are told apart, by number.
 QUIRKS = 32
 
-PLAIN_NAME = "plain"
-
 
 def _numbered(machine: Any) -> Any:  # noqa: ANN401  whatever the file holds
     """Which machine of a floor it is, its file does not know."""
