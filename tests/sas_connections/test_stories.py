@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +11,8 @@ from edge_agent.sas.machine import Delivered, DroppedByOverflow, MachineConnecti
 from edge_agent.sas.messages import LongPollRequest, Poll
 from edge_agent.testing.clock import VirtualClock
 from edge_agent.testing.conversation import Conversation, wires_of
-from edge_agent.testing.polling_host import MakeConnection, PollingHost, Step
+from edge_agent.testing.mortal_end import deadly
+from edge_agent.testing.polling_host import MakeConnection, PollingHost
 from edge_agent.testing.storyteller import Account, FewMeters, Storyteller, account
 from edge_agent.testing.wires import (
     CUT,
@@ -55,16 +55,10 @@ def tell(
     connect: MakeConnection | None = None,
 ) -> Story:
     """Let a machine live through `events` exceptions; the host is killed at a share of the appends."""
-    chance = random.Random(f"deaths/{seed}")  # noqa: S311  a story, not a secret
-
-    def fate(step: Step) -> bool:
-        appending = step in (Step.BEFORE_APPEND, Step.AFTER_APPEND)
-        return chance.random() < (deaths if appending else deaths / 50)
-
     clock = VirtualClock()
     machine = MachineConnection(ADDRESS, FewMeters())
     machine.power_on(clock.now)
-    host = PollingHost(ADDRESS, real_time=real_time, fate=fate, connect=connect)
+    host = PollingHost(ADDRESS, real_time=real_time, fate=deadly(deaths, seed), connect=connect)
     talk = Conversation(host, machine, clock, wires=wires_of(profile, seed))
     while not host.learnt or host.connection.real_time != real_time:
         talk.run_for(1.0)

@@ -11,7 +11,8 @@ from edge_agent.sas.machine import MachineConnection
 from edge_agent.station import LineCounters
 from edge_agent.testing.clock import VirtualClock
 from edge_agent.testing.conversation import Conversation, StationEnd, wires_of
-from edge_agent.testing.polling_host import PollingHost, Step
+from edge_agent.testing.mortal_end import Step
+from edge_agent.testing.polling_host import PollingHost
 from edge_agent.testing.storyteller import FewMeters, Storyteller, account
 from edge_agent.testing.wires import ECHOING, SLOW
 
@@ -176,3 +177,14 @@ def test_a_journal_that_lacks_something_is_incomplete_and_one_with_too_much_is_n
     assert whole.exact
     assert not short.complete
     assert (long.complete, long.exact, long.superfluous) == (True, False, 1)
+
+
+@pytest.mark.parametrize(("step", "heard"), [(Step.BEFORE_WRITE, False), (Step.AFTER_WRITE, True)])
+def test_what_a_killed_host_had_written_has_left(step: Step, *, heard: bool) -> None:
+    clock, machine = VirtualClock(), Speaker()
+    host = PollingHost(fate=lambda now: now is step)
+
+    Conversation(host, machine, clock).run_for(1.0)
+
+    assert host.runs > 1
+    assert bool(machine.heard) is heard

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from edge_agent.drivers.sas.machines_on_line import SharingMachine, read_machines
 from edge_agent.drivers.sas.options import read_options
 from edge_agent.drivers.sas.shared_line import MakeStation, SharedLine
+from edge_agent.drivers.sas.sharing import SharingMachine, read_machines
 from edge_agent.drivers.sas.station import SasStation
 from edge_agent.drivers.sas.vendors import vendors_of
 from edge_agent.station import DeviceIdentity, SerialFormat, Station

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,13 @@ from typing import Any
 import pytest
 
 from edge_agent.drivers.sas.driver import DRIVER
-from edge_agent.drivers.sas.machines_on_line import read_machines
 from edge_agent.drivers.sas.shared_line import SharedLine
+from edge_agent.drivers.sas.sharing import read_machines
 from edge_agent.drivers.sas.station import SasStation
 from edge_agent.errors import ConfigurationError
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.events.slot import MachineIdentified, MetersRead, SlotException
+from edge_agent.peer.chain import Chain
 from edge_agent.sas.host import ExceptionReported
 from edge_agent.sas.machine import MachineConnection
 from edge_agent.simulator.gaming_machine import GamingMachine
@@ -23,8 +23,8 @@ from edge_agent.simulator.specification import GameSpec, MachineSpec
 from edge_agent.station import DeviceIdentity, Station, pack_pages, unpack_pages
 from edge_agent.testing.clock import VirtualClock
 from edge_agent.testing.conversation import Conversation, wires_of
-from edge_agent.testing.polling_host import Step
-from edge_agent.testing.shared_line_bench import Chain, MortalCollector
+from edge_agent.testing.mortal_collector import MortalCollector
+from edge_agent.testing.mortal_end import deadly
 from edge_agent.testing.storyteller import Storyteller, account
 from edge_agent.testing.wires import CUT, ECHOING, LOSSY, ONE_BYTE_AT_A_TIME, PERFECT, SLOW, WireProfile
 
@@ -46,17 +46,11 @@ class Floor:
     def __init__(
         self, machines: int, profile: WireProfile = PERFECT, *, seed: int = 1, deaths: float = 0.0
     ) -> None:
-        chance = random.Random(f"deaths/{seed}")  # noqa: S311  a story, not a secret
-
-        def fate(step: Step) -> bool:
-            appending = step in (Step.BEFORE_APPEND, Step.AFTER_APPEND)
-            return chance.random() < (deaths if appending else deaths / 50)
-
         self.clock = VirtualClock()
         self.machines = [answering(address) for address in range(1, machines + 1)]
         for machine in self.machines:
             machine.power_on(self.clock.now)
-        self.collector = MortalCollector(self.make, fate)
+        self.collector = MortalCollector(self.make, deadly(deaths, seed))
         self.talk = Conversation(
             self.collector, Chain(self.machines), self.clock, wires=wires_of(profile, seed)
         )

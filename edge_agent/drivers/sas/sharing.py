@@ -1,4 +1,4 @@
-"""Machines on one line: the options of a line that several machines share.
+"""Sharing: the options of a line that several machines share.
 
     options:
       machines:
