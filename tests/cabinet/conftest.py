@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.cabinet.asking import Asking, Outcome
 from edge_agent.cabinet.question import read_question
+from edge_agent.cli import main
 from edge_agent.drivers.sas import SasOptions, SasStation
 from edge_agent.events import Observation
 from edge_agent.links.capture import FROM_DEVICE, TO_DEVICE, Travelled
@@ -188,3 +189,18 @@ def tell_story() -> Callable[..., Story]:
         return Story(**about).tell(seconds)
 
     return tell
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command; its exit status, what it prints, and what it complains of."""
+
+    def run_it(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run_it

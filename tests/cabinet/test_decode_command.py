@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 
 import pytest
 
-from edge_agent.cli import main
+from tests.cabinet.conftest import Run
 
 BILL = "01 FF 4F 37 06 00 00 01 23 FE 8B"
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command; its exit status, what it prints, and what it complains of."""
-
-    def run_it(*arguments: str) -> tuple[int, str, str]:
-        status = main(arguments)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run_it
 
 
 def test_a_frame_is_explained_field_by_field(run: Run) -> None:

@@ -5,30 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge_agent.cabinet.playing import at_pace, followed
-from edge_agent.cli import main
 from edge_agent.links.capture import HEADER, Travelled
+from tests.cabinet.conftest import Run
 
 VISIT = Path(__file__).parents[1] / "captures" / "visit.capture"
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command; its exit status, what it prints, and what it complains of."""
-
-    def run_it(*arguments: str) -> tuple[int, str, str]:
-        status = main(arguments)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run_it
 
 
 def test_a_capture_is_shown_frame_by_frame(run: Run) -> None:

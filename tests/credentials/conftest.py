@@ -1,4 +1,4 @@
-"""A TLS server on loopback, for what is found out by connecting to one."""
+"""Certificates that a test may change, and a TLS server on loopback to find out about by connecting."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
-from edge_agent.credentials.dev_pki import PkiPaths
+import pytest
+
+from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> PkiPaths:
+    """Certificates for gateway gw-07 and its broker, this test's own."""
+    return make_pki(tmp_path / "pki", thing="gw-07")
 
 
 @contextmanager

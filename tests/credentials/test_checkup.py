@@ -7,17 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from edge_agent.credentials.checkup import Finding, check_up
-from edge_agent.credentials.dev_pki import PkiPaths, issue, make_ca, make_pki, write_private
+from edge_agent.credentials.dev_pki import PkiPaths, issue, make_ca, write_private
 from edge_agent.credentials.identity import IdentityStore, Issued
 from edge_agent.settings import Settings
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> PkiPaths:
-    return make_pki(tmp_path / "pki", thing="gw-07")
 
 
 def settings(tmp_path: Path, ca: Path, **uplink: Any) -> Settings:

@@ -9,14 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, make_pki
+from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca
 from edge_agent.credentials.device import check_identity
 from edge_agent.errors import CredentialError
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> PkiPaths:
-    return make_pki(tmp_path / "pki", thing="gw-07")
 
 
 def check(pki: PkiPaths, now: datetime | None = None) -> None:

@@ -18,11 +18,6 @@ from tests.credentials.conftest import broker, server
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
-@pytest.fixture
-def pki(tmp_path: Path) -> PkiPaths:
-    return make_pki(tmp_path / "pki", thing="gw-07")
-
-
 def ask(pki: PkiPaths, port: int, endpoint: str = "localhost", timeout: float = 3.0) -> str:
     return diagnose(endpoint, port, pki.ca, pki.device_certificate, pki.device_key, timeout=timeout)
 

@@ -10,15 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, make_pki, write_private
+from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, write_private
 from edge_agent.credentials.inspection import inspect
 from edge_agent.credentials.signing import make_key, make_request
 from edge_agent.errors import CredentialError
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> PkiPaths:
-    return make_pki(tmp_path / "pki", thing="gw-07")
 
 
 def test_a_certificate_says_whose_it_is_until_when_and_who_signed_it(pki: PkiPaths) -> None:

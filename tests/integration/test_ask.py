@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from edge_agent.drivers.sas.driver import SERIAL_FORMAT
 from edge_agent.links.uart import UartLink
-from edge_agent.testing.patience import wait_until
+from tests.integration.conftest import machine, run
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 PATIENCE_SECONDS = 30.0
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edge_agent", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A machine that nobody plays, at address 1."""
-    path = tmp_path_factory.mktemp("machine") / "sas"
-    command = [sys.executable, "-m", "edge_agent", "machine", "--link", f"pty:{path}", "--quiet"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as machine:
-        wait_until(path.exists, PATIENCE_SECONDS)
-        yield str(path)
-        machine.send_signal(signal.SIGTERM)
-        machine.communicate(timeout=PATIENCE_SECONDS)
+    with machine(tmp_path_factory.mktemp("machine") / "sas") as served:
+        yield served
 
 
 def test_the_answer_is_explained(port: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.testing.patience import wait_until
+from tests.integration.conftest import machine
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -20,29 +19,13 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cabinet.md").read_text()
 # Command and output of each block that is to be held to.
 BLOCKS = re.findall(r"```console\n\$ edge-agent (.*?)\n(.*?)```", PAGE, re.DOTALL)
-PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The machine of the page: nobody plays it."""
-    path = tmp_path_factory.mktemp("machine") / "sas"
-    command = [
-        sys.executable,
-        "-m",
-        "edge_agent",
-        "machine",
-        "--link",
-        f"pty:{path}",
-        "--quiet",
-        "--seed",
-        "3",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as machine:
-        wait_until(path.exists, PATIENCE_SECONDS)
-        yield str(path)
-        machine.send_signal(signal.SIGTERM)
-        machine.communicate(timeout=PATIENCE_SECONDS)
+    with machine(tmp_path_factory.mktemp("machine") / "sas", "--seed", "3") as served:
+        yield served
 
 
 def test_the_page_has_commands_to_hold_it_to() -> None:

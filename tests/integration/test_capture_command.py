@@ -6,7 +6,6 @@ import json
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,32 +14,16 @@ import pytest
 
 from edge_agent.links.capture import read_capture_file
 from edge_agent.testing.patience import wait_until
+from tests.integration.conftest import PATIENCE_SECONDS, command, machine, run
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
-
-PATIENCE_SECONDS = 30.0
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "edge_agent", *arguments]
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[str]:
     """A machine that is played, at address 1."""
-    path = tmp_path / "sas"
-    machine_command = command(
-        "machine", "--link", f"pty:{path}", "--quiet", "--play", "--rate", "10", "--seed", "4"
-    )
-    with subprocess.Popen(machine_command, stdout=subprocess.PIPE) as machine:
-        wait_until(path.exists, PATIENCE_SECONDS)
-        yield str(path)
-        machine.send_signal(signal.SIGTERM)
-        machine.communicate(timeout=PATIENCE_SECONDS)
+    with machine(tmp_path / "sas", "--play", "--rate", "10", "--seed", "4") as served:
+        yield served
 
 
 def test_a_visit_is_captured_until_it_is_interrupted_and_replayed(port: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,18 +13,9 @@ import yaml
 
 from edge_agent.desk import desk_path
 from edge_agent.testing.patience import wait_until
+from tests.integration.conftest import PATIENCE_SECONDS, command, run
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
-
-PATIENCE_SECONDS = 30.0
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "edge_agent", *arguments]
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -13,19 +13,13 @@ from edge_agent.simulator.aft_rules import REFUSALS
 from edge_agent.simulator.games import Bet
 from edge_agent.simulator.handpays import CANCELLED_CREDITS, TOP_WIN, Handpay
 from edge_agent.testing.machine_bench import ABLE, MachineBench
+from tests.simulator.conftest import bench_of
 
 ASSET = 300
 KEY = bytes(range(1, 21))
 NO_KEY = bytes(20)
 NICKELS = replace(ABLE, denomination_code=0x02, player_denominations=(0x02,))
 IDENTITY = {"machine_id": 0x654321, "sequence": 0}
-
-
-def bench_of(**change: Any) -> MachineBench:
-    bench = MachineBench(replace(ABLE, **change))
-    bench.read(0x4C, **IDENTITY)
-    bench.hear()
-    return bench
 
 
 def transfer(transaction_id: str = "T0001", **change: Any) -> dict[str, Any]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from edge_agent.simulator.games import Bet
 from edge_agent.simulator.handpays import CANCELLED_CREDITS, TOP_WIN, Handpay
-from edge_agent.testing.machine_bench import ABLE, MachineBench
+from edge_agent.testing.machine_bench import MachineBench
+from tests.simulator.conftest import bench_of
 
 ASSET = 300
 KEY = bytes(range(1, 21))
 NO_KEY = bytes(20)
 LOCKED, PENDING, FREE = 0x00, 0x40, 0xFF
 EVERYTHING = 9_999_999_999
-
-
-def bench_of(**change: Any) -> MachineBench:
-    bench = MachineBench(replace(ABLE, **change))
-    bench.read(0x4C, machine_id=1, sequence=0)
-    bench.hear()
-    return bench
 
 
 def lock(bench: MachineBench, code: int = 0xFF, conditions: int = 0, timeout: int = 0) -> Any:

@@ -11,15 +11,9 @@ import pytest
 
 from edge_agent.sas.crc import crc16
 from edge_agent.testing.machine_bench import ABLE, MachineBench
+from tests.simulator.conftest import bench_of
 
 COMPONENTS = ("bios", "platform", "game-000001", "game-000002")
-
-
-def bench_of(**change: Any) -> MachineBench:
-    bench = MachineBench(replace(ABLE, **change))
-    bench.read(0x4C, machine_id=1, sequence=0)
-    bench.hear()
-    return bench
 
 
 # -- 21 --------------------------------------------------------------------------------------

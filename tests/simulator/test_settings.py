@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from edge_agent.sas.messages import Ack, LongPollRequest, Nack
 from edge_agent.simulator.games import Bet
-from edge_agent.testing.machine_bench import ABLE, MachineBench
-
-
-def bench_of(**change: Any) -> MachineBench:
-    bench = MachineBench(replace(ABLE, **change))
-    bench.read(0x4C, machine_id=1, sequence=0)
-    bench.hear()
-    return bench
+from edge_agent.testing.machine_bench import MachineBench
+from tests.simulator.conftest import bench_of
 
 
 def test_a_locked_out_machine_finishes_its_game_plays_no_other_and_cashes_out() -> None:

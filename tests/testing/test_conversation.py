@@ -184,7 +184,7 @@ def test_what_a_killed_host_had_written_has_left(step: Step, *, heard: bool) -> 
     clock, machine = VirtualClock(), Speaker()
     host = PollingHost(fate=lambda now: now is step)
 
-    Conversation(host, machine, clock).run_for(1.0)
+    Conversation(host, machine, clock).run_for(10.0)
 
     assert host.runs > 1
     assert bool(machine.heard) is heard
