@@ -70,61 +70,83 @@ def test_reads_and_writes_the_same_bytes(field: Field, wire: str, values: dict[s
 
 
 @pytest.mark.parametrize(
-    ("field", "wire"),
+    ("field", "wire", "says"),
     [
-        (Bcd("n", 2), "1A 00"),
-        (Bcd("n", 2), "12"),
-        (Digits("n", 1), "0F"),
-        (Digits("n", 2), "01"),
-        (Binary("n", 2), "01"),
-        (Text("n", 3), "30"),
-        (Raw("n", 2), "30"),
-        (LateBcd("n", 2), "30"),
-        (CountedText("n"), ""),
-        (CountedText("n"), "03 41"),
-        (CountedRaw("n"), "02 01"),
-        (Rows("n", Bcd("one", 2)), "02 00 01 00"),
-        (Trailing((Bcd("n", 1), Bcd("m", 1))), "12"),
-        (MeterCodes("n", 2), "09 00 01"),
-        (TableSizedMeters("n"), "A0 00 00 00 01"),
-        (TableSizedMeters("n"), "00 0A 00 00 00"),
-        (SelfSizedMeters("n"), "00 00"),
-        (SelfSizedMeters("n"), "00 00 0A 00 00 00 00 00 00 00 00 00 00"),
-        (SelfSizedMeters("n"), "00 00 02 01"),
-        (Bcd("n", 1), "01 02"),
+        (Bcd("n", 2), "1A 00", "n is not BCD at digit 2 of 4"),
+        (Bcd("n", 2), "12", "the message ends inside n"),
+        (Digits("n", 1), "0F", "n is not BCD at digit 2 of 2"),
+        (Digits("n", 2), "01", "the message ends inside n"),
+        (Binary("n", 2), "01", "the message ends inside n"),
+        (Text("n", 3), "30", "the message ends inside n"),
+        (Raw("n", 2), "30", "the message ends inside n"),
+        (LateBcd("n", 2), "30", "the message ends inside n"),
+        (CountedText("n"), "", "the message ends inside n"),
+        (CountedText("n"), "03 41", "the message ends inside n"),
+        (CountedRaw("n"), "02 01", "the message ends inside n"),
+        (Rows("n", Bcd("one", 2)), "", "the message ends inside n"),
+        (Rows("n", Bcd("one", 2)), "02 00 01 00", "the message ends inside one"),
+        (Trailing((Bcd("n", 1), Bcd("m", 1))), "12", "the message ends inside m"),
+        (MeterCodes("n", 2), "09 00 01", "the message ends inside n"),
+        (TableSizedMeters("n"), "A0 00 00 00 01", "the message ends inside meter A0"),
+        (TableSizedMeters("n"), "00 0A 00 00 00", "meter 00 is not BCD at digit 2 of 8"),
+        (SelfSizedMeters("n"), "00 00", "the message ends inside n"),
+        (
+            SelfSizedMeters("n"),
+            "00 00 0A 00 00 00 00 00 00 00 00 00 00",
+            "meter 0000 claims more than 9 bytes",
+        ),
+        (SelfSizedMeters("n"), "00 00 02 01", "the message ends inside meter 0000"),
+        (Bcd("n", 1), "01 02", "1 bytes more than the layout"),
     ],
 )
-def test_bytes_that_do_not_fit_are_the_other_sides_fault(field: Field, wire: str) -> None:
-    with pytest.raises(RemoteProtocolError):
+def test_bytes_that_do_not_fit_are_the_other_sides_fault(field: Field, wire: str, says: str) -> None:
+    with pytest.raises(RemoteProtocolError) as error:
         decode_fields((field,), bytes.fromhex(wire))
+
+    assert str(error.value) == says
 
 
 @pytest.mark.parametrize(
-    ("field", "values"),
+    ("field", "values", "says"),
     [
-        (Bcd("n", 1), {"n": 100}),
-        (Bcd("n", 1), {"n": -1}),
-        (Bcd("n", 1), {}),
-        (Bcd("n", 1), {"n": "1"}),
-        (Bcd("n", 1), {"n": True}),
-        (Digits("n", 1), {"n": "1"}),
-        (Digits("n", 1), {"n": "0x"}),
-        (Digits("n", 1), {"n": "١٢"}),
-        (Binary("n", 1), {"n": 256}),
-        (Binary("n", 1), {"n": -1}),
-        (Text("n", 2), {"n": "long"}),
-        (Text("n", 1), {"n": "€"}),
-        (Raw("n", 2), {"n": b"1"}),
-        (CountedText("n"), {"n": "x" * 256}),
-        (Rows("n", Binary("one", 1)), {"n": (0,) * 256}),
-        (MeterCodes("n", 1), {"n": (0x100,)}),
-        (TableSizedMeters("n"), {"n": (MeterValue(0x100, 0, 4),)}),
-        (SelfSizedMeters("n"), {"n": (MeterValue(0, 0, 10),)}),
+        (Bcd("n", 1), {"n": 100}, "n 100 does not fit 2 BCD digits"),
+        (Bcd("n", 1), {"n": -1}, "n -1 does not fit 2 BCD digits"),
+        (Bcd("n", 1), {}, "n must be given as int, not NoneType"),
+        (Bcd("n", 1), {"n": "1"}, "n must be given as int, not str"),
+        (Bcd("n", 1), {"n": True}, "n must be given as int, not bool"),
+        (Digits("n", 1), {"n": "1"}, "n must be 2 digits, and of 1 characters it is not"),
+        (Digits("n", 1), {"n": "0x"}, "n must be 2 digits, and of 2 characters it is not"),
+        (Digits("n", 1), {"n": "١٢"}, "n must be 2 digits, and of 2 characters it is not"),
+        (Binary("n", 1), {"n": 256}, "n 256 does not fit 1 bytes"),
+        (Binary("n", 1), {"n": -1}, "n -1 does not fit 1 bytes"),
+        (Text("n", 2), {"n": "long"}, "n must be 2 characters, not 4"),
+        (Text("n", 1), {"n": "€"}, "n has characters the wire cannot carry"),
+        (Raw("n", 2), {"n": b"1"}, "n must be 2 bytes, not 1"),
+        (CountedText("n"), {"n": "x" * 256}, "n 256 does not fit 1 bytes"),
+        (CountedRaw("n"), {"n": bytes(256)}, "n 256 does not fit 1 bytes"),
+        (Rows("n", Binary("one", 1)), {"n": (0,) * 256}, "n 256 does not fit 1 bytes"),
+        (MeterCodes("n", 1), {"n": (0x100,)}, "n 256 does not fit 1 bytes"),
+        (LateBcd("n", 1), {"n": 100}, "n 100 does not fit 2 BCD digits"),
+        (
+            TableSizedMeters("n"),
+            {"n": (MeterValue(0x0C, 10**8, 4),)},
+            "meter 0C 100000000 does not fit 8 BCD digits",
+        ),
+        (
+            SelfSizedMeters("n"),
+            {"n": (MeterValue(0x0C, 100, 1),)},
+            "meter 000C 100 does not fit 2 BCD digits",
+        ),
+        (TableSizedMeters("n"), {"n": (MeterValue(0x100, 0, 4),)}, "n 256 does not fit 1 bytes"),
+        (SelfSizedMeters("n"), {"n": (MeterValue(0, 0, 10),)}, "meter 0000 cannot take 10 bytes"),
+        (SelfSizedMeters("n"), {"n": (MeterValue(0x10000, 0, 4),)}, "n 65536 does not fit 2 bytes"),
     ],
 )
-def test_values_that_do_not_fit_are_our_fault(field: Field, values: dict[str, Any]) -> None:
-    with pytest.raises(LocalProtocolError):
+def test_values_that_do_not_fit_are_our_fault(field: Field, values: dict[str, Any], says: str) -> None:
+    with pytest.raises(LocalProtocolError) as error:
         encode_fields((field,), values)
+
+    assert str(error.value) == says
 
 
 def test_reserved_bytes_are_zero_when_nothing_is_given() -> None:

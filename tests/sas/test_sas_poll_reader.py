@@ -199,6 +199,31 @@ def test_silence_gives_back_what_was_held() -> None:
     assert restorer.feed(b"\x81") == bytes.fromhex("FF 00 81")
 
 
+def test_a_zero_behind_any_other_read_is_a_poll_to_address_0() -> None:
+    assert WakeupRestorer().feed(bytes.fromhex("01 1A 00")) == bytes.fromhex("FF 00 01 1A FF 00 00")
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "01 1A 03 A6", "01 1A 03 1A", "01 1A 03"],
+    ids=["silence", "another tail", "what was none", "what was held"],
+)
+def test_a_tail_is_told_whatever_was_there_before(before: str) -> None:
+    restorer = WakeupRestorer()
+    restorer.feed(bytes.fromhex(before))
+    restorer.gap()
+
+    assert restorer.feed(bytes.fromhex("01 1A 03 A6")) == bytes.fromhex("FF 00 01 1A 03 A6")
+
+
+def test_tails_of_polls_in_a_row_are_told() -> None:
+    wire = bytes.fromhex("01 1A 03 A6 01 1A 03 1A 01 1A 03 A6")
+
+    assert WakeupRestorer().feed(wire) == bytes.fromhex(
+        "FF 00 01 1A 03 A6 FF 00 01 1A FF 00 03 1A FF 00 01 1A 03 A6"
+    )
+
+
 def test_after_silence_a_message_begins() -> None:
     restorer = WakeupRestorer()
     restorer.feed(bytes.fromhex("01 6F 0C 00"))

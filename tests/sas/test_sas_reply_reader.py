@@ -277,6 +277,15 @@ def test_a_loop_that_echoes(poll: Poll, wire: str, heard: list[Heard], real_time
     assert listen(poll, wire, real_time=real_time) == heard
 
 
+@pytest.mark.parametrize("echo", [0x81, 0x80])
+def test_an_echo_that_comes_before_its_answer_is_no_rubbish(echo: int) -> None:
+    listening = reader(GENERAL, real_time=False)
+
+    assert listening.feed([echo]) == []
+    assert listening.feed([0x11]) == [ExceptionReply(1, 0x11)]
+    assert listening.finish() == []
+
+
 def test_an_echo_cannot_pass_for_its_own_answer() -> None:
     """A 6F request reads as a 6F answer: meter 0000 of one byte."""
     poll = LongPollRequest(1, 0x6F, {"game": 0, "meter_codes": (0x0000, 0x0001)})

@@ -77,6 +77,14 @@ def test_flags_come_first_in_the_order_of_the_text() -> None:
     assert all_of(queue) == [*PRIORITY_ORDER, 0x11]
 
 
+def test_flags_count_among_what_waits() -> None:
+    queue = ExceptionQueue()
+    for code in (0x11, 0x12, 0x57, 0x68, 0x57):
+        queue.raise_exception(code, 0.0, {})
+
+    assert len(queue) == 4
+
+
 @pytest.mark.parametrize("code", [0x3D, 0x3E, 0x51, 0x52])
 def test_tickets_and_handpays_are_queued_unless_they_are_reported_securely(code: int) -> None:
     queue = ExceptionQueue()

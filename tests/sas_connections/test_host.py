@@ -1046,6 +1046,18 @@ def test_the_line_is_held_while_a_second_answer_may_come(shared: Bench) -> None:
     assert not shared.host.holds_line(shared.now)
 
 
+def test_the_line_is_free_at_the_very_moment_when_no_second_answer_can_come_any_more(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    shared.wait(0.5)
+    shared.hear(b"\x11")
+
+    free_at = shared.host.next_timer()
+
+    assert free_at is not None
+    assert shared.host.holds_line(free_at - 0.001)
+    assert not shared.host.holds_line(free_at)
+
+
 def test_after_a_restart_the_line_is_held_until_the_last_poll_is_answered() -> None:
     bench = Bench(HostConnection(1, last_poll=b"\x81", shared=True))
     bench.host.link_opened(bench.now)
@@ -1066,6 +1078,17 @@ def test_a_poll_to_a_neighbour_acknowledges_as_a_synchronisation_poll_does(share
 
     assert shared.turn() == b""
     assert shared.ask(GENERAL) == ASK
+
+
+def test_a_poll_to_a_neighbour_acknowledges_an_event(shared: Bench) -> None:
+    shared.ask(GENERAL)
+    shared.hear(b"\x11")
+    shared.take()
+
+    shared.host.neighbour_polled(shared.now)
+
+    assert shared.wait(0.1) == b""
+    assert shared.ask(CREDITS) == ASK_CREDITS
 
 
 def test_a_machine_that_falls_silent_has_all_wait_once_and_is_then_looked_for_between_their_turns(
@@ -1245,3 +1268,31 @@ def test_other_exceptions_are_no_refusals(one_byte: Bench, refuses_with: int | N
     one_byte.wait(GAP)
 
     assert [event.code for event in one_byte.take() if isinstance(event, ExceptionReported)] == [said]
+
+
+def test_a_machine_that_chirps_and_does_not_wake_up_is_lost_and_left_to_rest() -> None:
+    bench = Bench(HostConnection(1, shared=True))
+    bench.host.link_opened(bench.now)
+    bench.hear(CHIRP)
+
+    bench.wait(3.0)
+
+    assert [type(event) for event in bench.take()] == [ChirpHeard, MachineLost]
+    assert bench.host.state is HostState.QUIET
+    assert not bench.host.keeps_quiet
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_an_event_nobody_awaited_may_come_again(real_time: Bench, awaited: bool) -> None:  # noqa: FBT001
+    """Nobody knows which poll it answered, so nobody knows which one has let it go."""
+    if awaited:
+        real_time.ask(CREDITS)
+    real_time.hear(DOOR_OPENED)
+    real_time.take()
+
+    real_time.ask(GAMES)
+    real_time.hear(DOOR_OPENED)
+
+    (again,) = real_time.take()
+    assert isinstance(again, ExceptionReported)
+    assert again.possibly_repeated is not awaited

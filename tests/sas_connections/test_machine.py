@@ -414,8 +414,9 @@ def test_a_machine_says_what_it_is(machine: MachineConnection) -> None:
 
     assert repr(machine) == "<MachineConnection 01 up one-byte pending 1>"
     in_real_time(machine)
+    assert repr(machine) == "<MachineConnection 01 up real-time pending 1>"
     machine.power_off(0.0)
-    assert "down" in repr(machine)
+    assert repr(machine) == "<MachineConnection 01 down one-byte pending 1>"
 
 
 def test_settled_means_over(answers: Answers) -> None:
