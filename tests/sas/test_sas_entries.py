@@ -74,7 +74,7 @@ def test_what_stands_behind_is_left_alone(field: Field, wire: str, behind: int) 
         (Sized(Bcd("amount", 2)), "03 12 34 56", "the length byte of amount does not fit"),
         (SizedBcd("coin_in", 4), "", "ends inside coin_in"),
         (SizedBcd("coin_in", 4), "02 12", "ends inside coin_in"),
-        (SizedBcd("coin_in", 4), "01 1A", "not BCD"),
+        (SizedBcd("coin_in", 4), "01 1A", "coin_in is not BCD at digit 2 of 2"),
         (SizedBcd("coin_in", 4), "0A" + " 00" * 10, "coin_in claims more than 9 bytes"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.sas.confirmation import Confirmation, Verdict
+from edge_agent.sas.host_bounds import CONFIRMATIONS_TRIED
 from edge_agent.sas.messages import GENERAL_POLL, EventReply, ExceptionReply, encode_reply
 
 START = {"wager": 2, "coin_in": 102, "wager_type": 0, "progressive_group": 0}
@@ -127,3 +128,24 @@ def test_what_an_earlier_run_journalled_may_come_again(last: EventReply | Except
 
     assert confirmation.carrier is None
     assert judged(confirmation, event(0x11)) is Verdict.DOUBTFUL
+
+
+def test_what_was_proved_of_one_kind_is_kept_when_another_is_proved() -> None:
+    confirmation = reported(event(0x7E, **START))
+    confirmation.nothing_pending()
+    confirmation.report(0x4F, encode_reply(event(0x4F, **BILL)), 0x1A, certain=True)
+    confirmation.nothing_pending()
+
+    assert judged(confirmation, event(0x7E, **START)) is Verdict.DOUBTFUL
+    assert judged(confirmation, event(0x4F, **BILL)) is Verdict.DOUBTFUL
+
+
+def test_where_nothing_is_to_be_proved_any_poll_will_do() -> None:
+    confirmation = reported(event(0x11))
+    assert not confirmation.proves(GENERAL_POLL)
+
+    for _ in range(CONFIRMATIONS_TRIED):
+        confirmation.unheard()
+
+    assert confirmation.carrier is None
+    assert confirmation.proves(GENERAL_POLL)

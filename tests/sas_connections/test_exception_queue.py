@@ -7,6 +7,7 @@ import pytest
 from edge_agent.sas.exception_queue import (
     CAPACITY,
     DUTIES,
+    HISTORY_LIMIT,
     PRIORITY_ORDER,
     Delivered,
     DroppedByOverflow,
@@ -194,3 +195,14 @@ def test_an_unlisted_code_is_queued_like_any_other() -> None:
     queue.raise_exception(0x7D, 0.0, {})
 
     assert all_of(queue) == [0x7D]
+
+
+def test_a_history_that_nobody_takes_is_forgotten_from_the_old_end() -> None:
+    queue = ExceptionQueue()
+    for _ in range(HISTORY_LIMIT):
+        last = queue.raise_exception(0x11, 0.0, {})
+
+    history = queue.history()
+
+    assert len(history) == HISTORY_LIMIT
+    assert history[-1] == Raised(last, 0x11, {}, 0.0)

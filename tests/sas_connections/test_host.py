@@ -918,7 +918,7 @@ def test_a_link_that_comes_back_during_the_quiet_stays_quiet(real_time: Bench) -
 def test_one_poll_at_a_time(real_time: Bench) -> None:
     real_time.ask(CREDITS)
 
-    with pytest.raises(LocalProtocolError, match="not ready"):
+    with pytest.raises(LocalProtocolError, match=r"is not ready for a poll — wait until it is$"):
         real_time.host.send(GAMES)
 
 
@@ -1055,7 +1055,9 @@ def test_the_line_is_free_at_the_very_moment_when_no_second_answer_can_come_any_
 
     assert free_at is not None
     assert shared.host.holds_line(free_at - 0.001)
+    assert not shared.host.ready(free_at - 0.001)
     assert not shared.host.holds_line(free_at)
+    assert shared.host.ready(free_at)
 
 
 def test_after_a_restart_the_line_is_held_until_the_last_poll_is_answered() -> None:
@@ -1296,3 +1298,32 @@ def test_an_event_nobody_awaited_may_come_again(real_time: Bench, awaited: bool)
     (again,) = real_time.take()
     assert isinstance(again, ExceptionReported)
     assert again.possibly_repeated is not awaited
+
+
+def test_before_the_link_is_open_nothing_leaves_and_nothing_is_due() -> None:
+    host = HostConnection(1, last_poll=b"\x81", real_time=False)
+
+    host.handle_timer(200.0)
+
+    assert host.data_to_send(200.0) == b""
+    assert host.next_timer() is None
+    assert not host.ready(200.0)
+    assert host.repeats == 0
+
+
+def test_when_the_link_comes_back_the_poll_is_repeated_at_once_and_may_be_answered_twice(
+    real_time: Bench,
+) -> None:
+    repeats = real_time.host.repeats
+    real_time.ask(CREDITS)
+    real_time.host.link_lost(real_time.now)
+    assert real_time.wait(0.05) == b""
+
+    real_time.host.link_opened(real_time.now)
+
+    assert real_time.turn() == ASK_CREDITS
+    assert real_time.host.repeats == repeats + 1
+    real_time.hear(CREDITS_ARE_103)
+    assert not real_time.host.ready(real_time.now)
+    assert real_time.wait(1.0) == b""
+    assert real_time.host.ready(real_time.now)
