@@ -62,11 +62,10 @@ class Handpays(Part[HandpayMemory]):
         memory = self.memory
         memory.pending, memory.goes_to_credits = handpay, False
         self.board.situation.lock_up = handpay.level or TOP_WIN
-        is_first = not memory.unread
         if self.board.spec.secure_handpays:
             memory.unread = [*memory.unread, handpay][-UNREAD_HANDPAYS:]
-        if is_first:
-            self.board.say(PENDING)
+        # A host that has not read the one before is told of this one at once: its reset will follow.
+        self.board.say(PENDING)
 
     def of_game(self, game: OpenGame) -> Handpay:
         """The handpay of a win."""

@@ -294,6 +294,30 @@ def test_frames_that_were_read_at_once_are_told_apart() -> None:
     assert found[2].data == b"\xab"
 
 
+@pytest.mark.parametrize(
+    ("read", "kinds"),
+    [
+        ("00019400e124", ["exception", "answer"]),
+        ("0101017202ff000f22", ["ack", "ack", "long_poll"]),
+        ("808101ff001ca501", ["general_poll", "general_poll", "event", "ack"]),
+    ],
+)
+def test_what_strays_in_front_of_a_frame_does_not_hide_it(read: str, kinds: list[str]) -> None:
+    """Chirps, zeros of a restarting port, and the poll that was answered."""
+    found = [*explain_all(bytes.fromhex(read))]
+
+    assert [one.kind for one in found] == kinds
+    assert all(one.fits for one in found)
+
+
+@pytest.mark.parametrize("read", ["0201ff001ca5", "010201ff001ca5", "0101017202ff000f23"])
+def test_what_cannot_be_stray_is_explained_with_what_follows(read: str) -> None:
+    """The chirp of another machine, chirps of two, and no frame behind them."""
+    (found,) = explain_all(bytes.fromhex(read))
+
+    assert not found.fits
+
+
 def test_a_table_devices_frame_is_explained_too() -> None:
     (found,) = explain_all(b"$TDL1|01|0000|H|DEV.BOOT|dev=SHF*52DD\r\n")
 

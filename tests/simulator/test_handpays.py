@@ -65,6 +65,21 @@ def test_five_handpays_wait_to_be_read_first_in_first_out() -> None:
     assert [bench.read(0x1B)["amount"] for _ in range(6)] == [1, 2, 3, 4, 5, 0]
 
 
+def test_a_handpay_is_told_of_before_its_reset_though_nobody_has_read_the_one_before() -> None:
+    bench = bench_of()
+    bench.cabinet.handpays.call_attendant(Handpay(TOP_WIN, 1))
+    assert bench.hear() == [0x51]
+    bench.cabinet.key_off()
+    assert bench.hear() == [0x52]
+
+    bench.cabinet.handpays.call_attendant(Handpay(TOP_WIN, 2))
+
+    assert bench.hear() == [0x51]
+    bench.cabinet.key_off()
+    assert bench.hear() == [0x52]
+    assert [bench.read(0x1B)["amount"] for _ in range(3)] == [1, 2, 0]
+
+
 def test_a_handpay_whose_answer_was_not_heard_stays_unread() -> None:
     bench = bench_of()
     bench.cabinet.handpays.call_attendant(Handpay(TOP_WIN, 7))
