@@ -76,7 +76,7 @@ class Walk:
             self.trouble = self.trouble or error.what
         if self._left:
             if self._left > slack:
-                self.trouble = self.trouble or f"{self._left} bytes more than the layout"
+                self.trouble = self.trouble or f"{counted(self._left, 'byte')} more than the layout"
             self._add(UNKNOWN, self._left, self._body[self._at :], known=False)
 
     @property

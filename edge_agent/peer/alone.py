@@ -23,6 +23,7 @@ from edge_agent.peer.ports import make_port
 from edge_agent.peer.reporter import Reporter, Standing
 from edge_agent.peer.tap import Tap
 from edge_agent.peer.telling import Teller
+from edge_agent.sas.machine import CHIRP_SECONDS
 from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS, MachineOnLine
 from edge_agent.simulator.personalities import load_personality
 
@@ -122,8 +123,9 @@ def _set_up(wanted: Wanted, ending: ExitStack) -> list[Standing]:
 
 def _switch_on(standing: Sequence[Standing], now: float, *, play: bool) -> None:
     """Let the machines have power. One that remembers an earlier life tells of it, and of its end, itself."""
-    for each in standing:
-        each.tap.handle_timer(now)
+    for nth, each in enumerate(standing):
+        # Chirps of the same moment would be understood by nobody.
+        each.tap.handle_timer(now - CHIRP_SECONDS * nth / len(standing))
         if each.is_new:
             each.machine.machine.cabinet.note(POWER_APPLIED)
         if not play:

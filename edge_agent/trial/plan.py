@@ -97,7 +97,7 @@ class TrialPlan:
             outage=outage,
             wire=wire,
             kill=kill,
-            state=state or default_state(),
+            state=(state or default_state()).absolute(),  # its settings name ports by their paths
             poll_ms=poll_ms,
             rate=rate,
             reconfigure=reconfigure,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+import tty
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -145,6 +147,19 @@ def test_a_chain_answers_a_host_that_polls_all_its_addresses(tmp_path: Path) -> 
         ]
         assert len(serials) == 4
         host.close()
+
+
+def test_machines_on_one_line_do_not_chirp_all_at_once(tmp_path: Path) -> None:
+    with Alone(tmp_path, "--address", "1-3") as alone:
+        line = os.open(alone.port, os.O_RDWR | os.O_NOCTTY)
+        try:
+            tty.setraw(line)
+            pieces = [os.read(line, 64) for _ in range(12)]
+        finally:
+            os.close(line)
+
+    assert set(b"".join(pieces)) == {1, 2, 3}
+    assert {b"\x01", b"\x02", b"\x03"} & set(pieces)
 
 
 def test_our_own_host_reads_a_machine_over_tcp_with_marks(tmp_path: Path) -> None:

@@ -92,3 +92,11 @@ def test_the_default_state_follows_the_users_system(
 def test_nobody_else_may_look_into_a_run(tmp_path: Path) -> None:
     with trial_folder(tmp_path / "state") as folder:
         assert os.stat(folder.run).st_mode & 0o077 == 0  # noqa: PTH116  the mode as the kernel has it
+
+
+def test_a_folder_named_from_where_one_stands_is_a_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert TrialPlan.of(state=Path("trial")).state == tmp_path / "trial"
