@@ -19,6 +19,10 @@ from tests.integration.conftest import PATIENCE_SECONDS, command, machine, run
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 
+# Exception 7E as a real-time event, its FF doubled as in every capture.
+GAME_STARTED = "01ffff7e"
+
+
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[str]:
     """A machine that is played, at address 1."""
@@ -31,7 +35,7 @@ def test_a_visit_is_captured_until_it_is_interrupted_and_replayed(port: str, tmp
     with subprocess.Popen(
         command("capture", port, str(file)), stderr=subprocess.PIPE, text=True
     ) as capturing:
-        wait_until(lambda: file.exists() and file.read_text().count("\n") > 60, PATIENCE_SECONDS)
+        wait_until(lambda: file.exists() and GAME_STARTED in file.read_text(), PATIENCE_SECONDS)
         capturing.send_signal(signal.SIGINT)
         _, complaint = capturing.communicate(timeout=PATIENCE_SECONDS)
 
