@@ -32,6 +32,7 @@ def in_plain_words(report: Report, wanting: list[str], now: float | None = None)
     yield f"collector    {report['collector']}, version {report['version']}, clock {clock}"
     for name, line in report["lines"].items():
         yield f"line         {_line(name, line, moment)}"
+        yield from (f"advice       {name}: {advice}" for advice in line.get("advice", ()))
     yield f"journal      {_journal(report['journal'])}"
     yield f"uplink       {_uplink(report['uplink'])}"
     days = report["certificate"]["days_left"]

@@ -24,8 +24,9 @@ from edge_agent.peer.reporter import Reporter, Standing
 from edge_agent.peer.tap import Tap
 from edge_agent.peer.telling import Teller
 from edge_agent.sas.machine import CHIRP_SECONDS
-from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS, MachineOnLine
+from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.personalities import load_personality
+from edge_agent.simulator.unmarked import PARTIAL_POLL_SECONDS
 
 FIRST_ADDRESS, LAST_ADDRESS = 1, 127
 # How often is looked for what there is to tell, and how late a signal may be heeded.

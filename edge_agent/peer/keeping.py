@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from edge_agent.errors import ConfigurationError, InUseError
 from edge_agent.peer.lock import Lock
 from edge_agent.peer.loop import Device
-from edge_agent.peer.unmarked import is_chirp
+from edge_agent.simulator.unmarked import is_chirp
 
 KEEP_SECONDS = 1.0
 # A general poll was answered: nothing has happened. There is nothing new to know.

@@ -29,9 +29,9 @@ from edge_agent.errors import LinkError
 from edge_agent.links.parity import CMSPAR
 from edge_agent.peer.name import Name
 from edge_agent.peer.port import Port, Watch
-from edge_agent.peer.unmarked import Restorer, UnmarkedHost, is_chirp
 from edge_agent.sas.wakeup import WakeupDecoder, stuff
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
+from edge_agent.simulator.unmarked import Restorer, UnmarkedHost, is_chirp
 
 # Linux asm-generic/termbits.h; the termios module does not name it.
 EXTPROC = 0o200000

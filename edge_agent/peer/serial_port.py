@@ -16,9 +16,9 @@ from itertools import groupby
 from edge_agent.errors import InUseError, LinkError
 from edge_agent.links.uart import UartLink
 from edge_agent.peer.port import Port, Watch
-from edge_agent.peer.unmarked import UnmarkedHost
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
+from edge_agent.simulator.unmarked import UnmarkedHost
 from edge_agent.station import SerialFormat
 
 SAS_FORMAT = SerialFormat(19_200, wakeup_bit=True)

@@ -18,9 +18,9 @@ from urllib.parse import parse_qsl
 
 from edge_agent.errors import ConfigurationError, InUseError, LinkError
 from edge_agent.peer.port import Port, Watch
-from edge_agent.peer.unmarked import UnmarkedHost
 from edge_agent.sas.wakeup import WakeupDecoder
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
+from edge_agent.simulator.unmarked import UnmarkedHost
 
 LOOPBACK = "127.0.0.1"
 READ_BYTES = 4096

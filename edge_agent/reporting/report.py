@@ -158,6 +158,8 @@ def _line(line: Mapping[str, Any], now: float, *, running: bool) -> Iterator[tup
     for name in ("faults", "protocol_errors"):
         if line.get(name):
             yield name, line[name]
+    if running and line.get("advice"):
+        yield "advice", [scrub(str(advice)) for advice in line["advice"]]
     if running and line.get("quality"):
         yield "quality", dict(_quality(line["quality"]))
     if running and line.get("conditions"):
@@ -182,7 +184,7 @@ def _condition(condition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _in_short(line: Document) -> Document:
     """A line without what there may be no room for: what is raised at its device, how well it is heard."""
-    left_out = {"conditions"} if line.get("quality", {}).get("degraded") else {"conditions", "quality"}
+    left_out = {"advice", "conditions"} | (set() if line.get("quality", {}).get("degraded") else {"quality"})
     return {name: value for name, value in line.items() if name not in left_out}
 
 

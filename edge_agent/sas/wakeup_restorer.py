@@ -7,6 +7,8 @@ besides is taken for what it is:
     what follows a poll with a wrong CRC                 belongs to it: the host has its length wrong
     what follows a command that no table lists           belongs to it: nobody knows its length
 
+Either of the last two ends where its CRC checks out after all, as that of an over-long 2E does.
+
 After silence (`gap`) the next byte begins a message. So it does once the machine has spoken (`answered`)
 after a poll whose end was not certain: hosts take turns with their machine.
 
@@ -18,7 +20,12 @@ from __future__ import annotations
 from edge_agent.sas.crc import append_crc, crc_is_good
 from edge_agent.sas.long_polls import LONG_POLLS
 from edge_agent.sas.messages import GENERAL_POLL_BIT
-from edge_agent.sas.poll_lengths import HOST_POLL_LENGTHS, READ_POLL_BYTES, host_poll_length
+from edge_agent.sas.poll_lengths import (
+    HOST_POLL_LENGTHS,
+    LONGEST_MESSAGE_BYTES,
+    READ_POLL_BYTES,
+    host_poll_length,
+)
 from edge_agent.sas.wakeup import marked, stuff
 
 # saspy and its descendants send 54 with a zero behind it.
@@ -32,7 +39,7 @@ class WakeupRestorer:
         self._message = bytearray()
         self._tails: tuple[bytes, ...] = ()  # what may stand behind the poll just finished
         self._held = b""  # bytes that may be such a tail, or begin the next message
-        self._astray = False  # nobody knows where the message ends whose end has passed
+        self._overrun = bytearray()  # the message whose end has passed, as nobody knows where it ends
 
     def feed(self, data: bytes, *, wakeup: bool | None = None) -> bytes:
         """`data` as a marked stream; `wakeup` is the bit of all its bytes, where that is known.
@@ -48,17 +55,17 @@ class WakeupRestorer:
         held, self._held, self._tails = self._held, b"", ()
         stream = self.feed(held)
         self._message.clear()
-        self._astray = False
+        self._overrun.clear()
         return stream
 
     def answered(self) -> None:
         """The machine has spoken: what comes now is not the rest of what it answered."""
-        self._astray = False
+        self._overrun.clear()
 
     def _known(self, data: bytes, *, wakeup: bool) -> bytes:
         """Bytes of which it is known whether they begin messages."""
         stream, self._held, self._tails = stuff(self._held), b"", ()
-        self._astray = False
+        self._overrun.clear()
         for at in range(len(data)):
             byte = data[at : at + 1]
             if wakeup:
@@ -67,8 +74,8 @@ class WakeupRestorer:
         return stream
 
     def _take(self, byte: bytes) -> bytes:
-        if self._astray:
-            return stuff(byte)
+        if self._overrun:
+            return self._run_on(byte)
         if not self._tails:
             return self._append(byte)
         held = self._held + byte
@@ -90,8 +97,16 @@ class WakeupRestorer:
         elif host_poll_length(message) == len(message):
             self._message.clear()
             self._tails = _tails(message)
-            self._astray = _has_no_certain_end(message)
+            self._overrun += message if _has_no_certain_end(message) else b""
         return stream
+
+    def _run_on(self, byte: bytes) -> bytes:
+        """One more of a message that is longer than the table says, or of unknown length."""
+        if len(self._overrun) < LONGEST_MESSAGE_BYTES:
+            self._overrun += byte
+            if len(self._overrun) > READ_POLL_BYTES + 1 and crc_is_good(self._overrun):
+                self._overrun.clear()
+        return stuff(byte)
 
 
 def _has_no_certain_end(message: bytes) -> bool:

@@ -17,10 +17,7 @@ from edge_agent.simulator.specification import STANDARD, MachineSpec
 from edge_agent.simulator.temperament import PLAIN, Temperament
 from edge_agent.simulator.tempered_port import TemperedPort
 from edge_agent.simulator.travelling import Travelling, Wire
-
-# A wire allows 5 ms inside a poll. A host that reopens its port between an address and its command, or
-# sleeps there, needs 20 ms; a busy one on a pseudo-terminal may need more.
-PARTIAL_POLL_SECONDS = 0.05
+from edge_agent.simulator.unmarked import PARTIAL_POLL_SECONDS
 
 
 class MachineOnLine:

@@ -36,6 +36,7 @@ from edge_agent.simulator.tempered_answers import (
     UNEXPECTED_ERROR,
     TemperedAnswers,
 )
+from edge_agent.simulator.unmarked import UnmarkedHost
 
 OPTIONS_CHANGED = 0x3C
 MACHINE_INFORMATION = 0x1F
@@ -88,8 +89,7 @@ class TemperedPort(MachineConnection):
         self._deaf_to = temperament.deaf_polls
         self._upset_until = float("-inf")
         self._heard = WakeupDecoder()
-        self._restorer = WakeupRestorer()
-        self._heard_at = float("-inf")
+        self._unmarked = UnmarkedHost(WakeupRestorer(), self.gap)
         self._leaving: list[tuple[float, int, bytes]] = []  # when, in which order, what
         self._order = count()
 
@@ -143,10 +143,7 @@ class TemperedPort(MachineConnection):
 
     def _restored(self, stream: bytes, now: float) -> bytes:
         """What the host said, with polls beginning where the table says, whatever its ninth bits are."""
-        begins = self._restorer.gap() if now - self._heard_at > self.gap else b""
-        self._heard_at = now
-        characters = bytes([character & 0xFF for character in self._heard.feed(stream)])
-        return begins + self._restorer.feed(characters)
+        return self._unmarked.hear(bytes([character & 0xFF for character in self._heard.feed(stream)]), now)
 
     def _says_instead(self, poll: Poll, now: float) -> bytes | None:
         """See MachineConnection."""
@@ -175,7 +172,7 @@ class TemperedPort(MachineConnection):
         if stream == marked(self.address):  # a chirp answers nothing
             self._leave(stream, now)
             return
-        self._restorer.answered()
+        self._unmarked.was_told(stream)
         frame = self._frame(bytes([character & ~WAKEUP for character in WakeupDecoder().feed(stream)]))
         at = now + mood.answer_delay + self._chance.uniform(0.0, mood.answer_jitter)
         twice = self._happens(mood.doubled_chance)

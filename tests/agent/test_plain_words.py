@@ -292,3 +292,14 @@ def test_a_bundle_that_cannot_be_written_is_one_line(
     assert main(["diagnose", "--config", str(config), "--output", str(output)]) == 1
 
     assert "No such file or directory" in capsys.readouterr().err
+
+
+def test_what_would_make_a_port_better_is_told_below_its_line_and_is_no_trouble() -> None:
+    advice = "port ttyUSB0 hears answers up to 16 ms late — let a udev rule set its latency_timer to 1"
+    slot = {"state": "polling", "since": "2025-06-11T06:31:03Z", "advice": [advice]}
+    told_of = report(lines={"slot-1001": slot})
+
+    told = list(in_plain_words(told_of, what_wants_a_look(told_of, NOW), NOW))
+
+    assert told[1:3] == ["line         slot-1001: polling, for 2 h", f"advice       slot-1001: {advice}"]
+    assert told[-1] == "all is well"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge_agent.peer.unmarked import UnmarkedHost
 from edge_agent.sas.crc import crc_is_good
 from edge_agent.sas.wakeup import WakeupDecoder
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
-from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS, MachineOnLine
+from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.personalities import load_personality
+from edge_agent.simulator.unmarked import PARTIAL_POLL_SECONDS, UnmarkedHost
 
 # A poll, or what a host makes of one: bytes, how they were sent if that is known, the pause before them.
 POLL_HEADS = st.sampled_from(

@@ -15,7 +15,7 @@ from edge_agent.errors import ConfigurationError, InUseError, LinkError
 from edge_agent.peer.pty_port import MARKING_SECONDS, PtyPort
 from edge_agent.sas.wakeup import marked, stuff
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
-from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS
+from edge_agent.simulator.unmarked import PARTIAL_POLL_SECONDS
 from edge_agent.testing.patience import wait_until
 from tests.peer.field_hosts import BAUD, set_parity
 

@@ -13,8 +13,9 @@ from edge_agent.peer.reporter import COUNTS_SECONDS, GONE_SECONDS, Reporter, Sta
 from edge_agent.peer.tap import Tap
 from edge_agent.peer.telling import COLUMNS, Teller
 from edge_agent.sas.wakeup import encode_host_message
-from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS, MachineOnLine
+from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.personalities import load_personality
+from edge_agent.simulator.unmarked import PARTIAL_POLL_SECONDS
 
 NOON = datetime(2026, 7, 4, 12, 0, 0, 123_000, tzinfo=UTC)
 

@@ -292,3 +292,14 @@ def test_what_wants_a_look(state: str, since: str, faults: int, *, wanted: bool)
 )
 def test_a_reason_says_nothing_it_should_not(text: str, scrubbed: str) -> None:
     assert scrub(text) == scrubbed
+
+
+def test_what_would_make_a_port_better_is_told_while_the_collector_runs() -> None:
+    advice = ["port /dev/ttyUSB0 hears answers up to 16 ms late — let a udev rule set its latency_timer to 1"]
+    lines = {"a": line("slot-1", advice=advice)}
+
+    told = make_report(sources(lines))["lines"]["slot-1"]
+
+    assert told["advice"] == [
+        "port ttyUSB0 hears answers up to 16 ms late — let a udev rule set its latency_timer to 1"
+    ]

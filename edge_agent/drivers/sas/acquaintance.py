@@ -3,7 +3,8 @@
 A machine met for the first time is asked with real-time events off: then silence to a long poll can
 only mean that it does not know the poll, and hides no exception. Once it is known, only what it
 answers is asked, real-time events go on if it has them, and stay on: a machine that lost power
-forgets them, so they are made sure of every few seconds and after every silence.
+forgets them, so they are made sure of every few seconds and after every silence. Where the site wants none,
+they are switched off at first, and whenever the machine reports one: another host may have wanted them.
 
 It is asked again when it may have become another: after a reboot, a change of options or of games,
 a long silence, with a moment's patience because such exceptions come in bursts.
@@ -76,9 +77,11 @@ class Acquaintance:
         self._role = role
         self._may_real_time = may_real_time
         self._questions = Interrogation(profile.unsupported, role)
-        self._switch_off = not self.known
+        self._switch_off = not (self.known and self._wants_real_time)
         self._mode_refused = False
         self._mode_known_at = float("-inf")
+        self._stays_on = False  # real-time events, and the machine refuses to switch them off
+        self._off_at = float("-inf")  # when they were switched off
         self._listening = False
         self._listen_until = float("-inf")
         self._again_at: float | None = None
@@ -116,8 +119,14 @@ class Acquaintance:
     @property
     def can_real_time(self) -> bool:
         """Whether real-time events are to be on."""
-        wanted = self._may_real_time and self.quirks.real_time_events
-        return self.known and wanted and not self._mode_refused and self.profile.has(FAST_POLLING)
+        return (
+            self.known and self._wants_real_time and not self._mode_refused and self.profile.has(FAST_POLLING)
+        )
+
+    @property
+    def _wants_real_time(self) -> bool:
+        """Whether the site wants them, and they do no harm on machines of this vendor."""
+        return self._may_real_time and self.quirks.real_time_events
 
     @property
     def askable(self) -> MachineProfile:
@@ -139,7 +148,7 @@ class Acquaintance:
         self, now: float, *, real_time: bool, quiet: bool, rough: bool = False
     ) -> LongPollRequest | None:
         """What to ask to know the machine, or to keep its mode."""
-        if self._switch_off:
+        if self._switch_off or (real_time and self._is_to_be_off(now)):
             return self._mode(enable=False)
         if self.can_real_time and self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough):
             return self._mode(enable=True)
@@ -174,6 +183,7 @@ class Acquaintance:
             self._listening = False
         else:
             self._switch_off = False
+            self._off_at = now
 
     def mode_refused(self, enabled: int) -> None:
         """The machine does not have modes, or not that one."""
@@ -181,6 +191,7 @@ class Acquaintance:
             self._mode_refused = True
         else:
             self._switch_off = False
+            self._stays_on = True
 
     def unsupported(self, poll: LongPollRequest) -> None:
         """A question stays unanswered: it is not asked again, unless it was answered before.
@@ -287,6 +298,10 @@ class Acquaintance:
         self._answered = frozenset({VERSION_AND_SERIAL})
         self._begin_asking()
         return True
+
+    def _is_to_be_off(self, now: float) -> bool:
+        """Whether real-time events, which are on, are to be off: another host may have switched them on."""
+        return not (self._wants_real_time or self._stays_on) and now >= self._off_at + MODE_CHECK_SECONDS
 
     def _mode_is_due(self, now: float, *, real_time: bool, quiet: bool, rough: bool) -> bool:
         if real_time:

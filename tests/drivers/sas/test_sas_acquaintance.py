@@ -446,3 +446,54 @@ def test_a_machine_that_is_always_busy_is_left_alone_for_now() -> None:
         questions.postpone(ask(0x54))
 
     assert questions.over
+
+
+def unwanted() -> Acquaintance:
+    """A machine at a site that wants no real-time events, known from a note, and what is asked first."""
+    machine = Acquaintance(1, MachineProfile(), serial_check=7, may_real_time=False)
+    request = machine.next_request(0, real_time=False, quiet=False)
+    assert request is not None
+    assert (request.command, request.values) == (REAL_TIME_EVENTS, {"enable": 0})
+    machine.mode_confirmed(0, 0)
+    return machine
+
+
+def test_real_time_events_that_the_site_does_not_want_are_switched_off_wherever_they_come_from() -> None:
+    machine = unwanted()
+
+    request = machine.next_request(10, real_time=True, quiet=False)
+
+    assert request is not None
+    assert (request.command, request.values) == (REAL_TIME_EVENTS, {"enable": 0})
+
+
+def test_a_host_that_switches_them_on_again_and_again_is_not_answered_every_time() -> None:
+    machine = unwanted()
+    machine.mode_confirmed(0, 10)
+
+    early = machine.next_request(10 + MODE_CHECK_SECONDS - 0.1, real_time=True, quiet=False)
+    late = machine.next_request(10 + MODE_CHECK_SECONDS, real_time=True, quiet=False)
+
+    assert early is not None
+    assert early.command != REAL_TIME_EVENTS
+    assert late is not None
+    assert late.command == REAL_TIME_EVENTS
+
+
+def test_a_machine_that_refuses_to_switch_them_off_is_let_alone() -> None:
+    machine = unwanted()
+
+    machine.mode_refused(0)
+
+    request = machine.next_request(10, real_time=True, quiet=False)
+    assert request is not None
+    assert request.command != REAL_TIME_EVENTS
+
+
+def test_real_time_events_that_the_site_wants_are_never_switched_off_at_a_known_machine() -> None:
+    machine = Acquaintance(1, MachineProfile(), serial_check=7, may_real_time=True)
+
+    request = machine.next_request(10, real_time=True, quiet=False)
+
+    assert request is not None
+    assert (request.command, request.values) != (REAL_TIME_EVENTS, {"enable": 0})

@@ -604,3 +604,17 @@ def test_a_session_goes_on_after_a_restart(start: Start) -> None:
     talk.run_for(30)
 
     assert [reading.reason for reading in talk.of(MetersRead)] == ["start", "interval"]
+
+
+def test_real_time_events_that_another_host_switched_on_are_switched_off_again(one_byte_talk: Any) -> None:
+    """The machine is known from its note: it is not interrogated, which would switch them off besides."""
+    one_byte_talk.machine.real_time = True
+    one_byte_talk.restart()
+
+    one_byte_talk.run_for(5)
+    assert not one_byte_talk.machine.real_time
+
+    one_byte_talk.machine.real_time = True
+    one_byte_talk.raise_exception(0x11)
+    one_byte_talk.run_for(10)
+    assert not one_byte_talk.machine.real_time

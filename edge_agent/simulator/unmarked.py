@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge_agent.sas.wakeup import marked
-from edge_agent.simulator.machine_on_line import PARTIAL_POLL_SECONDS
 
 MARKED_BYTE = marked(0)
+
+# A wire allows 5 ms inside a poll. A host that reopens its port between an address and its command, or
+# sleeps there, needs 20 ms; a busy one on a pseudo-terminal may need more.
+PARTIAL_POLL_SECONDS = 0.05
 
 # Once the machine has answered, nothing has begun: what still belongs to the poll follows as on a wire.
 AFTER_ANSWER_SECONDS = 0.005
@@ -36,16 +39,22 @@ def is_chirp(stream: bytes) -> bool:
 
 
 class UnmarkedHost:
-    """What a host writes on a port that carries no ninth bit."""
+    """What a host writes on a port that carries no ninth bit.
 
-    def __init__(self, restorer: Restorer) -> None:
+    Args:
+        restorer: puts the marks back.
+        pause: seconds; a longer one inside a poll ends it.
+    """
+
+    def __init__(self, restorer: Restorer, pause: float = PARTIAL_POLL_SECONDS) -> None:
         self._restorer = restorer
+        self._pause = pause
         self._heard_at = float("-inf")
         self._has_answer = False
 
     def hear(self, data: bytes, now: float, *, wakeup: bool | None = None) -> bytes:
         """`data` as a marked stream."""
-        pause = AFTER_ANSWER_SECONDS if self._has_answer else PARTIAL_POLL_SECONDS
+        pause = AFTER_ANSWER_SECONDS if self._has_answer else self._pause
         held = self._restorer.gap() if now - self._heard_at > pause else b""
         self._heard_at, self._has_answer = now, False
         return held + self._restorer.feed(data, wakeup=wakeup)
