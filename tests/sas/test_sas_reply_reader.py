@@ -504,3 +504,19 @@ def test_rubbish_is_reported_in_pieces() -> None:
         RUBBISH_LIMIT_BYTES,
         5,
     ]
+
+
+@pytest.mark.parametrize(("again", "second"), [(False, []), (True, [ExceptionReply(1, 0x12)])])
+@pytest.mark.parametrize("first", [0x11, 0x00], ids=["at once", "by silence"])
+def test_a_general_poll_may_be_answered_once_for_each_time_it_was_sent(
+    first: int,
+    again: bool,  # noqa: FBT001
+    second: list[Heard],
+) -> None:
+    listening = ReplyReader(1)
+    listening.expect(GENERAL, real_time=False, again=again)
+    assert listening.feed([first]) + listening.finish() == [ExceptionReply(1, first)]
+
+    heard = [one for one in listening.feed([0x12]) if isinstance(one, ExceptionReply)]
+
+    assert heard == second

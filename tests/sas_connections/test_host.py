@@ -938,8 +938,11 @@ def test_a_poll_that_may_not_leave_is_refused_without_its_data(
     assert bench.wait(1.0).startswith(ASK_CREDITS)
     bench.hear(CREDITS_ARE_103)
 
-    with pytest.raises(LocalProtocolError, match=f"^{named} may not leave here"):
+    with pytest.raises(
+        LocalProtocolError, match=f"^{named} may not leave here — send what this host may ask$"
+    ):
         bench.host.send(poll)
+    assert bench.ask(CREDITS).endswith(ASK_CREDITS)
 
 
 def test_what_an_earlier_run_asked_and_may_not_leave_now_is_not_repeated() -> None:
@@ -1327,3 +1330,26 @@ def test_when_the_link_comes_back_the_poll_is_repeated_at_once_and_may_be_answer
     assert not real_time.host.ready(real_time.now)
     assert real_time.wait(1.0) == b""
     assert real_time.host.ready(real_time.now)
+
+
+def test_the_note_of_the_last_poll_follows_what_leaves(one_byte: Bench) -> None:
+    one_byte.ask(GENERAL)
+    assert one_byte.host.last_poll == b"\x81"
+
+    assert one_byte.hear(b"\x11") == SYNC
+
+    assert one_byte.host.last_poll == b"\x80"
+
+
+def test_every_poll_sent_again_is_counted(one_byte: Bench) -> None:
+    before = one_byte.host.repeats
+    one_byte.ask(GENERAL)
+
+    for repeats in (1, 2, 3):
+        assert one_byte.next_words().endswith(ASK)
+        assert one_byte.host.repeats == before + repeats
+
+
+def test_under_real_time_events_a_general_poll_is_refused_with_what_to_send(real_time: Bench) -> None:
+    with pytest.raises(LocalProtocolError, match=r"silence could mean anything — send a long poll$"):
+        real_time.host.send(GENERAL)

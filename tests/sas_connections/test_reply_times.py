@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.sas.host_bounds import PROOF_ANSWERS, QUICK_SECONDS
+from edge_agent.sas.host_bounds import LONGEST_WINDOW_SECONDS, PROOF_ANSWERS, QUICK_SECONDS
 from edge_agent.sas.reply_times import ReplyTimes
 
 
@@ -70,3 +70,19 @@ def test_a_late_answer_takes_the_proof_away() -> None:
 
 def test_a_machine_that_needs_longer_gives_its_second_answers_longer_still() -> None:
     assert after(shortest=1.5).second_window == 1.5
+
+
+@pytest.mark.parametrize("spoilt", ["late", "slow"])
+def test_what_was_proved_is_to_be_proved_again_from_the_first_answer_on(spoilt: str) -> None:
+    times = after(*[0.01] * PROOF_ANSWERS)
+    if spoilt == "late":
+        times.heard_late()
+    else:
+        times.learn(QUICK_SECONDS + 0.001)
+
+    for _ in range(PROOF_ANSWERS - 1):
+        times.learn(0.01)
+        assert times.second_window == LONGEST_WINDOW_SECONDS
+
+    times.learn(0.01)
+    assert times.second_window < LONGEST_WINDOW_SECONDS
