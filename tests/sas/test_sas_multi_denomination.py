@@ -88,6 +88,7 @@ def test_the_acknowledgement_of_a_base_poll_is_the_address_of_the_machine() -> N
     values = {"denomination": 1, "base_command": 0x09, "base": {"acknowledged": True}}
 
     assert encode_reply(DataReply(0x7F, PREAMBLE, values)) == append_crc(bytes.fromhex("7F B0 03 01 09 7F"))
+    assert encode_reply(DataReply(2, PREAMBLE, values)) == append_crc(bytes.fromhex("02 B0 03 01 09 02"))
     values["base"] = {"acknowledged": False}
     assert encode_reply(DataReply(0x7F, PREAMBLE, values)) == append_crc(bytes.fromhex("7F B0 03 01 09 FF"))
 

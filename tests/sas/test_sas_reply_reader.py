@@ -381,6 +381,17 @@ def test_the_answer_of_another_machine_says_who_and_is_none_of_ours() -> None:
     ]
 
 
+@pytest.mark.parametrize("strays", ["00", "80", "00 80 00"])
+def test_strays_in_front_of_another_machines_answer_do_not_hide_who_it_is(strays: str) -> None:
+    frame = encode_reply(DataReply(2, 0x1A, {"current_credits": 103}))
+
+    [garbage] = listen(CREDITS, strays + frame.hex())
+
+    assert isinstance(garbage, Garbage)
+    assert garbage.reason == "address 02 answers, this line is set to 01"
+    assert garbage.stranger
+
+
 def test_what_begins_like_another_machines_answer_and_does_not_check_out_is_noise() -> None:
     damaged = encode_reply(DataReply(2, 0x1A, {"current_credits": 103}))[:-1] + b"\x55"
 

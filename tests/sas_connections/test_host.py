@@ -1353,3 +1353,27 @@ def test_every_poll_sent_again_is_counted(one_byte: Bench) -> None:
 def test_under_real_time_events_a_general_poll_is_refused_with_what_to_send(real_time: Bench) -> None:
     with pytest.raises(LocalProtocolError, match=r"silence could mean anything — send a long poll$"):
         real_time.host.send(GENERAL)
+
+
+@pytest.mark.parametrize(
+    ("heard", "named"),
+    [
+        (stuff(append_crc(bytes.fromhex("021a00000103"))), "02"),
+        (b"\xfe\xfe\xfe", "only noise: "),
+    ],
+    ids=["a neighbour", "noise"],
+)
+def test_a_machine_that_is_not_heard_for_what_is_heard_instead_is_lost_with_its_reason(
+    real_time: Bench, heard: bytes, named: str
+) -> None:
+    real_time.ask(CREDITS)
+    began = real_time.now
+    lost: list[MachineLost] = []
+    while not lost and real_time.now < began + 10.0:
+        real_time.hear(heard)
+        real_time.wait(0.2)
+        lost = [event for event in real_time.take() if isinstance(event, MachineLost)]
+
+    assert 2.5 <= real_time.now - began < 4.0
+    assert named in lost[0].heard
+    assert lost[0].silent_for >= 2.5
