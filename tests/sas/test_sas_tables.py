@@ -287,3 +287,9 @@ def test_any_poll_can_be_framed(message: str, length: int | None) -> None:
 def test_every_poll_is_told_about_in_a_sentence() -> None:
     assert list(ABOUT) == list(LONG_POLLS)
     assert [said for said in ABOUT.values() if not said.endswith(".") or not said[0].isupper()] == []
+
+
+def test_codes_are_called_by_their_names_and_unlisted_ones_by_their_number() -> None:
+    assert (poll_name(0x1A), poll_name(0xEB)) == ("current_credits", "unknown_0xeb")
+    assert (exception_name(0x11), exception_name(0x0B)) == ("slot_door_opened", "unknown_0x0b")
+    assert (meter_name(0x0C), meter_name(0x7D)) == ("current_credits", "unknown_0x7d")
