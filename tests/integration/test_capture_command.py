@@ -91,7 +91,7 @@ def test_a_time_may_be_given_and_a_tap_sends_nothing(port: str, tmp_path: Path) 
         (["capture", "/nowhere", "FILE"], 4, "port /nowhere does not exist — "),
         (["capture", "/nowhere", "FILE", "--address", "0"], 2, "address 0 is out of range — "),
         (["replay", "FILE"], 2, "capture FILE cannot be read: No such file or directory — "),
-        (["replay", "/dev/null"], 2, "capture /dev/null is empty — "),
+        (["replay", "/dev/null"], 2, "/dev/null is no file — "),
         (["replay", "FILE", "--currency", "dollars"], 2, "currency 'dollars' is none — "),
     ],
 )
