@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from edge_agent.errors import JournalFull, LinkError
-from edge_agent.events import Observation
+from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp, ProtocolErrors
 from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
@@ -21,7 +21,7 @@ from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
 from edge_agent.settings import LogSettings
-from edge_agent.station import LineCounters
+from edge_agent.station import CommandOutcome, CommandResult, LineCounters, MachineCommand
 from edge_agent.testing.patience import wait_until
 
 PATIENCE_SECONDS = 5.0
@@ -487,3 +487,112 @@ def test_what_no_log_may_show_is_not_recorded_either(bench: Bench) -> None:
         ("heard", None, 1),
         ("sent", b"ack", 3),
     ]
+
+
+COMMAND = MachineCommand("c-1", "redeem_ticket", {}, "floor console", "a guest asked", until=float("inf"))
+
+
+class CommandedStation(EchoStation):
+    """Is given commands, and says of each at once that it was accepted."""
+
+    takes_commands = True
+    discloses = True
+    unheard: tuple[MachineCommand, ...] = ()
+
+    def accept_command(self, _device: str, _command: MachineCommand) -> EventBody:
+        return LineDown(line="echo", reason="accepted")
+
+    def command(self, device: str, command: MachineCommand) -> None:
+        self._story.append(f"command for {device}")
+        self.unheard += (command,)
+        self._learnt.append(Observation("echo", 0.0, LineDown(line="echo", reason="commanded")))
+
+    def take_outcomes(self) -> Sequence[CommandResult]:
+        results = [(command, CommandOutcome.ACKNOWLEDGED, {"code": 0}) for command in self.unheard]
+        self.unheard = ()
+        return results
+
+
+def test_a_command_is_given_by_the_lines_own_thread_and_its_outcome_is_told_once_it_is_durable(
+    bench: Bench,
+) -> None:
+    told: list[CommandResult] = []
+    durable_when_told: list[bool] = []
+
+    def on_outcome(result: CommandResult) -> None:
+        durable_when_told.append(any(b"commanded" in payload for payload in bench.journal))
+        told.append(result)
+
+    bench.line.station = CommandedStation(bench.story)
+    bench.line.command("slot-1", COMMAND, on_outcome)
+
+    bench.wait_until(lambda: told)
+    assert told == [(COMMAND, CommandOutcome.ACKNOWLEDGED, {"code": 0})]
+    assert durable_when_told == [True]
+    assert bench.story.count("command for slot-1") == 1
+
+
+def test_an_outcome_is_not_told_while_the_journal_refuses(bench: Bench) -> None:
+    told: list[CommandResult] = []
+    bench.refusing.set()
+    bench.line.station = CommandedStation(bench.story)
+
+    bench.line.command("slot-1", COMMAND, told.append)
+
+    bench.wait_until(lambda: bench.story.count("refused") > 2)
+    assert told == []
+    bench.refusing.clear()
+    bench.wait_until(lambda: told)
+
+
+def test_what_a_command_holds_in_confidence_is_recorded_by_its_size(bench: Bench) -> None:
+    told: list[CommandResult] = []
+    recorder = Recorder(time.monotonic())
+    bench.line.station = CommandedStation(bench.story)
+    bench.line.record(recorder)
+    assert bench.line.recorder is recorder
+
+    bench.line.command("slot-1", COMMAND, told.append)
+
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+    bench.wait_until(lambda: told)
+    bench.line.record(None)
+    assert [(frame.direction, frame.size, frame.data) for frame in recorder.take()] == [("sent", 3, None)]
+
+
+def test_a_command_for_a_device_that_takes_none_changes_nothing(bench: Bench) -> None:
+    told: list[CommandResult] = []
+
+    bench.line.command("echo", COMMAND, told.append)
+
+    bench.device.write(b"A")
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+    assert told == []
+
+
+class ManyStation(EchoStation):
+    """Of two devices on one line."""
+
+    troubles: Mapping[str, str] = {}
+
+    @property
+    def devices(self) -> Mapping[str, LineCounters]:
+        return {"slot-1": self.counters, "slot-2": self.counters}
+
+
+def test_the_trouble_of_one_of_several_devices_is_not_the_lines(bench: Bench) -> None:
+    bench.line.station = ManyStation(bench.story)
+
+    bench.device.write(b"A")
+
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+    assert bench.line.trouble == ""
+
+
+def test_advice_that_was_said_is_not_said_again_beside_another(bench: Bench) -> None:
+    with capture_logs() as log:
+        bench.line._pass_on(("a — b",))
+        bench.line._pass_on(("a — b", "c — d"))
+
+    assert [entry["advice"] for entry in log] == ["a — b", "c — d"]
+    assert bench.line.advice == ("a — b", "c — d")
