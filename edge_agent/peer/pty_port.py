@@ -6,6 +6,9 @@ before it gives any byte that was written later; but not which bytes were writte
 it is known how they were sent, and of the others it is known that this is not known (`HostParity`): those
 of a host that flips parity faster than we wake up. For them the length table says where polls begin.
 
+EXTPROC also keeps the kernel from doubling FF for a host that has set PARMRK, as it does otherwise. So it is
+done here, or such a host would take an FF for the beginning of a mark.
+
 The host may come and go. While nobody has the name open nothing is written; what the last one left unread
 is thrown away, and what it had set is set back: another one finds the port as it was made. (Where nothing
 but parity differs from what a pseudo-terminal already has, the C library calls a setting invalid.)
@@ -45,7 +48,7 @@ MOST_UNREAD_BYTES = 1024
 
 _PARITY = CMSPAR | termios.PARODD
 _SETTINGS_CHANGED = 0x40  # TIOCPKT_IOCTL
-_CFLAG, _LFLAG = 2, 3
+_IFLAG, _CFLAG, _LFLAG = 0, 2, 3
 _CHARACTER = 0xFF
 
 
@@ -115,6 +118,7 @@ class PtyPort:
         self._device = ""
         self._as_made: list[Any] = []
         self._state = select.poll()
+        self._doubles_ff = False  # the host has asked for FF FF where there is an FF
         self._since_looked = 0  # bytes written since it was last looked whether anybody reads
 
     @property
@@ -168,7 +172,7 @@ class PtyPort:
         elif self._since_looked > MOST_UNREAD_BYTES:
             self._forget_unread(MOST_UNREAD_BYTES)
         with suppress(BlockingIOError):
-            os.write(self._master, plain)
+            os.write(self._master, stuff(plain) if self._doubles_ff else plain)
         if self._host is not None:
             self._host.was_told(stream)
 
@@ -202,14 +206,16 @@ class PtyPort:
         """The host has flushed, or set something."""
         if kind & _SETTINGS_CHANGED:
             self._has_host = not self._is(select.POLLHUP)
-            self._parity.changed(termios.tcgetattr(self._master), now)
+            attributes = termios.tcgetattr(self._master)
+            self._parity.changed(attributes, now)
+            self._doubles_ff = _doubles_ff(attributes)
         return b""
 
     def _hung_up(self) -> None:
         """The host has closed the port. Some do so between an address and its command."""
         if not self._has_host:
             return
-        self._has_host = False
+        self._has_host = self._doubles_ff = False
         termios.tcsetattr(self._master, termios.TCSANOW, self._as_made)
         self._forget_unread(0)
 
@@ -223,6 +229,11 @@ class PtyPort:
                     termios.tcflush(slave, termios.TCIFLUSH)
             finally:
                 os.close(slave)
+
+
+def _doubles_ff(attributes: list[Any]) -> bool:
+    """Whether the host reads FF FF for an FF, and the kernel leaves that to us."""
+    return bool(attributes[_IFLAG] & termios.PARMRK and attributes[_LFLAG] & EXTPROC)
 
 
 def _make_raw(slave: int) -> None:

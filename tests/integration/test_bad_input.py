@@ -305,7 +305,7 @@ SETTINGS = {
         "collect", line(options={"adress": 1}), CONFIGURATION, "line slot: option adress", "address"
     ),
     "unknown kind of port": Bad(
-        "collect", line(port="ttyUSB0"), CONFIGURATION, "line slot: port 'ttyUSB0'", "device path"
+        "collect", line(port="ttyUSB0"), CONFIGURATION, "line slot: port 'ttyUSB0'", "write /dev/ttyUSB0"
     ),
     "state is a file": Bad("collect", state_is_a_file, CONFIGURATION, "file cannot be made", "set `state`"),
     "state of the forwarder": Bad("forward", state_is_a_file, CONFIGURATION, "cannot be made", "set `state`"),

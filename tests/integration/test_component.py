@@ -236,15 +236,15 @@ def test_a_simulated_floor_is_served_and_another_one_when_a_deployment_asks(comp
     nucleus.merge({"floor": {"machines": "2", "tables": 1, "rate": 2.0}, "log": {"level": "info"}})
     simulator = component.start("simulator")
     ports = component.state / "ports"
-    nucleus.wait_until(lambda: ports.exists() and len(list(ports.iterdir())) == 3)
+    nucleus.wait_until(lambda: ports.exists() and len(list(ports.glob("[!.]*"))) == 3)
 
     nucleus.merge({"floor": {"machines": "none"}})
     nucleus.wait_until(lambda: component.says("settings refused; the floor stays"))
-    assert len(list(ports.iterdir())) == 3
+    assert len(list(ports.glob("[!.]*"))) == 3
 
     nucleus.merge({"floor": {"machines": 3, "tables": 0}})
     nucleus.wait_until(
-        lambda: {port.name for port in ports.iterdir()} == {"slot-001", "slot-002", "slot-003"}
+        lambda: {port.name for port in ports.glob("[!.]*")} == {"slot-001", "slot-002", "slot-003"}
     )
     assert stop(simulator) == 0
     assert not list(ports.iterdir())

@@ -12,10 +12,12 @@ import pytest
 import serial
 
 from edge_agent.errors import ConfigurationError, InUseError, LinkError
+from edge_agent.links import open_link
 from edge_agent.peer.pty_port import MARKING_SECONDS, PtyPort
 from edge_agent.sas.wakeup import marked, stuff
 from edge_agent.sas.wakeup_restorer import WakeupRestorer
 from edge_agent.simulator.unmarked import PARTIAL_POLL_SECONDS
+from edge_agent.station import SerialFormat
 from edge_agent.testing.patience import wait_until
 from tests.peer.field_hosts import BAUD, set_parity
 
@@ -308,3 +310,21 @@ def test_no_more_pseudo_terminals_is_said_plainly(tmp_path: Path, monkeypatch: p
     with pytest.raises(LinkError, match=r"no pseudo-terminal for .*: Too many open files.*fewer machines"):
         make(tmp_path / "sas")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_asked_for_marks_reads_every_ff_twice_and_the_next_one_once(port: PtyPort) -> None:
+    """The kernel leaves it to this end here; a lone FF would be taken for the beginning of a mark."""
+    answer = bytes.fromhex("01 FF 7E 00 F3 FF")
+    link = open_link(port.name, SerialFormat(baud=BAUD, wakeup_bit=True))
+    link.open()
+    hear(port)
+    port.write(stuff(answer))
+    doubled = link.read(1.0)
+    link.close()
+    hear(port)
+
+    with host(port) as line:
+        port.write(stuff(answer))
+
+        assert line.read(len(answer) + 1) == answer
+    assert doubled == stuff(answer)
