@@ -22,7 +22,7 @@ KINDS = pytest.mark.parametrize("kind", [ReopeningHost, SleepingHost, FlippingHo
 PAUSE_SECONDS = 0.06
 VECTORS = Path(__file__).parents[1] / "vectors" / "sas-constructed.jsonl"
 # A host that is kept waiting by a loaded computer between two characters asks again, as hosts do.
-ATTEMPTS = 3
+ATTEMPTS = 10
 ACK, NACK, SILENCE = "01", "81", ""
 
 # Of every family of polls some, as a host sends them, without address and CRC: how the answer begins.
