@@ -1,8 +1,4 @@
-"""Delivery classes: what must never be lost, what may be thinned, and what may go first.
-
-    A  money, security and sessions
-    B  faults and meters
-    C  telemetry
+"""The delivery class of every event: A money, security and sessions, B faults and meters, C telemetry.
 
 A type has its class in a table; an exception of a machine that has none takes that of its category.
 Whatever no table knows is A: what one has yet to learn is not the first thing to give up.
@@ -12,17 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
+from edge_agent.delivery import DeliveryClass
 
-class DeliveryClass(StrEnum):
-    """How much an event matters when not everything can be kept or sent at once."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-
+__all__ = ["OF_CATEGORY", "OF_FAMILY", "OF_TYPE", "DeliveryClass", "class_of", "class_of_sealed"]
 
 _A, _B, _C = DeliveryClass
 
