@@ -18,8 +18,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from edge_agent.errors import ConfigurationError
+from edge_agent.class_settings import BATCH_TOPIC, ClassesSettings
+from edge_agent.errors import ConfigurationError, LocalProtocolError
 from edge_agent.line_documents import line_names, named_lines
+from edge_agent.topics import RULE_NAME, check_filled, fill, over_basic_ingest
 from edge_agent.words import describe
 from edge_agent.yaml_documents import read_yaml
 
@@ -128,6 +130,11 @@ class UplinkSettings(_Model):
     min_reconnect_ms: int = Field(default=1_000, ge=100, description="IoT Core takes one CONNECT a second")
     max_reconnect_ms: int = Field(default=120_000, ge=100)
     cloud_limits: bool = Field(default=True, description="keep to 100 publishes/s and 512 KiB/s")
+    basic_ingest_rule: str | None = Field(
+        default=None,
+        pattern=RULE_NAME,
+        description="the IoT rule that takes events past the broker, by $aws/rules/<rule>/<topic>",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> UplinkSettings:
@@ -161,6 +168,7 @@ class ForwarderSettings(_Model):
     batch_records: int = Field(default=200, ge=1, le=5_000)
     batch_bytes: int = Field(default=100_000, ge=1_000, le=128 * 1024, description="before compression")
     linger_ms: int = Field(default=0, ge=0, le=60_000, description="wait this long for a batch to fill")
+    classes: ClassesSettings = ClassesSettings()
 
 
 class StatusSettings(_Model):
@@ -232,6 +240,21 @@ class Settings(_Model):
                 raise ValueError(f"two lines have the {what} {twice[0]!r}")
         return self
 
+    @model_validator(mode="after")
+    def _topics_that_can_be(self) -> Settings:
+        for name, one in self.forwarder.classes.each():
+            try:
+                check_filled(self.event_topic(name, one.template))
+            except LocalProtocolError as error:
+                raise ValueError(f"forwarder.classes.{name}.topic: {error}") from error
+        return self
+
+    def event_topic(self, delivery_class: str, template: str) -> str:
+        """Where the events of a class go; `{type}` is still to be put in."""
+        values = {"site": self.site, "gateway": self.gateway, "class": delivery_class}
+        rule = None if self.uplink is None else self.uplink.basic_ingest_rule
+        return over_basic_ingest(rule, fill(template, values))
+
     @property
     def journal_path(self) -> Path:
         """Where the journal is."""
@@ -253,8 +276,8 @@ class Settings(_Model):
 
     @property
     def events_topic(self) -> str:
-        """Where batches of events go."""
-        return f"floor/{self.site}/{self.gateway}/ev/batch"
+        """Where batches of events go, unless their class has a topic of its own."""
+        return self.event_topic("", BATCH_TOPIC)
 
     @property
     def commands_topic(self) -> str:

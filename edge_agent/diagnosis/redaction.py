@@ -37,11 +37,17 @@ SHOWN = frozenset(
         "uplink.min_reconnect_ms",
         "uplink.max_reconnect_ms",
         "uplink.cloud_limits",
+        "uplink.basic_ingest_rule",
         "uplink.enrolment.template",
         "forwarder.window",
         "forwarder.batch_records",
         "forwarder.batch_bytes",
         "forwarder.linger_ms",
+        *(
+            f"forwarder.classes.{one}.{name}"
+            for one in "ABC"
+            for name in ("topic", "encoding", "compress", "linger_ms")
+        ),
         "status.every_seconds",
         "status.shadow",
         "commands.allow",

@@ -25,7 +25,7 @@ from edge_agent.standin.statements import Dialect, Statement, decide, load_state
 # AWS IoT: a policy document has at most 2,048 characters, blanks not counted.
 DOCUMENT_LIMIT = 2048
 # The documents the package carries, by the names they have in certs/policies/.
-SHIPPED = ("claim", "forwarder", "gateway", "gateway-uplink")
+SHIPPED = ("basic-ingest", "claim", "forwarder", "gateway", "gateway-uplink")
 
 _THING = "iot:Connection.Thing."
 _ATTRIBUTE = re.compile(re.escape(_THING) + r"Attributes\[(\w+)\]")

@@ -23,6 +23,8 @@ BILL = 0x4F
 
 SUCCESS = frozenset({0x00, 0x10})  # PUBACK: delivered, and delivered though nobody subscribes
 
+BATCH, ALONE = "application/cloudevents-batch+json", "application/cloudevents+json"
+
 RaisedEntry = Mapping[str, Any]
 
 
@@ -79,9 +81,11 @@ def read_received(file: Path) -> tuple[list[Arrived], int]:
 
 
 def _events_of(entry: Entry) -> Iterator[Mapping[str, Any]]:
-    if not (entry.content_type or "").startswith("application/cloudevents"):
-        return
-    yield from read_batch(gzip.decompress(entry.payload) if entry.encoding == "gzip" else entry.payload)
+    """Those of a batch, or the one that came alone; none of a status, an answer or a canary."""
+    kind = (entry.content_type or "").partition(";")[0]
+    payload = gzip.decompress(entry.payload) if entry.encoding == "gzip" else entry.payload
+    events = read_batch(payload) if kind == BATCH else [json.loads(payload)] if kind == ALONE else []
+    yield from (event for event in events if "sequence" in event)  # a canary is no record of the journal
 
 
 @dataclass(frozen=True, slots=True)

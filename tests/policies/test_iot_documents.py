@@ -46,6 +46,7 @@ Row = tuple[Action, str, bool]
 # What everybody who speaks for a gateway may and may not do on its topics.
 FLOOR: list[Row] = [
     (Action.PUBLISH, "floor/lab/gw-07/ev/batch", True),
+    (Action.PUBLISH, "floor/lab/gw-07/ev/floor.slot.slot_door_opened", True),
     (Action.PUBLISH, "floor/lab/gw-07/status", True),
     (Action.PUBLISH, "floor/lab/gw-07/answer/meters/4711", True),
     (Action.PUBLISH, f"{SHADOW}/update", True),
@@ -162,6 +163,23 @@ NUCLEUS: list[Row] = [
     (Action.PUBLISH, CSR, False),
 ]
 
+INGEST = "$aws/rules/floor_events/floor"
+
+BASIC_INGEST: list[Row] = [
+    (Action.PUBLISH, f"{INGEST}/lab/gw-07/ev/batch", True),
+    (Action.PUBLISH, f"{INGEST}/lab/gw-07/ev/floor.slot.slot_door_opened", True),
+    (Action.PUBLISH, "$aws/rules/other/floor/lab/gw-07/ev/batch", False),
+    (Action.PUBLISH, f"{INGEST}/lab/gw-08/ev/batch", False),
+    (Action.PUBLISH, f"{INGEST}/other/gw-07/ev/batch", False),
+    (Action.PUBLISH, f"{INGEST}/lab/gw-07/status", False),
+    (Action.PUBLISH, f"{INGEST}/lab/gw-07/answer/meters/4711", False),
+    (Action.PUBLISH, "floor/lab/gw-07/ev/batch", False),
+    (Action.RETAIN_PUBLISH, f"{INGEST}/lab/gw-07/ev/batch", False),
+    (Action.SUBSCRIBE, "$aws/rules/floor_events/#", False),
+    (Action.RECEIVE, f"{INGEST}/lab/gw-07/ev/batch", False),
+    (Action.CONNECT, "gw-07-events", False),
+]
+
 CLAIMING: list[Row] = [
     (Action.CONNECT, "enrol-A1B2", True),
     (Action.PUBLISH, CSR, True),
@@ -193,6 +211,10 @@ ROWS = [
     *(
         pytest.param("gateway-uplink", GATEWAY, *row, id=f"gateway-uplink {row[0].name} {row[1]}")
         for row in GATEWAY_UPLINK
+    ),
+    *(
+        pytest.param("basic-ingest", GATEWAY, *row, id=f"basic-ingest {row[0].name} {row[1]}")
+        for row in BASIC_INGEST
     ),
     *(pytest.param("claim", CLAIM, *row, id=f"claim {row[0].name} {row[1]}") for row in CLAIMING),
 ]
@@ -307,6 +329,7 @@ def test_no_topic_of_another_thing_is_ever_allowed(
         f"floor/{site}/{other}/{tail}",
         f"cmd/{site}/{other}/{tail}",
         f"$aws/things/{other}/{tail}",
+        f"$aws/rules/floor_events/floor/{site}/{other}/{tail}",
     ):
         assert not everything().allows(Request(action, topic, identity)), topic
 

@@ -132,12 +132,14 @@ def test_repeats_are_removed_by_identity(tmp_path: Path) -> None:
             }
         )
 
-    cloudevents = "application/cloudevents-batch+json"
+    cloudevents, alone = "application/cloudevents-batch+json", "application/cloudevents+json; charset=UTF-8"
     (tmp_path / "received").write_text(
         "\n".join(
             [
                 row(batch, None, "lost", cloudevents),
                 row(gzip.compress(batch), "gzip", 0, cloudevents),
+                row(json.dumps(arrived(3).event).encode(), None, 0, alone),
+                row(b'{"id":"j/canary/1","type":"floor.agent.canary"}', None, 0, alone),
                 row(b'{"state":"online"}', None, 0, "application/json"),
             ]
         )
@@ -146,8 +148,8 @@ def test_repeats_are_removed_by_identity(tmp_path: Path) -> None:
 
     events, copies = read_received(tmp_path / "received")
 
-    assert [one.sequence for one in events] == [1, 2]
-    assert [one.acked_at for one in events] == [1.5, 1.5]
+    assert [one.sequence for one in events] == [1, 2, 3]
+    assert [one.acked_at for one in events] == [1.5, 1.5, 1.5]
     assert copies == 2
 
 

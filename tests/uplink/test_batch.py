@@ -9,7 +9,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.uplink.batch import GZIP_ABOVE_BYTES, fitting, make_message
+from edge_agent.uplink.batch import GZIP_ABOVE_BYTES, fitting, make_event, make_message
 
 TOPIC = "floor/lab/gw-07/ev/batch"
 
@@ -30,6 +30,26 @@ def test_a_large_batch_is_compressed_and_says_so() -> None:
 
     assert message.user_properties == (("content-encoding", "gzip"),)
     assert json.loads(gzip.decompress(message.payload)) == [json.loads(event) for event in events]
+
+
+def test_an_event_alone_is_as_it_is_and_says_so() -> None:
+    event = b'{"id":"a/1","data":"' + b"x" * 2 * GZIP_ABOVE_BYTES + b'"}'
+
+    message = make_event("floor/lab/gw-07/ev/t", event, (("class", "A"),))
+
+    assert (message.topic, message.payload) == ("floor/lab/gw-07/ev/t", event)
+    assert message.content_type == "application/cloudevents+json; charset=UTF-8"
+    assert message.user_properties == (("class", "A"),)
+
+
+def test_what_else_is_said_of_a_batch_comes_after_its_encoding() -> None:
+    events = [b'{"id":"a/%d"}' % number for number in range(200)]
+
+    large = make_message(TOPIC, events, (("class", "C"),))
+    small = make_message(TOPIC, events[:1], (("class", "C"),))
+
+    assert large.user_properties == (("content-encoding", "gzip"), ("class", "C"))
+    assert small.user_properties == (("class", "C"),)
 
 
 def test_the_same_batch_is_the_same_bytes_whenever_it_is_made() -> None:

@@ -47,6 +47,13 @@ def test_a_payload_of_128_kb_is_the_largest() -> None:
         check_message(Message("a", bytes(MAX_PAYLOAD_BYTES + 1)))
 
 
+def test_nothing_is_retained_on_a_reserved_topic() -> None:
+    check_message(Message("floor/lab/gw-07/status", b"{}", retain=True))
+
+    with pytest.raises(LocalProtocolError, match=r"nothing can be retained on \$aws/rules"):
+        check_message(Message("$aws/rules/floor_events/floor/lab/gw-07/status", b"{}", retain=True))
+
+
 def test_the_prefix_of_basic_ingest_is_not_counted() -> None:
     assert slashes("$aws/rules/floor_events/a/b") == 1
     assert slashes("$aws/things/gw-07/a") == 3
