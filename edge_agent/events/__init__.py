@@ -11,11 +11,12 @@ from edge_agent.events.base import (
     credits_of,
     money_of,
 )
-from edge_agent.events.envelope import ClockQuality, ClockReading, identify, read_batch, seal
+from edge_agent.events.envelope import ClockQuality, ClockReading, ClockSource, identify, read_batch, seal
 
 __all__ = [
     "ClockQuality",
     "ClockReading",
+    "ClockSource",
     "Count",
     "Credits",
     "CurrencyCode",

@@ -251,3 +251,21 @@ class CertificateRotated(EventBody):
     def event_type(self) -> str:
         """`floor.agent.certificate_rotated`."""
         return "floor.agent.certificate_rotated"
+
+
+class Canary(EventBody):
+    """Sent now and then for nothing but to arrive: where none does, events are lost behind the broker."""
+
+    schema_name: ClassVar[str] = "agent-canary"
+
+    number: Count = Field(description="from 1, since the sender started")
+    every_seconds: Count = Field(description="how far apart they are: the next one is late after more")
+    rule: str = Field(
+        pattern="^[a-zA-Z0-9_]{0,128}$",
+        description="the rule of Basic Ingest that events go to; empty where they go by the broker",
+    )
+
+    @property
+    def event_type(self) -> str:
+        """`floor.agent.canary`."""
+        return "floor.agent.canary"

@@ -6,8 +6,10 @@ them into files that receivers may build on. A body that is not here is not publ
 
 from __future__ import annotations
 
-from edge_agent.events import agent, machine_command, slot, slot_records, table
+from edge_agent.delivery import DeliveryClass
+from edge_agent.events import agent, machine_command, of_clock, of_journal, slot, slot_records, table
 from edge_agent.events.base import Credits, EventBody, Money
+from edge_agent.events.envelope import ClockQuality, ClockSource
 
 _QUARTER = Credits(credits=1, denomination="0.25", money=Money(minor=25, currency="USD"))
 _WIN = Credits(credits=40, denomination="0.25", money=Money(minor=1000, currency="USD"))
@@ -93,6 +95,39 @@ EXAMPLES: tuple[EventBody, ...] = (
         new_certificate_id="41ab" * 16,
         new_serial_number="5B1D7C0E93",
         not_after="2026-06-11T08:30:00Z",
+    ),
+    agent.Canary(number=7, every_seconds=60, rule="floor_events"),
+    # Its journal and its clock
+    of_journal.JournalGap(
+        reason="shed",
+        delivery_class=DeliveryClass.C,
+        count=3,
+        first=101,
+        last=108,
+        removed="eJw7CAAAwgDC",
+        why="budget",
+    ),
+    of_journal.JournalFilling(percent=71, level=70, used_mb=1_454, budget_mb=2_048, hours_left=18.5),
+    of_journal.JournalRelieved(percent=68, level=70, used_mb=1_392, budget_mb=2_048),
+    of_journal.JournalCheckpoint(
+        sequence=420, chain="bjWZZXfVsKz7kD1I38FWYw", signature="MEUCIQ==", certificate="9f0c" * 16
+    ),
+    of_clock.ClockStepped(
+        monotonictime="5021.500000",
+        quality_before=ClockQuality.UNSYNCHRONISED,
+        quality_after=ClockQuality.SYNCHRONISED,
+        source_before=ClockSource.NONE,
+        source_after=ClockSource.NTP,
+        before="2025-06-11T07:31:03.000Z",
+        after="2025-06-11T08:31:03.000Z",
+        step_ms=3_600_000,
+    ),
+    of_clock.ClockQualityChanged(
+        monotonictime="5021.500000",
+        quality_before=ClockQuality.SYNCHRONISED,
+        quality_after=ClockQuality.UNSYNCHRONISED,
+        source_before=ClockSource.NTP,
+        source_after=ClockSource.NONE,
     ),
     # Gaming machines
     slot.SlotException(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from edge_agent.chain import genesis, link
 from edge_agent.events.base import EventBody, Observation
 from edge_agent.events.catalogue import EXAMPLES
-from edge_agent.events.envelope import ClockQuality, ClockReading, dataschema, identify, seal
+from edge_agent.events.envelope import ClockQuality, ClockReading, ClockSource, dataschema, identify, seal
 
 SCHEMA_FOLDER = "docs/schemas"
 GOLDEN_FOLDER = "tests/golden"
@@ -24,6 +25,9 @@ _CLOCK = ClockReading(
     monotonic=5_021.5,
     boot_id="3f6c1b1e-6d7e-4a8e-9a53-0d0f5f3c2a11",
     quality=ClockQuality.SYNCHRONISED,
+    source=ClockSource.NTP,
+    offset_ms=0,
+    error_ms=20,
 )
 _OBSERVED_AT = 5_021.123456
 _SOURCE = "/sites/example/gateways/gateway-1"
@@ -51,7 +55,8 @@ def golden(example: EventBody) -> dict[str, Any]:
     """An example as a receiver sees it."""
     subject = _subject(example)
     sealed = seal(Observation(subject, _OBSERVED_AT, example), _CLOCK, _SOURCE)
-    event: dict[str, Any] = json.loads(identify(sealed, _JOURNAL_ID, _SEQUENCE))
+    chain = link(genesis(_JOURNAL_ID), _SEQUENCE, sealed)  # as if it were the first record
+    event: dict[str, Any] = json.loads(identify(sealed, _JOURNAL_ID, _SEQUENCE, chain))
     return event
 
 

@@ -1,13 +1,23 @@
 """The envelope: sealed before the journal, identified after it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.events import ClockQuality, ClockReading, Observation, identify, read_batch, seal
+from edge_agent.chain import genesis, link, written
+from edge_agent.events import (
+    ClockQuality,
+    ClockReading,
+    ClockSource,
+    Observation,
+    identify,
+    read_batch,
+    seal,
+)
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.events.envelope import SEQUENCE_WIDTH, dataschema
 
@@ -33,10 +43,50 @@ def test_an_identified_event_is_a_cloudevent() -> None:
         "monotonictime": "990.500000",
         "bootid": "boot-1",
         "clockquality": "synchronised",
+        "clocksource": "unknown",
         "datacontenttype": "application/json",
         "dataschema": "urn:casino-edge-agent:schema:line-down:1",
         "data": {"line": "slot-1", "reason": "silent"},
     }
+
+
+def test_a_link_stands_between_the_identity_and_what_it_is_a_link_of() -> None:
+    sealed = seal(Observation("slot-1", 1.0, DOWN), CLOCK, "/s")
+    before = genesis("JOURNAL")
+    chain = link(before, 42, sealed)
+
+    event = identify(sealed, "JOURNAL", 42, chain)
+
+    assert event == (
+        b'{"id":"JOURNAL/42","sequence":"00000000000000000042","chain":"%s",' % written(chain).encode()
+        + sealed[1:]
+    )
+
+
+def test_a_record_after_a_gap_says_what_it_is_chained_to() -> None:
+    sealed = seal(Observation("slot-1", 1.0, DOWN), CLOCK, "/s")
+    before = genesis("JOURNAL")
+
+    event = json.loads(identify(sealed, "JOURNAL", 42, link(before, 42, sealed), before))
+
+    assert [*event][:4] == ["id", "sequence", "chain", "chainbefore"]
+    assert event["chainbefore"] == written(before)
+
+
+def test_a_synchronised_clock_says_how_far_it_may_be_off() -> None:
+    clock = replace(CLOCK, source=ClockSource.PPS, offset_ms=-2, error_ms=10)
+
+    event = json.loads(seal(Observation("slot-1", 1.0, DOWN), clock, "/s"))
+
+    assert (event["clocksource"], event["clockoffset"], event["clockerror"]) == ("pps", -2, 10)
+
+
+def test_what_was_seen_before_the_clock_was_stepped_keeps_the_time_of_before() -> None:
+    stepped = replace(CLOCK, stepped_at=999.5, step=3600.0)
+
+    assert stepped.utc_of(1_000.0) == NOON
+    assert stepped.utc_of(999.5) == NOON - timedelta(seconds=0.5)
+    assert stepped.utc_of(999.0) == NOON - timedelta(hours=1, seconds=1)
 
 
 @given(st.floats(0, 10**7), st.floats(-1000, 1000))
