@@ -1,0 +1,75 @@
+"""The proof: a ledger and the claims of its journal, made a report within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge_agent.verify.claims import Claims
+from edge_agent.verify.declared import Gap
+from edge_agent.verify.ledger import Ledger
+from edge_agent.verify.report import Declared, JournalReport
+from edge_agent.verify.spans import Span, Spans, overlap, without
+
+
+def prove(
+    ledger: Ledger, claims: Claims, first: int | None, last: int | None, head: int | None
+) -> JournalReport:
+    """What is proven of a journal: from `first` to `last`, and at least to `head`, where they are given."""
+    there = Spans([*ledger.arrived, *ledger.stand_ins])
+    gaps = sorted(claims.gaps, key=lambda gap: (gap.told_by, gap.first))
+    bounds = _bounds(there, gaps, first, last, head)
+    gone = Spans(span for gap in gaps for span in gap.spans())
+    missing = without(without([bounds], there), gone)
+    declared = [(gap.reason, _declared(gap, bounds, there)) for gap in gaps]
+    out_of_chain, unchecked = _verdicts(ledger)
+    return JournalReport(
+        journal=ledger.journal,
+        sources=tuple(sorted(ledger.sources)),
+        first=bounds.first,
+        last=bounds.last,
+        present=sum(map(len, there.within(bounds))),
+        missing=tuple(missing),
+        repeats=ledger.repeats,
+        repeated=ledger.repeated.within(bounds),
+        uncompared=ledger.uncompared,
+        altered=ledger.altered.within(bounds),
+        out_of_chain=out_of_chain.within(bounds),
+        unchecked=unchecked.within(bounds),
+        set_aside=Spans(without(ledger.stand_ins, ledger.arrived)).within(bounds),
+        shed=tuple(gap for reason, gap in declared if reason == "shed"),
+        damaged=tuple(gap for reason, gap in declared if reason != "shed"),
+        unreadable=claims.unreadable.within(bounds),
+        checkpoints=claims.counted(),
+        untrue_checkpoints=_singles([*claims.disagreeing(), *_each(claims.forged)]).within(bounds),
+    )
+
+
+def _bounds(there: Spans, gaps: Iterable[Gap], first: int | None, last: int | None, head: int | None) -> Span:
+    """From the first to the last that is known of, where nothing else is asked for."""
+    lowest = min([there.first, *(gap.first for gap in gaps)]) if first is None else first
+    highest = max([there.last, *(gap.last for gap in gaps), head or 0]) if last is None else last
+    return Span(lowest, max(lowest, highest))
+
+
+def _declared(gap: Gap, bounds: Span, there: Spans) -> Declared:
+    named = [*overlap(gap.spans(), [bounds])]
+    absent = tuple(without(named, there))
+    arrived = sum(map(len, named)) - sum(map(len, absent))
+    return Declared(gap.told_by, gap.reason, gap.delivery_class, gap.why, gap.count, absent, arrived)
+
+
+def _verdicts(ledger: Ledger) -> tuple[Spans, Spans]:
+    """What is out of the chain, and of what that cannot be told."""
+    verdicts = [*ledger.verdicts()]
+    out = [sequence for sequence, fits in verdicts if fits is False]
+    unknown = [sequence for sequence, fits in verdicts if fits is None]
+    out_of_chain = Spans([*ledger.broken, *_singles([*out, *ledger.contradicted()])])
+    return out_of_chain, Spans([*ledger.unchecked, *ledger.unchained, *_singles(unknown)])
+
+
+def _singles(sequences: Iterable[int]) -> Spans:
+    return Spans(Span(sequence, sequence) for sequence in sequences)
+
+
+def _each(spans: Spans) -> Iterable[int]:
+    return (number for span in spans for number in range(span.first, span.last + 1))

@@ -1,0 +1,84 @@
+"""State: a ledger and its claims as JSON, and back."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import astuple
+from typing import Any
+
+from edge_agent.verify.checkpoints import CheckpointCounts
+from edge_agent.verify.claims import Claims
+from edge_agent.verify.declared import Gap
+from edge_agent.verify.ledger import Copy, Ledger
+from edge_agent.verify.spans import Spans
+
+_SPANS = ("arrived", "stand_ins", "unchained", "unchecked", "broken", "altered", "repeated")
+
+
+def save_ledger(ledger: Ledger) -> dict[str, Any]:
+    """A ledger, as JSON has it."""
+    return {
+        **{name: getattr(ledger, name).flat() for name in _SPANS},
+        "sources": ledger.sources,
+        "repeats": ledger.repeats,
+        "uncompared": ledger.uncompared,
+        "links": ledger.links.save(),
+        "digests": ledger.digests.save(),
+        "open": {number: [_copy(copy) for copy in copies] for number, copies in ledger.open.items()},
+        "relied_on": {number: _text(before) for number, before in ledger.relied_on.items()},
+    }
+
+
+def load_ledger(ledger: Ledger, saved: Mapping[str, Any]) -> None:
+    """Fill an empty ledger with what was saved of one."""
+    for name in _SPANS:
+        setattr(ledger, name, Spans.of_flat(saved[name]))
+    ledger.sources = [*saved["sources"]]
+    ledger.repeats, ledger.uncompared = saved["repeats"], saved["uncompared"]
+    ledger.open = {
+        int(number): [_copy_of(copy) for copy in copies] for number, copies in saved["open"].items()
+    }
+    ledger.open_bytes = sum(len(copy.sealed) for copies in ledger.open.values() for copy in copies)
+    ledger.relied_on = {int(number): b64decode(before) for number, before in saved["relied_on"].items()}
+    ledger.links.load(saved["links"])
+    ledger.digests.load(saved["digests"])
+
+
+def save_claims(claims: Claims) -> dict[str, Any]:
+    """Claims, as JSON has them."""
+    return {
+        "gaps": [list(astuple(gap)) for gap in claims.gaps],
+        "unreadable": claims.unreadable.flat(),
+        "forged": claims.forged.flat(),
+        "counts": list(astuple(claims.counts)),
+        "awaited": {
+            number: [[told_by, _text(chain)] for told_by, chain in told]
+            for number, told in claims.awaited.items()
+        },
+    }
+
+
+def load_claims(claims: Claims, saved: Mapping[str, Any]) -> None:
+    """Fill empty claims with what was saved of some."""
+    claims.gaps = [Gap(*gap) for gap in saved["gaps"]]
+    claims.unreadable = Spans.of_flat(saved["unreadable"])
+    claims.forged = Spans.of_flat(saved["forged"])
+    claims.counts = CheckpointCounts(*saved["counts"])
+    claims.awaited = {
+        int(number): [(told_by, b64decode(chain)) for told_by, chain in told]
+        for number, told in saved["awaited"].items()
+    }
+
+
+def _copy(copy: Copy) -> list[str]:
+    return [_text(copy.chain), _text(copy.before), copy.sealed.decode("utf-8", "surrogateescape")]
+
+
+def _copy_of(saved: list[str]) -> Copy:
+    chain, before, sealed = saved
+    return Copy(b64decode(chain), b64decode(before), sealed.encode("utf-8", "surrogateescape"))
+
+
+def _text(link: bytes) -> str:
+    return b64encode(link).decode()
