@@ -194,9 +194,8 @@ class Forwarder:
         """Cut a batch from the next records."""
         self._read_at = math.inf
         limit_bytes = min(self._batch_bytes, self._payload_bytes)
-        records = self._journal.read(
-            self._consumer, self._batch_records, limit_bytes, after=self._read_through
-        )
+        found = self._journal.read(self._read_through, self._batch_records, limit_bytes)
+        records = found.records
         if not records:
             return None
         events = self._packing.events(records)
@@ -350,7 +349,7 @@ class Forwarder:
     def _acknowledge(self) -> None:
         """Acknowledge what is settled, as far as nothing before it is not."""
         for through in self._outbox.pop_settled():
-            self._journal.acknowledge(self._consumer, through)
+            self._journal.acknowledge(self._consumer, self._acknowledged + 1, through)
             self.counters.acknowledged += through - self._acknowledged
             self._acknowledged = through
 

@@ -13,7 +13,7 @@ import math
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 
 from edge_agent.journal import Record
@@ -71,7 +71,7 @@ class Packing:
         """Have a batch say what was set aside in its place; whether it does."""
         if self.absence is None:
             return False
-        records = [replace(record, payload=self.absence(record, reason)) for record in batch.records]
+        records = [record._replace(payload=self.absence(record, reason)) for record in batch.records]
         batch.records, batch.stands_in = records, True
         batch.message = make_message(self.topic, self.events(records), compress=self.compress)
         return True

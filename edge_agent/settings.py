@@ -61,7 +61,7 @@ class LineSettings(_Model):
 class JournalSettings(_Model):
     """The durable log."""
 
-    path: Path | None = Field(default=None, description="default: journal/journal.db in the state folder")
+    path: Path | None = Field(default=None, description="a folder; default: journal in the state folder")
     minimum_free_mb: int = Field(
         default=64, ge=1, description="appending stops, loudly, when less disk is free"
     )
@@ -258,7 +258,7 @@ class Settings(_Model):
     @property
     def journal_path(self) -> Path:
         """Where the journal is."""
-        return self.journal.path or self.state / "journal" / "journal.db"
+        return self.journal.path or self.state / "journal"
 
     @property
     def status_folder(self) -> Path:

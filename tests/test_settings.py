@@ -34,7 +34,7 @@ def test_a_minimal_file_is_enough(file: Path) -> None:
     settings = load(file)
 
     assert settings.lines[0].device == "slot-001"
-    assert settings.journal_path == Path("/var/lib/edge-agent/journal/journal.db")
+    assert settings.journal_path == Path("/var/lib/edge-agent/journal")
     assert settings.source == "/floor/harbour/gw-01"
     assert settings.events_topic == "floor/harbour/gw-01/ev/batch"
     assert settings.status_topic == "floor/harbour/gw-01/status"

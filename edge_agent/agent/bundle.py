@@ -36,7 +36,7 @@ from edge_agent.reporting import scrub
 from edge_agent.settings import Settings
 
 # A quarter of an hour of a busy gateway.
-COUNTED_RECORDS, STEP_RECORDS, STEP_BYTES = 10_000, 500, 1 << 20
+COUNTED_RECORDS = 10_000
 MOST_LETTERS = 20
 # Half a minute of a busy line.
 MOST_CAPTURES = 20
@@ -171,14 +171,11 @@ def _recent(settings: Settings) -> tuple[dict[str, int], Sequence[str]]:
     counted: Counter[str] = Counter()
     captures: deque[str] = deque(maxlen=MOST_CAPTURES)
     with suppress(AgentError), open_journal(settings.journal_path, role="read") as journal:
-        after = max(0, journal.head - COUNTED_RECORDS)
-        while records := journal.read(DEFAULT_CONSUMER, STEP_RECORDS, STEP_BYTES, after=after):
-            for record in records:
-                found = _TYPE.search(record.payload[:256])
-                counted[found[1].decode() if found else "unreadable"] += 1
-                if found and found[1] == CAPTURED:
-                    captures.append(record.payload.decode("utf-8", "replace"))
-            after = records[-1].sequence
+        for record in journal.records(max(0, journal.head - COUNTED_RECORDS)):
+            found = _TYPE.search(record.payload[:256])
+            counted[found[1].decode() if found else "unreadable"] += 1
+            if found and found[1] == CAPTURED:
+                captures.append(record.payload.decode("utf-8", "replace"))
     return dict(sorted(counted.items())), captures
 
 

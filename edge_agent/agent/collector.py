@@ -33,8 +33,9 @@ from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import AgentError, JournalError, JournalFull
 from edge_agent.events import EventBody
 from edge_agent.events.agent import AgentReconfigured, AgentStarted, AgentStopped, ConfigurationRefused
+from edge_agent.events.delivery_class import class_of_sealed
 from edge_agent.health import Heartbeat
-from edge_agent.journal import Journal, open_journal
+from edge_agent.journal import Budget, Journal, open_journal
 from edge_agent.line import JOURNAL_RETRY_SECONDS, Line
 from edge_agent.links import open_link
 from edge_agent.logs import set_up_logs
@@ -75,7 +76,8 @@ def _collect_with(
                 open_journal(
                     settings.journal_path,
                     role="collect",
-                    minimum_free_bytes=settings.journal.minimum_free_mb * 2**20,
+                    budget=Budget(minimum_free_bytes=settings.journal.minimum_free_mb * 2**20),
+                    classify=class_of_sealed,
                 )
             )
         journalist = Journalist(settings, clock, journal)

@@ -24,7 +24,7 @@ from edge_agent.clock import Clock
 from edge_agent.events import identify
 from edge_agent.forwarder import Forwarder
 from edge_agent.health import PERIOD_SECONDS, StatusFile
-from edge_agent.journal import DEFAULT_CONSUMER, Journal, open_journal
+from edge_agent.journal import DEFAULT_CONSUMER, Journal, journal_is_there, open_journal
 from edge_agent.logs import set_up_logs
 from edge_agent.settings import Settings
 from edge_agent.supervision import Supervisor
@@ -65,7 +65,7 @@ def forward_until(source: Source, wishes: Wishes, nucleus: CloudBehindNucleus | 
 def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:
     """The journal, once the collector has made it; None when asked to stop first."""
     give_up_at = time.monotonic() + JOURNAL_SECONDS
-    while not settings.journal_path.exists() and time.monotonic() < give_up_at:
+    while not journal_is_there(settings.journal_path) and time.monotonic() < give_up_at:
         if wishes.stopped_within(LOOK_AGAIN_SECONDS):
             return None
     return open_journal(settings.journal_path, role="forward")

@@ -9,7 +9,7 @@ import time
 
 from edge_agent.agent.opening import is_being_opened
 from edge_agent.errors import JournalError
-from edge_agent.events.delivery_class import DeliveryClass, class_of_sealed
+from edge_agent.events.delivery_class import DeliveryClass
 from edge_agent.health import read_status
 from edge_agent.journal import DEFAULT_CONSUMER, open_journal
 from edge_agent.settings import Settings
@@ -38,12 +38,10 @@ def money_on_its_way(settings: Settings) -> str:
         return ""
     try:
         with open_journal(settings.journal_path, role="read") as journal:
-            oldest = journal.read(DEFAULT_CONSUMER, LOOK_AT_RECORDS, LOOK_AT_BYTES)
+            after = journal.acknowledged(DEFAULT_CONSUMER).through(DeliveryClass.A)
+            oldest = journal.read(after, LOOK_AT_RECORDS, LOOK_AT_BYTES, classes=(DeliveryClass.A,)).records
     except JournalError:
         return ""
     before = time.time() - DRAIN_SECONDS
-    waiting = sum(
-        record.appended_at < before and class_of_sealed(record.payload) is DeliveryClass.A
-        for record in oldest
-    )
+    waiting = sum(record.appended_at < before for record in oldest)
     return f"{waiting} records of class A wait for the cloud" if waiting else ""

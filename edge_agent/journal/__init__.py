@@ -1,7 +1,21 @@
 """The durable log between the floor and the cloud: appended by one process, forwarded by another."""
 
-from edge_agent.journal.journal import Journal, Role, open_journal
-from edge_agent.journal.record import DeadLetter, Record
-from edge_agent.journal.storage import DEFAULT_CONSUMER
+from edge_agent.journal.acknowledged import CLASSES, Acknowledged
+from edge_agent.journal.consumer import DEFAULT_CONSUMER
+from edge_agent.journal.journal import Journal, Role, journal_is_there, open_journal
+from edge_agent.journal.record import Budget, DeadLetter, Gap, Record, Slice
 
-__all__ = ["DEFAULT_CONSUMER", "DeadLetter", "Journal", "Record", "Role", "open_journal"]
+__all__ = [
+    "CLASSES",
+    "DEFAULT_CONSUMER",
+    "Acknowledged",
+    "Budget",
+    "DeadLetter",
+    "Gap",
+    "Journal",
+    "Record",
+    "Role",
+    "Slice",
+    "journal_is_there",
+    "open_journal",
+]

@@ -1,107 +1,265 @@
 """Appender: the only writer of records. What `append` returned for is on the disk.
 
-Sequences rise by one from 1, for as long as the file lives: the next is the head and one, and
-the head is asked of the file again after any failure. Nothing else in the agent writes to this
-file while an append does, since forgetting takes its turn in the same queue.
+Sequences rise by one from 1, for as long as the journal lives. A commit is one write and one fdatasync
+into the newest segment; when that is full, another is begun. After an error nothing of the commit is
+there: what may have reached the file is cut off again before anything else is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_agent.chain import link
+from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError
-from edge_agent.journal.consumer import check_name
+from edge_agent.journal.acknowledged import CLASSES
+from edge_agent.journal.disk import free_bytes, full, sync_data, translated, write_all
+from edge_agent.journal.frames import RECORD_LIMIT_BYTES, Kind, encode
 from edge_agent.journal.group_commit import GroupCommit
-from edge_agent.journal.storage import HEAD, connect, free_bytes, full, transaction, translated
+from edge_agent.journal.head import Head, HeadNote
+from edge_agent.journal.segment import PREALLOCATED_BYTES, Header, make_segment, segment_path
 
-# What a record may measure: eight times what IoT Core takes. Anything larger is a mistake of ours.
-RECORD_LIMIT_BYTES = 1 << 20
+_PLACE_OF = {cls: place for place, cls in enumerate(CLASSES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an appender keeps to."""
+
+    segment_bytes: int
+    minimum_free_bytes: int
+    admit: Callable[[int], None] = lambda _size: None  # raises JournalFull if so many bytes are too many
+
+
+@dataclass(slots=True)
+class Tail:
+    """Where appending goes on."""
+
+    head: Head
+    marks: dict[str, int] = field(default_factory=dict)
+    begun: bool = False  # whether the newest segment is one to append to
 
 
 class Appender:
     """Appends to one journal, for any number of threads.
 
     Args:
-        path: the journal.
-        minimum_free_bytes: below this nothing is appended; what is left lets the rest of the
-            system live, and forgetting, which writes before it frees.
-        acknowledged: the furthest position of any consumer, as found when opening.
+        folder: of the journal.
+        tail: where to go on; found when opening.
+        note: tells readers how far the durable part goes.
+        limits: what to keep to.
+        classify: the class of a payload.
         wall: seconds since 1970.
     """
 
     def __init__(
-        self, path: Path, *, minimum_free_bytes: int, acknowledged: int, wall: Callable[[], float]
+        self,
+        folder: Path,
+        tail: Tail,
+        *,
+        note: HeadNote,
+        limits: Limits,
+        classify: Callable[[bytes], DeliveryClass],
+        wall: Callable[[], float],
     ) -> None:
-        self._path = path
-        self._minimum_free_bytes = minimum_free_bytes
-        self._acknowledged = acknowledged
+        self._folder = folder
+        self._head = tail.head
+        self._marks = tail.marks
+        self._note = note
+        self._limits = limits
+        self._classify = classify
         self._wall = wall
-        with translated(path):
-            self._file = _identity(path)
-            self._db = connect(path, synchronous="FULL")
-            self._head = self._find_head()
+        self._fd = -1
+        self._allocated = 0
+        self._file = (0, 0)
         self._in_doubt = False  # whether the last write ended without our knowing how
         self.turns = GroupCommit(self._write)
+        with translated(folder):
+            if tail.begun:
+                self._take_up()
+            else:
+                self._begin_segment()
+        note.repair(self._head)
 
     @property
-    def head(self) -> int:
-        """The last sequence given out."""
+    def head(self) -> Head:
+        """The last record given out, and where it lies."""
         return self._head
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """How far consumers have derived."""
+        return self._marks
 
     def append(self, payloads: Sequence[bytes]) -> range:
         """Make `payloads` durable, all or nothing; their sequences. Thread-safe."""
-        if any(len(payload) > RECORD_LIMIT_BYTES for payload in payloads):
-            raise JournalError(f"a record is larger than {RECORD_LIMIT_BYTES} bytes", "split it")
+        self._check(payloads)
         if not payloads:
-            return range(self.head + 1, self.head + 1)
+            return range(self._head.sequence + 1, self._head.sequence + 1)
         return self.turns.append(payloads)
 
-    def register(self, consumer: str) -> None:
-        """Forget nothing from now on that `consumer` has not acknowledged; durable on return."""
-        check_name(consumer)
-        with translated(self._path):
-            self.turns.alone(lambda: self._register(consumer))
+    def derive(self, consumer: str, through: int, payloads: Sequence[bytes]) -> range:
+        """Make `payloads` durable together with how far `consumer` has read for them."""
+        self._check(payloads)
+        first = self.turns.alone(lambda: self._write(payloads, {consumer: through}))
+        return range(first, first + len(payloads))
+
+    def forgotten(self, through: int) -> None:
+        """Everything up to `through` is acknowledged and about to be deleted."""
+
+        def say() -> None:
+            self._head = self._head._replace(forgotten=max(through, self._head.forgotten))
+            self._note.write(self._head)
+
+        self.turns.alone(say)
+
+    def begin_segment(self) -> None:
+        """Seal the newest segment, unless it is empty, and begin another."""
+
+        def begin() -> None:
+            with translated(self._folder):
+                self._settle()
+                if self._head.sequence >= self._head.segment:
+                    self._begin_segment()
+
+        self.turns.alone(begin)
 
     def close(self) -> None:
-        """Close once nobody commits."""
-        self.turns.alone(self._db.close)
+        """Close once nobody commits. Repeating it changes nothing."""
+        self.turns.alone(self._close)
 
-    def _write(self, payloads: Sequence[bytes]) -> int:
-        with translated(self._path):
+    def _check(self, payloads: Sequence[bytes]) -> None:
+        if any(len(payload) > RECORD_LIMIT_BYTES for payload in payloads):
+            raise JournalError(f"a record is larger than {RECORD_LIMIT_BYTES} bytes", "split it")
+
+    def _write(self, payloads: Sequence[bytes], marks: Mapping[str, int] | None = None) -> int:
+        """One commit; its first sequence."""
+        with translated(self._folder):
+            if self._fd < 0:
+                raise JournalError(f"journal {self._folder} is closed", "open it again")
             self._look_around()
-            if self._in_doubt:
-                self._head = self._find_head()
+            self._settle()
+            data, head = self._encoded(payloads, marks or {})
+            self._limits.admit(len(data))
+            if self._is_full_with(len(data)):
+                self._begin_segment()
             self._in_doubt = True
-            first, now = self._head + 1, self._wall()
-            with transaction(self._db):
-                rows = ((first + place, now, payload) for place, payload in enumerate(payloads))
-                self._db.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
-            self._head += len(payloads)
+            try:
+                self._put(data)
+            except BaseException:
+                self._cut_off()
+                raise
             self._in_doubt = False
+        first = self._head.sequence + 1
+        self._head = head._replace(segment=self._head.segment, offset=self._head.offset + len(data))
+        self._marks.update(marks or {})
+        self._note.write(self._head)
         return first
 
-    def _register(self, consumer: str) -> None:
-        with transaction(self._db):
-            self._db.execute("INSERT OR IGNORE INTO consumers VALUES (?)", (consumer,))
+    def _encoded(self, payloads: Sequence[bytes], marks: Mapping[str, int]) -> tuple[bytes, Head]:
+        """The frames of a commit, and the head after it."""
+        sequence, chain, counts = self._head.sequence, self._head.chain, [*self._head.counts]
+        now, final = self._wall(), len(payloads) - 1
+        frames: list[bytes] = []
+        for consumer, through in marks.items():
+            said = json.dumps([consumer, through]).encode()
+            frames.append(encode(Kind.MARK, said, sequence=sequence + 1, appended_at=now, chain=chain))
+        for place, payload in enumerate(payloads):
+            sequence += 1
+            chain = link(chain, sequence, payload)
+            its_class = _PLACE_OF[self._classify(payload)]
+            counts[its_class] += 1
+            frames.append(
+                encode(
+                    Kind.COMMITTED if place == final else Kind.RECORD,
+                    payload,
+                    sequence=sequence,
+                    appended_at=now,
+                    chain=chain,
+                    delivery_class=its_class,
+                    place=place,
+                )
+            )
+        a, b, c = counts
+        return b"".join(frames), self._head._replace(sequence=sequence, chain=chain, counts=(a, b, c))
+
+    def _put(self, data: bytes) -> None:
+        offset = self._head.offset
+        end = offset + len(data)
+        if end > self._allocated:
+            zeros = min(PREALLOCATED_BYTES, max(0, self._limits.segment_bytes - end))
+            write_all(self._fd, data + bytes(zeros), offset)
+            self._allocated = end + zeros
+        else:
+            write_all(self._fd, data, offset)
+        sync_data(self._fd)
+
+    def _is_full_with(self, size: int) -> bool:
+        has_records = self._head.sequence >= self._head.segment
+        return has_records and self._head.offset + size > self._limits.segment_bytes
+
+    def _settle(self) -> None:
+        """See to it that nothing is left of a commit that failed."""
+        if self._in_doubt:
+            os.ftruncate(self._fd, self._head.offset)
+            self._allocated = self._head.offset
+            sync_data(self._fd)
+            self._in_doubt = False
+
+    def _cut_off(self) -> None:
+        """As `_settle`, as far as a failing disk lets us; if it does not, before the next commit."""
+        try:
+            self._settle()
+        except OSError:
+            self._in_doubt = True
 
     def _look_around(self) -> None:
-        """Raise if there is no room, or no file: SQLite goes on writing to one that was deleted."""
-        free = free_bytes(self._path.parent)
-        if free < self._minimum_free_bytes:
-            raise full(self._path, free)
-        if _identity(self._path) != self._file:
+        """Raise if there is no room, or no file: one that was deleted could be written to for ever."""
+        free = free_bytes(self._folder)
+        if free < self._limits.minimum_free_bytes:
+            raise full(self._folder, free)
+        try:
+            same = _identity(segment_path(self._folder, self._head.segment).stat()) == self._file
+        except FileNotFoundError:
+            same = False
+        if not same:
             raise JournalError(
-                f"journal {self._path} was moved or replaced while it was open", "restart the collector"
+                f"journal {self._folder} was moved or replaced while it was open", "restart the collector"
             )
 
-    def _find_head(self) -> int:
-        # A disk that broke its word may have lost records the cloud has. Their numbers are taken:
-        # given out again, they would make new records look like repeats.
-        head: int = self._db.execute(HEAD).fetchone()[0]
-        return max(head, self._acknowledged)
+    def _begin_segment(self) -> None:
+        head = self._head
+        header = Header(
+            head.journal, head.sequence + 1, self._wall(), head.chain, head.counts, dict(self._marks)
+        )
+        size = make_segment(self._folder, header)
+        self._close()
+        self._head = head._replace(segment=header.first, offset=size)
+        self._take_up()
+        self._note.write(self._head)
+
+    def _take_up(self) -> None:
+        path = segment_path(self._folder, self._head.segment)
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        status = os.fstat(self._fd)
+        self._file, self._allocated = _identity(status), self._head.offset
+        if status.st_size > self._head.offset:  # of a commit that was never finished, or zeros
+            os.ftruncate(self._fd, self._head.offset)
+            sync_data(self._fd)
+
+    def _close(self) -> None:
+        """The zeros that were written ahead go back to the disk."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            try:
+                os.ftruncate(fd, self._head.offset)
+            finally:
+                os.close(fd)
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino

@@ -7,44 +7,44 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import LocalProtocolError
+from edge_agent.journal.acknowledged import CLASSES, Acknowledged
 from edge_agent.journal.dead_letters import DeadLetters
 from edge_agent.journal.lock import Lock
 from edge_agent.journal.position import Position
 from edge_agent.journal.reader import Reader
-from edge_agent.journal.record import DeadLetter
+from edge_agent.journal.record import DeadLetter, Record
+
+DEFAULT_CONSUMER = "forwarder"
 
 # A consumer's name is part of the names of its files.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_POSITION = ".position"
 
 
 class Consumer:
     """One consumer of one journal. Thread-safe."""
 
-    def __init__(self, path: Path, name: str, reader: Reader) -> None:
+    def __init__(self, folder: Path, name: str, reader: Reader, journal_id: str, derived: int = 0) -> None:
         self.name = name
-        self._path = path
+        self._folder = folder
         self._reader = reader
+        self._derived = derived  # what it derived from is known from the journal itself
         self._mutex = threading.Lock()
         self._claim: Lock | None = None
-        self._through = 0
-        self._position = Position(_beside(path, name, "position"), reader.journal_id)
-        self._dead_letters = DeadLetters(_beside(path, name, "dead-letters"), name, reader.journal_id)
+        self._acknowledged = Acknowledged()
+        self._position = Position(folder / f"{name}{_POSITION}", journal_id)
+        self._dead_letters = DeadLetters(folder / f"{name}.dead-letters", name, journal_id)
 
     @property
-    def acknowledged(self) -> int:
-        """What its own file says: nothing beyond may be forgotten."""
-        return self._position.read()
-
-    @property
-    def position(self) -> int:
-        """The last sequence acknowledged, or forgotten after it was, whichever is known to be later."""
-        if self._claim is not None:
-            return self._through
-        return max(self._position.read(), self._reader.forgotten_through())
+    def acknowledged(self) -> Acknowledged:
+        """What it has dealt with."""
+        with self._mutex:
+            return self._acknowledged if self._claim is not None else self._read()
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
@@ -56,37 +56,37 @@ class Consumer:
         with self._mutex:
             self._claim_once()
 
-    def acknowledge(self, through: int) -> None:
-        """Everything up to `through` has been dealt with. Repeating it, or saying less, changes nothing."""
+    def acknowledge(self, first: int, last: int, counts: Mapping[DeliveryClass, int]) -> None:
+        """Of each class in `counts`, so many records from `first` to `last` have been dealt with."""
         with self._mutex:
             self._claim_once()
-            if through <= self._through:
-                return
-            head = self._reader.head()
-            if through > head:
+            head = self._reader.end().sequence
+            if last > head:
                 raise LocalProtocolError(
-                    f"consumer {self.name} acknowledged {through}, but the journal ends at {head}",
+                    f"consumer {self.name} acknowledged {last}, but the journal ends at {head}",
                     "acknowledge only what was read",
                 )
-            self._position.write(through)
-            self._through = through
+            if first > last:
+                return
+            for cls, count in counts.items():
+                self._acknowledged.add(cls, first, last, count)
+            self._position.write(self._acknowledged)
 
     def set_aside(self, sequences: Sequence[int], reason: str) -> None:
         """Keep these records, with the reason, where they are not forgotten. Acknowledges nothing."""
         with self._mutex:
             self._claim_once()
-            found = [
-                record
-                for sequence in sequences
-                for record in self._reader.records(sequence - 1, limit=1, max_bytes=0)
-                if record.sequence == sequence
-            ]
+            found = [record for sequence in sequences for record in self._found(sequence)]
             if len(found) != len(sequences):
                 raise LocalProtocolError(
                     f"consumer {self.name} set aside records the journal does not have",
                     "set aside what was read and not yet acknowledged",
                 )
             self._dead_letters.add(found, reason)
+
+    def sync(self) -> None:
+        """Make its acknowledgements durable."""
+        self._position.sync()
 
     def close(self) -> None:
         """Let another process be the one who acknowledges."""
@@ -96,16 +96,28 @@ class Consumer:
                 self._claim.release()
                 self._claim = None
 
+    def _found(self, sequence: int) -> Sequence[Record]:
+        return self._reader.read(sequence - 1, limit=1, max_bytes=0, until=sequence).records
+
+    def _read(self) -> Acknowledged:
+        """What its file says; what is forgotten was acknowledged once, whatever became of the file."""
+        acknowledged = self._position.read()
+        gone = max(self._reader.end().forgotten, self._derived)
+        for cls in CLASSES:
+            if gone > acknowledged.through(cls):
+                acknowledged.add(cls, 1, gone, 0)
+        return acknowledged
+
     def _claim_once(self) -> None:
         if self._claim is None:
             claim = Lock(
-                _beside(self._path, self.name, "lock"),
-                f"consumer {self.name} of journal {self._path}",
+                self._folder / f"{self.name}.lock",
+                f"consumer {self.name} of journal {self._folder}",
                 "stop that forwarder first; two would send everything twice",
             )
             try:
-                self._through = self.position
-                self._position.write(self._through)  # takes its block now, while there is one
+                self._acknowledged = self._read()
+                self._position.write(self._acknowledged)  # takes its blocks now, while there are some
             except BaseException:
                 claim.release()
                 raise
@@ -113,11 +125,13 @@ class Consumer:
 
 
 class Consumers:
-    """The registered consumers of one journal. Only the one who collects registers more."""
+    """The registered consumers of one journal: those that have a position. The one who collects registers."""
 
-    def __init__(self, path: Path, reader: Reader) -> None:
-        self._path = path
+    def __init__(self, folder: Path, reader: Reader, journal_id: str, derived: Mapping[str, int]) -> None:
+        self._folder = folder
         self._reader = reader
+        self._journal_id = journal_id
+        self._derived = derived
         self._by_name: dict[str, Consumer] = {}
         self.refresh()
 
@@ -126,7 +140,7 @@ class Consumers:
             self.refresh()
         if name not in self._by_name:
             raise LocalProtocolError(
-                f"consumer {name} is not registered with journal {self._path}",
+                f"consumer {name} is not registered with journal {self._folder}",
                 "have the collector register it",
             )
         return self._by_name[name]
@@ -136,21 +150,44 @@ class Consumers:
 
     def refresh(self) -> None:
         """See who was registered meanwhile."""
-        for name in self._reader.consumers():
-            self._by_name.setdefault(name, Consumer(self._path, name, self._reader))
+        names = {path.name.removesuffix(_POSITION) for path in self._folder.glob(f"*{_POSITION}")}
+        for name in sorted({DEFAULT_CONSUMER} | names):
+            if name not in self._by_name:
+                derived = self._derived.get(name, 0)
+                consumer = Consumer(self._folder, name, self._reader, self._journal_id, derived)
+                self._by_name[name] = consumer
 
-    def acknowledged_by_all(self) -> int:
-        """The last sequence that every consumer has acknowledged."""
-        return min(consumer.acknowledged for consumer in self)
+    def register(self, name: str) -> None:
+        """Forget nothing from now on that it has not acknowledged; durable on return."""
+        check_name(name)
+        position = Position(self._folder / f"{name}{_POSITION}", self._journal_id)
+        if not position.path.exists():
+            position.write(Acknowledged())
+            position.close()
+            position.sync()
+        self.refresh()
 
-    def acknowledged_by_any(self) -> int:
-        """The last sequence that any consumer has acknowledged."""
-        return max(consumer.acknowledged for consumer in self)
+    def all_cover(self, first: int, last: int) -> bool:
+        """Whether every consumer has dealt with all from `first` to `last`."""
+        self.refresh()
+        return all(consumer.acknowledged.covers(first, last) for consumer in self)
+
+    def sync(self) -> None:
+        """Make all acknowledgements durable."""
+        for consumer in self:
+            consumer.sync()
 
     def close(self) -> None:
         """Close their files and give up what was claimed."""
         for consumer in self:
             consumer.close()
+
+
+def acknowledged_in(folder: Path, journal_id: str) -> tuple[int, int]:
+    """The last sequence that any consumer has acknowledged, and up to which each has acknowledged all."""
+    positions = [Position(path, journal_id).read() for path in folder.glob(f"*{_POSITION}")]
+    furthest = (last for one in positions for cls in CLASSES for _first, last in one.ranges(cls))
+    return max(furthest, default=0), min((one.position() for one in positions), default=0)
 
 
 def check_name(name: str) -> None:
@@ -159,7 +196,3 @@ def check_name(name: str) -> None:
         raise LocalProtocolError(
             f"consumer name {name!r} cannot be part of a file name", "use a-z, 0-9, - and _, at most 32"
         )
-
-
-def _beside(path: Path, name: str, what: str) -> Path:
-    return path.with_name(f"{path.name}.{name}.{what}")

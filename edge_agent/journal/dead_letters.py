@@ -8,16 +8,20 @@ Setting the same record aside again keeps the newest reason.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import closing
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from edge_agent.errors import JournalFull
+from edge_agent.journal.disk import FILE_MODE, translated
 from edge_agent.journal.record import DeadLetter, Record
-from edge_agent.journal.storage import FILE_MODE, connect, transaction, translated
 
 # So many are not bad luck with a few records. Better to stop here than to set the floor aside unseen.
 LETTERS_KEPT = 10_000
+
+# One process writes, so a lock is only ever met while a tool looks.
+_BUSY_SECONDS = 5.0
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS dead_letters (
     journal TEXT NOT NULL, sequence INTEGER NOT NULL, payload BLOB NOT NULL,
@@ -38,7 +42,7 @@ class DeadLetters:
         """Keep `records`; durable on return."""
         with translated(self._path):
             os.close(os.open(self._path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, FILE_MODE))
-            with closing(connect(self._path, synchronous="FULL")) as db, transaction(db):
+            with closing(_connect(self._path)) as db, _transaction(db):
                 db.execute(_SCHEMA)
                 db.executemany(
                     "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
@@ -55,6 +59,33 @@ class DeadLetters:
         """Every letter kept, in the order they were set aside."""
         if not self._path.exists():
             return []
-        with translated(self._path), closing(connect(self._path, synchronous="FULL")) as db:
+        with translated(self._path), closing(_connect(self._path)) as db:
             rows = db.execute(_ALL, (self._journal_id,)).fetchall()
         return [DeadLetter(self._consumer, *row) for row in rows]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection that commits when told, and then for good."""
+    db = sqlite3.connect(
+        path.absolute().as_uri() + "?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+    )
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Write all or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some errors; asking again is then an error of its own.
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise

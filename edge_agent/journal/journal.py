@@ -2,47 +2,89 @@
 
 Invariants
 - A record is durable when `append` returns. After an error nothing of that call is there.
-- Sequences rise by one from 1, over restarts, rollbacks and forgetting. The journal's id and
-  the sequence name a record for ever.
-- A record is read until it is acknowledged. It is forgotten only when every registered consumer
-  has acknowledged it.
+- Sequences rise by one from 1, over restarts, failures, damage and deletion. The journal's id and the
+  sequence name a record for ever.
+- A record is read once it is durable, until it is deleted, and deleted only when every registered consumer
+  has acknowledged it durably.
+- A journal always opens. What is damaged is set aside, what is intact is kept, what is missing is said.
 - Each file has one writer, held by a lock that dies with it.
 
-    journal.db                          records; written by the one who collects
-    journal.db.forwarder.position       written by the forwarder
-    journal.db.forwarder.dead-letters   likewise
-    journal.db.lock, …forwarder.lock    who that is
+    journal/00000000000000000001.seg    records; written by the one who collects
+    journal/head                        how far they are durable; likewise
+    journal/identity                    the journal's id
+    journal/forwarder.position          written by the forwarder
+    journal/forwarder.dead-letters      likewise
+    journal/lock, forwarder.lock        who that is
+    journal/damaged/                    segments that were damaged, as they were found
 
-One process opens it to collect, another to forward; any number may read. The journal carries
-bytes and knows nothing of what they mean.
+One process opens it to collect, another to forward; any number may read. The journal carries bytes and
+their class, and knows nothing of what they mean.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from edge_agent.errors import JournalError, LocalProtocolError
-from edge_agent.journal.appender import Appender
-from edge_agent.journal.consumer import Consumer, Consumers
+from edge_agent.delivery import DeliveryClass
+from edge_agent.errors import JournalDamaged, JournalError, LocalProtocolError
+from edge_agent.journal.acknowledged import CLASSES, Acknowledged
+from edge_agent.journal.appender import Appender, Limits, Tail
+from edge_agent.journal.consumer import DEFAULT_CONSUMER, Consumer, Consumers, check_name
+from edge_agent.journal.disk import FOLDER_MODE, sync_folder, translated
+from edge_agent.journal.head import NAME as HEAD_NAME
+from edge_agent.journal.head import HeadNote
 from edge_agent.journal.housekeeper import Housekeeper
 from edge_agent.journal.lock import Lock
+from edge_agent.journal.mending import Mender
+from edge_agent.journal.opening import Opened, open_folder
 from edge_agent.journal.reader import Reader
-from edge_agent.journal.record import DeadLetter, Record
-from edge_agent.journal.storage import DEFAULT_CONSUMER, FOLDER_MODE, check, create, sync_folder, translated
+from edge_agent.journal.record import Budget, DeadLetter, Gap, Record, Slice
+from edge_agent.journal.segment import SEGMENT_BYTES
 
 Role = Literal["collect", "forward", "read"]
+Classify = Callable[[bytes], DeliveryClass]
+DescribeGap = Callable[[Gap], bytes]
 
-# Room for the rest of the system, for the log on its way into the file (some 40 MiB at the very
-# most) and for forgetting, which writes before it frees.
-MINIMUM_FREE_BYTES = 64 << 20
+# How much is read at a time where everything is read.
+_STEP_RECORDS, _STEP_BYTES = 500, 1 << 20
 
-# How often a reader that waits for the collector looks for the file.
+# How often a reader that waits for the collector looks for the journal.
 _LOOK_AGAIN_SECONDS = 0.05
+
+
+def _all_matter(_payload: bytes) -> DeliveryClass:
+    return DeliveryClass.A
+
+
+def plainly(gap: Gap) -> bytes:
+    """A gap as JSON."""
+    said = {
+        "gap": gap.reason,
+        "class": gap.delivery_class,
+        "count": gap.count,
+        "first": gap.first,
+        "last": gap.last,
+        "why": gap.why,
+    }
+    return json.dumps(said).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How the one who collects keeps the journal."""
+
+    budget: Budget
+    classify: Classify
+    describe_gap: DescribeGap
+    housekeeping: bool  # whether segments are deleted and looked after in a thread
+    segment_bytes: int
 
 
 def open_journal(
@@ -50,49 +92,47 @@ def open_journal(
     *,
     role: Role,
     consumer: str = DEFAULT_CONSUMER,
-    minimum_free_bytes: int = MINIMUM_FREE_BYTES,
+    budget: Budget = Budget(),  # noqa: B008  frozen
+    classify: Classify = _all_matter,
+    describe_gap: DescribeGap = plainly,
     housekeeping: bool = True,
+    segment_bytes: int = SEGMENT_BYTES,
     wait_seconds: float = 0.0,
     wall: Callable[[], float] = time.time,
 ) -> Journal:
-    """Open the journal at `path`.
+    """Open the journal in the folder `path`.
 
     Args:
-        path: the file. Made, with its folder, by the one who collects.
+        path: the folder. Made by the one who collects.
         role: "collect" appends, and nobody else may; "forward" acknowledges for `consumer`, and
             nobody else may; "read" only looks.
         consumer: who forwards.
-        minimum_free_bytes: below this the journal is full.
-        housekeeping: whether the one who collects also forgets and checkpoints, in a thread.
-        wait_seconds: how long a reader waits for the one who collects to make the file.
+        budget: what it may take up.
+        classify: the class of a payload.
+        describe_gap: what is appended for records that are no longer there.
+        housekeeping: whether the one who collects also deletes and looks after segments, in a thread.
+        segment_bytes: a segment is followed by another at about this size.
+        wait_seconds: how long a reader waits for the one who collects to make it.
         wall: seconds since 1970.
 
     Raises:
         InUseError: another process has that role.
-        JournalDamaged: the file is not a journal we can read; it is left as it is.
+        JournalDamaged: there is something else at `path`.
         JournalError: it is not there, or cannot be opened.
     """
+    keeping = Keeping(budget, classify, describe_gap, housekeeping, segment_bytes)
     with ExitStack() as opening:  # closed in the opposite order, also when opening fails half-way
         if role == "collect":
-            _make_folder(path)
-            opening.callback(_lock_for_collecting(path).release)
-            if not _is_there(path):
-                create(path, wall())
-        else:
-            _wait_for(path, wait_seconds)
-        check(path)
+            return _open_to_collect(path, keeping, wall, opening)
+        _wait_for(path, wait_seconds)
         reader = Reader(path)
         opening.callback(reader.close)
-        consumers = Consumers(path, reader)
+        consumers = Consumers(path, reader, reader.end().journal, {})
         opening.callback(consumers.close)
-        collecting = None
-        if role == "collect":
-            collecting = _Collecting(path, consumers, minimum_free_bytes, wall, housekeeping=housekeeping)
-            opening.callback(collecting.close)
-        elif role == "forward":
+        if role == "forward":
             consumers[consumer].claim()
         return Journal(
-            path, role, reader=reader, consumers=consumers, collecting=collecting, held=opening.pop_all()
+            path, role, reader=reader, consumers=consumers, collecting=None, held=opening.pop_all()
         )
 
 
@@ -111,7 +151,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.role = role
-        self.id = reader.journal_id
+        self.id = reader.end().journal
         self._reader = reader
         self._consumers = consumers
         self._collecting = collecting
@@ -138,34 +178,77 @@ class Journal:
         """
         return self._collector.appender.append(payloads)
 
+    def derive(self, consumer: str, through: int, payloads: Sequence[bytes]) -> range:
+        """What `consumer` derived from everything up to `through`, and that it did, in one commit.
+
+        So whatever is derived is there exactly once: after a crash both are known or neither. Without
+        payloads only the position moves. Raises JournalError.
+        """
+        collector, registered = self._collector, self._consumers[consumer]
+        position = registered.acknowledged.position()
+        if not position < through <= self.head:
+            raise LocalProtocolError(
+                f"consumer {consumer} derived from {position + 1} to {through}, of {self.head}",
+                "derive from what was read and not derived from before",
+            )
+        sequences = collector.appender.derive(consumer, through, payloads) if payloads else range(0)
+        self.acknowledge(consumer, position + 1, through)
+        return sequences
+
     def register(self, consumer: str) -> None:
         """From now on forget nothing that `consumer` has not acknowledged. Repeating it changes nothing."""
-        self._collector.appender.register(consumer)
-        self._consumers.refresh()
+        check_name(consumer)
+        assert self._collector  # noqa: S101  raises when there is none
+        self._consumers.register(consumer)
 
     def forget(self) -> int:
-        """Forget one step of what every consumer has acknowledged, and free its room; how many records."""
-        forgotten = self._collector.housekeeper.forget()
-        self._collector.housekeeper.give_back()
-        return forgotten
+        """Delete the segments that every consumer has acknowledged, but for the newest; how many."""
+        return self._collector.housekeeper.forget()
 
-    def checkpoint(self) -> None:
-        """Move all of the log into the file."""
-        self._collector.housekeeper.checkpoint()
+    def look_after(self) -> bool:
+        """Look at the next sealed segment, and mend it if need be; whether it was damaged."""
+        return self._collector.housekeeper.look()
 
     # For consumers.
 
-    def read(self, consumer: str, limit: int, max_bytes: int, after: int | None = None) -> list[Record]:
-        """What follows `after`, or the consumer's position: at most `limit` and `max_bytes`.
+    def read(
+        self,
+        after: int,
+        limit: int,
+        max_bytes: int,
+        *,
+        classes: Sequence[DeliveryClass] | None = None,
+        until: int | None = None,
+    ) -> Slice:
+        """Of some classes, or of all, what follows `after`: at most `limit` records and `max_bytes`.
 
-        One record is given however large it is, or nothing behind it would ever be read.
+        One record is given however large it is, or nothing behind it would ever be read. A read looks
+        into one segment: it may give nothing and yet have looked further, so go on from `through`.
         """
-        position = self.position(consumer) if after is None else after
-        return self._reader.records(position, limit, max_bytes)
+        return self._reader.read(after, limit, max_bytes, classes=classes, until=until)
 
-    def acknowledge(self, consumer: str, through: int) -> None:
-        """`consumer` has dealt with all up to `through`. Repeating it, or saying less, changes nothing."""
-        self._acknowledging(consumer).acknowledge(through)
+    def acknowledge(
+        self,
+        consumer: str,
+        first: int,
+        last: int,
+        *,
+        delivery_class: DeliveryClass | None = None,
+        count: int | None = None,
+    ) -> None:
+        """`consumer` has dealt with all of a class, or of every class, from `first` to `last`.
+
+        Args:
+            consumer: who has.
+            first: a sequence, of any class.
+            last: likewise.
+            delivery_class: of which; None: of every class.
+            count: how many records of the class that is, if it is known: counting takes a while.
+        """
+        classes = CLASSES if delivery_class is None else (delivery_class,)
+        known = {} if delivery_class is None or count is None else {delivery_class: count}
+        counts = {cls: known.get(cls) or self._reader.entries(cls, first, last) for cls in classes}
+        self._acknowledging(consumer).acknowledge(first, last, counts)
 
     def set_aside(self, consumer: str, sequences: int | Sequence[int], reason: str) -> None:
         """Keep what `consumer` cannot use, with the reason; durable on return. Acknowledges nothing."""
@@ -174,32 +257,61 @@ class Journal:
 
     # For anyone.
 
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """Every record that follows `after`, in order, as far as they are durable when it is called."""
+        until = self.head
+        while after < until:
+            found = self.read(after, _STEP_RECORDS, _STEP_BYTES, until=until)
+            yield from found.records
+            after = found.through
+
     @property
     def head(self) -> int:
         """The last sequence appended; 0 before the first."""
-        return self._reader.head() if self._collecting is None else self._collecting.appender.head
+        return self._reader.end().sequence
+
+    def head_chain(self) -> tuple[int, bytes]:
+        """The last sequence appended, and its link."""
+        end = self._reader.end()
+        return end.sequence, end.chain
+
+    def acknowledged(self, consumer: str) -> Acknowledged:
+        """What `consumer` has dealt with."""
+        return self._consumers[consumer].acknowledged
 
     def position(self, consumer: str) -> int:
-        """The last sequence `consumer` has acknowledged."""
-        return self._consumers[consumer].position
+        """The last sequence before which nothing is open for `consumer`."""
+        return self.acknowledged(consumer).position()
 
-    def depth(self, consumer: str) -> int:
+    def depth(self, consumer: str, delivery_class: DeliveryClass | None = None) -> int:
         """How many records wait for `consumer`."""
-        return max(0, self.head - self.position(consumer))
+        end, acknowledged = self._reader.end(), self.acknowledged(consumer)
+        classes = CLASSES if delivery_class is None else (delivery_class,)
+        waiting = 0
+        for cls, appended in zip(CLASSES, end.counts, strict=True):
+            if cls in classes and acknowledged.through(cls) < end.sequence:
+                waiting += max(0, appended - acknowledged.count(cls))
+        return waiting
 
     def oldest_age(self, consumer: str, wall_now: float) -> float:
         """Seconds since the oldest record that waits for `consumer` was appended; 0.0 if none waits."""
-        oldest = self.read(consumer, limit=1, max_bytes=0)
-        return max(0.0, wall_now - oldest[0].appended_at) if oldest else 0.0
+        acknowledged = self.acknowledged(consumer)
+        oldest = [
+            record.appended_at
+            for cls in CLASSES
+            for record in self.read(acknowledged.through(cls), limit=1, max_bytes=0, classes=(cls,)).records
+        ]
+        return max(0.0, wall_now - min(oldest)) if oldest else 0.0
 
     def dead_letters(self) -> list[DeadLetter]:
         """What consumers have set aside."""
         return [letter for consumer in self._consumers for letter in consumer.dead_letters]
 
     def size_bytes(self) -> int:
-        """What the file and its log take on the disk."""
-        files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        """What the journal takes on the disk, what was set aside as damaged included."""
+        with translated(self.path):
+            files = [file for file in self.path.rglob("*") if file.is_file()]
+            return sum(file.stat().st_blocks * 512 for file in files)
 
     def changed(self) -> bool:
         """Whether anything was committed since last asked; True the first time. A few microseconds."""
@@ -223,70 +335,98 @@ class Journal:
         return self._consumers[consumer]
 
 
+@dataclass(frozen=True, slots=True)
 class _Collecting:
     """The half of a journal that only the one who collects has."""
 
-    def __init__(
-        self,
-        path: Path,
-        consumers: Consumers,
-        minimum_free_bytes: int,
-        wall: Callable[[], float],
-        *,
-        housekeeping: bool,
-    ) -> None:
-        self.appender = Appender(
-            path,
-            minimum_free_bytes=minimum_free_bytes,
-            acknowledged=consumers.acknowledged_by_any(),
-            wall=wall,
-        )
-        try:
-            self.housekeeper = Housekeeper(
-                path,
-                turns=self.appender.turns,
-                minimum_free_bytes=minimum_free_bytes,
-                acknowledged=consumers.acknowledged_by_all,
-            )
-        except BaseException:
-            self.appender.close()
-            raise
-        if housekeeping:
-            self.housekeeper.start()
+    appender: Appender
+    housekeeper: Housekeeper
 
-    def close(self) -> None:
-        self.housekeeper.close()
-        self.appender.close()
+
+def _open_to_collect(path: Path, keeping: Keeping, wall: Callable[[], float], opening: ExitStack) -> Journal:
+    _make_folder(path)
+    opening.callback(_lock_for_collecting(path).release)
+    note = HeadNote(path, write=True)
+    opening.callback(note.close)
+    opened = open_folder(path, note)
+    appender = Appender(
+        path,
+        Tail(opened.head, opened.marks, opened.begun),
+        note=note,
+        limits=Limits(keeping.segment_bytes, keeping.budget.minimum_free_bytes),
+        classify=keeping.classify,
+        wall=wall,
+    )
+    opening.callback(appender.close)
+    reader = Reader(path)
+    opening.callback(reader.close)
+    consumers = Consumers(path, reader, opened.head.journal, opened.marks)
+    opening.callback(consumers.close)
+    consumers.register(DEFAULT_CONSUMER)
+    housekeeper = _housekeeper(path, keeping, opened, appender, consumers)
+    opening.callback(housekeeper.close)
+    collecting = _Collecting(appender, housekeeper)
+    return Journal(
+        path, "collect", reader=reader, consumers=consumers, collecting=collecting, held=opening.pop_all()
+    )
+
+
+def _housekeeper(
+    path: Path, keeping: Keeping, opened: Opened, appender: Appender, consumers: Consumers
+) -> Housekeeper:
+    def declare(gaps: Sequence[Gap]) -> None:
+        appender.append([keeping.describe_gap(gap) for gap in gaps])
+
+    housekeeper = Housekeeper(
+        path,
+        appender=appender,
+        consumers=consumers,
+        mender=Mender(path, opened.head.journal, declare),
+        minimum_free_bytes=keeping.budget.minimum_free_bytes,
+        damaged=opened.damaged,
+        vanished=opened.vanished,
+    )
+    with suppress(JournalError):  # on a full disk it is said when there is room again
+        housekeeper.mend()
+    if keeping.housekeeping:
+        housekeeper.start()
+    return housekeeper
 
 
 def _make_folder(path: Path) -> None:
-    """Make what is missing of the path to the file, each name durable before anything is kept below it."""
+    """Make what is missing of the path, each name durable before anything is kept below it."""
     with translated(path):
-        missing = [folder for folder in path.absolute().parents if not folder.exists()]
+        if path.exists() and not path.is_dir():
+            raise JournalDamaged(
+                f"{path} is not a folder", "set `journal.path` to one; this file was left as it is"
+            )
+        missing = [folder for folder in (path, *path.absolute().parents) if not folder.exists()]
         for folder in reversed(missing):
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             sync_folder(folder.parent)
 
 
-def _is_there(path: Path) -> bool:
-    with translated(path):
-        return path.exists()
-
-
 def _lock_for_collecting(path: Path) -> Lock:
-    return Lock(
-        path.with_name(path.name + ".lock"),
-        f"journal {path}",
-        "stop that collector first, or give this one its own",
-    )
+    return Lock(path / "lock", f"journal {path}", "stop that collector first, or give this one its own")
 
 
 def _wait_for(path: Path, seconds: float) -> None:
     give_up_at = time.monotonic() + seconds
-    while not _is_there(path):
+    while not journal_is_there(path):
         if time.monotonic() >= give_up_at:
             raise JournalError(
                 f"journal {path} does not exist",
                 "start the collector, which makes it, or check `journal.path`",
             )
         time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def journal_is_there(path: Path) -> bool:
+    """Whether the one who collects has made the journal, so that others can open it."""
+    if not (path / HEAD_NAME).exists():
+        return False
+    note = HeadNote(path)
+    try:
+        return note.read() is not None
+    finally:
+        note.close()

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from edge_agent.errors import InUseError
-from edge_agent.journal.storage import FILE_MODE, translated
+from edge_agent.journal.disk import FILE_MODE, translated
 
 _PID_DIGITS = 10  # Linux pids have at most 7; the width is fixed, so a full disk cannot stop the rewriting
 

@@ -1,58 +1,67 @@
-"""Position: how far a consumer has acknowledged, as one line in a file of its own.
+"""Position: where a consumer has come to, kept beside the segments and written by that consumer alone.
 
-A file of its own, because then each file has one writer: acknowledging never waits for a
-commit of the collector, nor the collector for it, and the collector can be the only one who
-ever writes records.
+Two slots are written in turns, each with its number and CRC, in blocks the file already has: a full disk
+cannot stop an acknowledgement, which is what makes room again, and one that is torn leaves the one before.
+It is not fsynced when written. A write survives `kill -9`; a power cut may take the last of them, and
+losing an acknowledgement only means sending again. Before anything is deleted for it, it is fsynced.
 
-The line is rewritten in place, in a block it already has, so a full disk cannot stop an
-acknowledgement: that is what makes room again. It is not fsynced. A write survives `kill -9`;
-a power cut may take the last of them, and losing an acknowledgement only means sending again.
-The other order cannot happen: a record is read only after its commit was fsynced, so an
-acknowledgement never outlives what it acknowledges.
-
-A line that is damaged, missing or of another journal acknowledges nothing.
+A slot that is damaged, or of another journal, acknowledges nothing.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from edge_agent.journal.storage import FILE_MODE, translated
+from edge_agent.delivery import DeliveryClass
+from edge_agent.journal.acknowledged import Acknowledged
+from edge_agent.journal.disk import FILE_MODE, sync_file, translated, write_all
 
-_LINE_BYTES = 64  # 32 of journal id, 20 of sequence, 8 of CRC, two spaces, a full stop and a newline
+_SLOT_BYTES = 4096
+_MOST_RANGES = 24  # of three classes with 20-digit sequences, these fit into a slot
 
 
 class Position:
     """A consumer's position. One writer; any number of readers."""
 
     def __init__(self, path: Path, journal_id: str) -> None:
-        self._path = path
+        self.path = path
         self._journal_id = journal_id
         self._fd: int | None = None
-        self._last = 0
+        self._turn = 0
 
-    def read(self) -> int:
-        """The last sequence acknowledged.
-
-        It never goes back, so a line caught half-written gives the one before.
-        """
-        with translated(self._path):
+    def read(self) -> Acknowledged:
+        """What the newest intact slot says."""
+        with translated(self.path):
             try:
-                line = self._path.read_bytes()
+                data = self.path.read_bytes()
             except FileNotFoundError:
-                return self._last
-        self._last = max(self._last, _decode(line, self._journal_id))
-        return self._last
+                return Acknowledged()
+        slots = [_decoded(data[at : at + _SLOT_BYTES], self._journal_id) for at in (0, _SLOT_BYTES)]
+        self._turn, ranges = max(
+            (slot for slot in slots if slot), key=lambda slot: slot[0], default=(0, None)
+        )
+        return Acknowledged(ranges)
 
-    def write(self, through: int) -> None:
-        """Move to `through`."""
-        with translated(self._path):
+    def write(self, acknowledged: Acknowledged) -> None:
+        """Say where the consumer is now."""
+        self._turn += 1
+        said = {"journal": self._journal_id, "turn": self._turn, **acknowledged.written(_MOST_RANGES)}
+        text = json.dumps(said, separators=(",", ":")).encode()
+        slot = b"%08x %s\n" % (zlib.crc32(text), text)
+        with translated(self.path):
             if self._fd is None:
-                self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-            os.pwrite(self._fd, _encode(self._journal_id, through), 0)
-        self._last = through
+                self._fd = _opened(self.path)
+            write_all(self._fd, slot.ljust(_SLOT_BYTES), (self._turn % 2) * _SLOT_BYTES)
+
+    def sync(self) -> None:
+        """Make what was written durable, whoever wrote it."""
+        with translated(self.path):
+            sync_file(self.path)
 
     def close(self) -> None:
         """Close the file."""
@@ -61,14 +70,25 @@ class Position:
             self._fd = None
 
 
-def _encode(journal_id: str, through: int) -> bytes:
-    text = f"{journal_id} {through:020d}".encode("ascii")
-    return text + f" {zlib.crc32(text):08x}.\n".encode("ascii")
+def _opened(path: Path) -> int:
+    """The file, with the blocks of both slots."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        size = os.fstat(fd).st_size
+        if size < 2 * _SLOT_BYTES:
+            write_all(fd, b" " * (2 * _SLOT_BYTES - size), size)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
-def _decode(line: bytes, journal_id: str) -> int:
-    text = line.split(b" ")
-    if len(line) != _LINE_BYTES or len(text) != 3 or not text[1].isdigit():
-        return 0
-    through = int(text[1])
-    return through if line == _encode(journal_id, through) else 0
+def _decoded(slot: bytes, journal_id: str) -> tuple[int, dict[str, Sequence[Sequence[int]]]] | None:
+    crc, _space, text = slot.rstrip().partition(b" ")
+    if crc != b"%08x" % zlib.crc32(text):
+        return None
+    with suppress(ValueError, KeyError):
+        said = json.loads(text)
+        if said["journal"] == journal_id:
+            return said["turn"], {cls.value: said[cls.value] for cls in DeliveryClass}
+    return None

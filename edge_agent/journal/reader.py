@@ -1,85 +1,175 @@
-"""Reader: what a journal says, one short snapshot at a time.
+"""Reader: what a journal says, to any process, as far as it is durable.
 
-Every role reads through one of these. A cursor is always run to its end or closed: one left
-open would hold its snapshot, and behind it the log could never be moved.
+A read looks into one segment: whoever wants more asks again from where it came to. The indexes of a
+few segments are kept, since consumers read one after the other and each class at its own place.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from edge_agent.journal.record import Record
-from edge_agent.journal.storage import HEAD, connect, translated
+from edge_agent.delivery import DeliveryClass
+from edge_agent.errors import JournalError
+from edge_agent.journal.acknowledged import CLASSES
+from edge_agent.journal.frames import Frame
+from edge_agent.journal.head import Head, HeadNote
+from edge_agent.journal.record import Record, Slice
+from edge_agent.journal.segment import segment_path, segments
+from edge_agent.journal.segment_index import SegmentGone, SegmentIndex
+
+# Of 8 MiB and 300 bytes a record, an index takes some 600 KB.
+_INDEXES_KEPT = 6
 
 
 class Reader:
     """Reads one journal. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._mutex = threading.Lock()
-        self._seen: int | None = None
-        with translated(path):
-            self._db = connect(path, synchronous="NORMAL")
-            try:
-                self._db.execute("PRAGMA query_only = ON")
-                self.journal_id: str = self._one("SELECT id FROM journal")
-            except BaseException:
-                self._db.close()
-                raise
+        self._note = HeadNote(folder)
+        self._seen: Head | None = None
+        self._known: Head | None = None
+        self._firsts: list[int] = []
+        self._indexes: dict[int, SegmentIndex] = {}  # the one used last comes last
+
+    def end(self) -> Head:
+        """Where the durable part ends. Raises JournalError when nothing says so."""
+        head = self._note.read() or self._known
+        if head is None:
+            raise JournalError(
+                f"journal {self._folder} does not say where it ends",
+                "start the collector, which finds out and writes it down",
+            )
+        self._known = head
+        return head
 
     def changed(self) -> bool:
         """Whether anything was committed since last asked; True the first time. A few microseconds."""
-        with self._reading():
-            seen: int = self._one("PRAGMA data_version")
-        changed, self._seen = seen != self._seen, seen
+        head = self.end()
+        changed, self._seen = self._seen is None or head.sequence != self._seen.sequence, head
         return changed
 
-    def head(self) -> int:
-        """The last sequence appended."""
-        with self._reading():
-            return int(self._one(HEAD))
+    def read(
+        self,
+        after: int,
+        limit: int,
+        max_bytes: int,
+        *,
+        classes: Sequence[DeliveryClass] | None = None,
+        until: int | None = None,
+    ) -> Slice:
+        """See Journal.read."""
+        with self._mutex:
+            head = self.end()
+            stop = head.sequence if until is None else min(until, head.sequence)
+            if after >= stop:
+                return Slice((), after, 0)
+            try:
+                return self._read(
+                    after, stop, head, limit=limit, max_bytes=max_bytes, classes=tuple(classes or CLASSES)
+                )
+            except SegmentGone:
+                self._firsts = []
+                return Slice((), after, 0)
 
-    def forgotten_through(self) -> int:
-        """The last sequence forgotten."""
-        with self._reading():
-            return int(self._one("SELECT forgotten_through FROM journal"))
-
-    def consumers(self) -> list[str]:
-        """Who is registered."""
-        with self._reading() as db:
-            return [name for (name,) in db.execute("SELECT name FROM consumers ORDER BY name").fetchall()]
-
-    def records(self, after: int, limit: int, max_bytes: int) -> list[Record]:
-        """Those that follow `after`: at most `limit` and `max_bytes`, but one at least if there is one."""
-        records: list[Record] = []
-        room = max_bytes
-        query = (
-            "SELECT sequence, payload, appended_at FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?"
-        )
-        with self._reading() as db, closing(db.execute(query, (after, limit))) as rows:
-            for row in rows:
-                record = Record(*row)
-                room -= len(record.payload)
-                if room < 0 and records:
+    def entries(self, delivery_class: DeliveryClass, first: int, last: int) -> int:
+        """How many records of a class there are, or were let go, from `first` to `last`."""
+        with self._mutex:
+            head, count, after = self.end(), 0, first - 1
+            while after < last:
+                index, end = self._index_after(after, head)
+                if index is None:
                     break
-                records.append(record)
-        return records
+                count += index.entries(delivery_class, after, min(last, end))
+                after = max(end, after + 1)
+            return count
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files. Repeating it changes nothing."""
         with self._mutex:
-            self._db.close()
+            for index in self._indexes.values():
+                index.close()
+            self._indexes.clear()
+            self._note.close()
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, translated(self._path):
-            yield self._db
+    def _read(
+        self,
+        after: int,
+        stop: int,
+        head: Head,
+        *,
+        limit: int,
+        max_bytes: int,
+        classes: tuple[DeliveryClass, ...],
+    ) -> Slice:
+        index, end = self._index_after(after, head)
+        if index is None:
+            return Slice((), stop, 0)
+        through = min(stop, end)
+        places = index.select(classes, after, through, limit + 1)
+        chosen = _fitting(index, places[:limit], max_bytes)
+        if len(chosen) < len(places):
+            through = index.sequence(places[len(chosen)]) - 1
+        frames = index.frames([place for place in chosen if not index.is_gone(place)])
+        records = [self._record(index, place, frame) for place, frame in frames.items()]
+        return Slice(records, through, len(chosen))
 
-    def _one(self, query: str) -> Any:  # noqa: ANN401  a cell is what its column is
-        return self._db.execute(query).fetchone()[0]
+    def _record(self, index: SegmentIndex, place: int, frame: Frame) -> Record:
+        before = None
+        if place == 0:
+            known = index.header is not None and frame.sequence == index.first
+            before = index.header.before if index.header is not None and known else None
+        elif index.is_gone(place - 1) and index.sequence(place - 1) == frame.sequence - 1:
+            gone = index.frames([place - 1]).get(place - 1)
+            before = gone.chain if gone is not None else None
+        return Record(
+            frame.sequence,
+            frame.payload,
+            frame.appended_at,
+            CLASSES[frame.delivery_class],
+            frame.chain,
+            before,
+        )
+
+    def _index_after(self, after: int, head: Head) -> tuple[SegmentIndex | None, int]:
+        """The index of the segment that holds what follows `after`, and that segment's last sequence."""
+        if head.segment not in self._firsts:
+            self._firsts = segments(self._folder)
+        place = bisect_right(self._firsts, after + 1) - 1
+        if place < 0:  # what came before the first is acknowledged and deleted
+            if not self._firsts:
+                return None, head.sequence
+            place = 0
+        first = self._firsts[place]
+        is_newest = first >= head.segment
+        end = head.sequence if is_newest else self._firsts[place + 1] - 1
+        index = self._index(first)
+        index.extend(head.offset if is_newest else None)
+        return index, end
+
+    def _index(self, first: int) -> SegmentIndex:
+        index = self._indexes.pop(first, None)
+        if index is not None and index.is_stale():
+            index.close()
+            index = None
+        if index is None:
+            index = SegmentIndex(segment_path(self._folder, first), first)
+        self._indexes[first] = index
+        while len(self._indexes) > _INDEXES_KEPT:
+            self._indexes.pop(next(iter(self._indexes))).close()
+        return index
+
+
+def _fitting(index: SegmentIndex, places: list[int], max_bytes: int) -> list[int]:
+    """Those at the front that fit, one at least; what was let go takes no room."""
+    room = max_bytes
+    for count, place in enumerate(places):
+        if not index.is_gone(place):
+            room -= index.size(place)
+            if room < 0 and count:
+                return places[:count]
+    return places

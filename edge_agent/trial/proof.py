@@ -172,7 +172,7 @@ def prove(
         raised, dropped = read_raised(lines)
     truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     arrived, copies = read_received(folder / "received.jsonl")
-    with open_journal(folder / "agent" / "journal" / "journal.db", role="read") as journal:
+    with open_journal(folder / "agent" / "journal", role="read") as journal:
         journalled, acknowledged = journal.head, journal.position(DEFAULT_CONSUMER)
     matched = match(raised, arrived)
     by_subject: dict[str, list[Arrived]] = defaultdict(list)

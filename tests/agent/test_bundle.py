@@ -204,7 +204,8 @@ def test_a_gateway_on_which_nothing_runs_and_nothing_is_has_a_bundle(tmp_path: P
 
 
 def test_a_damaged_journal_is_told_and_not_repaired(gateway: Gateway) -> None:
-    gateway.settings.journal_path.write_bytes(b"no journal at all, but long enough to be read" * 100)
+    head = gateway.settings.journal_path / "head"
+    head.write_bytes(b"no journal at all, but long enough to be read" * 100)
 
     parts = opened(make_bundle(gateway.settings))
 

@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.agent.opening import told_to_be_opening
 from edge_agent.agent.reasons_to_wait import LOOK_AT_RECORDS, reason_to_wait
+from edge_agent.events.delivery_class import class_of_sealed
 from edge_agent.health import write_status
 from edge_agent.journal import open_journal
 from edge_agent.settings import Settings, read_settings
@@ -29,7 +30,11 @@ def settings(tmp_path: Path) -> Settings:
 
 def journal(settings: Settings, *events: dict[str, Any], age: float = LONG_AGO) -> None:
     with open_journal(
-        settings.journal_path, role="collect", housekeeping=False, wall=lambda: time.time() - age
+        settings.journal_path,
+        role="collect",
+        classify=class_of_sealed,
+        housekeeping=False,
+        wall=lambda: time.time() - age,
     ) as journal:
         journal.append([json.dumps(event).encode() for event in events])
 

@@ -16,6 +16,7 @@ from edge_agent.agent.uplinks import confirmations_of, make_uplink
 from edge_agent.agent.wishes import Wishes
 from edge_agent.clock import Clock
 from edge_agent.credentials.dev_pki import make_pki
+from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import ConfigurationError, CredentialError
 from edge_agent.events import identify
 from edge_agent.journal import Record
@@ -123,7 +124,9 @@ def test_a_record_that_is_not_there_leaves_its_type_its_size_and_the_reason(
 ) -> None:
     absence = absence_of(settings_with(tmp_path, kind="file", path="out"), Clock())
 
-    event = json.loads(identify(absence(Record(7, payload, 0.0), "r" * 1000), "j", 7))
+    event = json.loads(
+        identify(absence(Record(7, payload, 0.0, DeliveryClass.A, bytes(16)), "r" * 1000), "j", 7)
+    )
 
     assert (event["id"], event["type"]) == ("j/7", "floor.agent.record_set_aside")
     assert event["data"] == {"set_aside": was, "size": len(payload), "reason": "r" * 300}

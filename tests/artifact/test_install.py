@@ -310,7 +310,7 @@ def test_the_real_agent_is_installed_and_every_component_starts_and_stops(tmp_pa
 
 # With its recipe's defaults alone: how its state or its log shows that a component serves, or waits.
 SERVES: Mapping[str, Callable[[Path, str], bool]] = {
-    "casino.edge.FloorCollector": lambda state, _: (state / "journal" / "journal.db").exists(),
+    "casino.edge.FloorCollector": lambda state, _: (state / "journal").exists(),
     "casino.edge.Forwarder": lambda _, log: '"waiting"' in log,
     "casino.edge.Simulator": lambda state, _: (state / "ports" / "slot-001").is_symlink(),
 }

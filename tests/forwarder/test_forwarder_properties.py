@@ -52,12 +52,12 @@ class Witness:
     def __getattr__(self, name: str) -> object:
         return getattr(self.journal, name)
 
-    def acknowledge(self, consumer: str, through: int) -> None:
+    def acknowledge(self, consumer: str, first: int, through: int) -> None:
         received = {event["sequence"] for event in self.uplink.events()}
         assert received >= set(range(1, through + 1))
         assert self.acknowledged == [] or through > self.acknowledged[-1]
         self.acknowledged.append(through)
-        self.journal.acknowledge(consumer, through)
+        self.journal.acknowledge(consumer, first, through)
 
 
 async def endure(folder: Path, story: list[tuple[str, int]], seed: int) -> tuple[list[int], int]:

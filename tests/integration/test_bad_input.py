@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -26,7 +25,7 @@ import yaml
 
 from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, make_pki
 from edge_agent.health import read_status
-from edge_agent.journal import open_journal
+from edge_agent.journal import Budget, open_journal
 from edge_agent.testing import patience
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -64,17 +63,17 @@ class Gateway:
             "log": {"form": "json"},
         }
         shutil.copytree(pki.ca.parent, self.pki.ca.parent)
-        with open_journal(self.journal, role="collect", minimum_free_bytes=1) as journal:
+        with open_journal(self.journal, role="collect", budget=Budget(minimum_free_bytes=1)) as journal:
             journal.append(BEFORE)
         self._processes: list[subprocess.Popen[str]] = []
 
     @property
     def journal(self) -> Path:
-        return self.state / "journal" / "journal.db"
+        return self.state / "journal"
 
     def records(self) -> list[bytes]:
         with open_journal(self.journal, role="read") as journal:
-            return [record.payload for record in journal.read("forwarder", 1000, 1_000_000, after=0)]
+            return [record.payload for record in journal.records()]
 
     def start(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
         if not self.config.exists():
@@ -210,15 +209,6 @@ def journal_is_foreign(gateway: Gateway) -> None:
     gateway.settings["journal"] = {"path": str(path)}
 
 
-def journal_is_newer(gateway: Gateway) -> None:
-    path = gateway.folder / "newer.db"
-    shutil.copy(gateway.journal, path)
-    db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version = 9")
-    db.close()
-    gateway.settings["journal"] = {"path": str(path)}
-
-
 def note_is_a_folder(gateway: Gateway) -> None:
     (gateway.state / "notes" / "slot").mkdir(parents=True)
 
@@ -317,9 +307,9 @@ SETTINGS = {
     ),
 }
 JOURNALS = {
-    "journal foreign": Bad("collect", journal_is_foreign, JOURNAL, "foreign.db", "move it"),
-    "journal newer": Bad("collect", journal_is_newer, JOURNAL, "newer.db was written by a newer", "install"),
-    "journal newer, forwarding": Bad("forward", journal_is_newer, JOURNAL, "newer.db", "install"),
+    "journal foreign": Bad(
+        "collect", journal_is_foreign, JOURNAL, "foreign.db is not a folder", "left as it is"
+    ),
     "note unusable": Bad("collect", note_is_a_folder, JOURNAL, "notes/slot", "write access"),
 }
 FAULTS = {

@@ -302,8 +302,8 @@ def _settings(folder: Path, lines: list[dict[str, str]]) -> str:
 
 
 def _events(state: Path) -> list[dict[str, Any]]:
-    with open_journal(state / "journal" / "journal.db", role="read") as journal:
-        records = journal.read("forwarder", limit=5000, max_bytes=5_000_000, after=0)
+    with open_journal(state / "journal", role="read") as journal:
+        records = [*journal.records()]
         return [json.loads(identify(record.payload, journal.id, record.sequence)) for record in records]
 
 

@@ -56,8 +56,8 @@ class Gateway:
 
     def records(self) -> list[dict[str, Any]]:
         """What was journalled of commands."""
-        with open_journal(self.state / "journal" / "journal.db", role="forward") as journal:
-            records = journal.read("forwarder", limit=5_000, max_bytes=5_000_000, after=0)
+        with open_journal(self.state / "journal", role="forward") as journal:
+            records = [*journal.records()]
         events = [json.loads(record.payload) for record in records]
         return [record["data"] for record in events if record["type"] == "floor.slot.commanded"]
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from edge_agent.health import read_status, write_status
-from edge_agent.journal import open_journal
+from edge_agent.journal import journal_is_there, open_journal
 from edge_agent.testing.nucleus import JAVA, LITE, Flavour, NucleusDouble
 
 pytestmark = pytest.mark.integration
@@ -71,10 +71,10 @@ class Component:
         return lines
 
     def journalled(self, kind: str) -> list[dict[str, Any]]:
-        if not (self.state / "journal" / "journal.db").exists():
+        if not journal_is_there(self.state / "journal"):
             return []
-        with open_journal(self.state / "journal" / "journal.db", role="read") as journal:
-            events = [json.loads(record.payload) for record in journal.read("test", 10_000, 1 << 24, after=0)]
+        with open_journal(self.state / "journal", role="read") as journal:
+            events = [json.loads(record.payload) for record in journal.records()]
         return [event["data"] for event in events if event["type"] == kind]
 
     def close(self) -> None:

@@ -45,8 +45,8 @@ def say_when_it_answers(state: Path, line: str) -> None:
 
 
 def lines_told(state: Path) -> list[str]:
-    with open_journal(state / "journal" / "journal.db", role="read") as journal:
-        events = [json.loads(record.payload) for record in journal.read("forwarder", 100, 1 << 20, after=0)]
+    with open_journal(state / "journal", role="read") as journal:
+        events = [json.loads(record.payload) for record in journal.records()]
     return [event["data"]["line"] for event in events if event["type"] == "floor.line.down"]
 
 

@@ -383,7 +383,7 @@ def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(
 @contextmanager
 def forwarding(gateway: Gateway) -> Iterator[None]:
     """The forwarder in a thread of this process, with a journal that holds nothing."""
-    with open_journal(gateway.folder / "state" / "journal" / "journal.db", role="collect"):
+    with open_journal(gateway.folder / "state" / "journal", role="collect"):
         pass
     wishes = Wishes()
     source = FileSource(Path(gateway.config))

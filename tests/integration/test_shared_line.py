@@ -57,8 +57,8 @@ class Gateway:
 
     def events(self) -> list[dict[str, Any]]:
         """What was journalled."""
-        with open_journal(self.state / "journal" / "journal.db", role="forward") as journal:
-            records = journal.read("forwarder", limit=20_000, max_bytes=50_000_000, after=0)
+        with open_journal(self.state / "journal", role="forward") as journal:
+            records = [*journal.records()]
         return [json.loads(record.payload) for record in records]
 
 

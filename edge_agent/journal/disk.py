@@ -1,0 +1,119 @@
+"""The journal's disk: how it is written, made durable and measured, and its errors in our words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edge_agent.errors import JournalDamaged, JournalError, JournalFull
+
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+
+# With less than this free, an I/O error is a full disk: quotas and shared memory files say so obliquely.
+FULL_DISK_BYTES = 1 << 20
+
+
+def write_all(fd: int, data: bytes, offset: int) -> None:
+    """Write all of `data` at an offset: a disk that fills up takes a part before it says so."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(fd, memoryview(data)[written:], offset + written)
+
+
+def sync_data(fd: int) -> None:
+    """Make what was written durable. The one place where the promise meets the disk."""
+    os.fdatasync(fd)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_file(path: Path) -> None:
+    """Make what any process wrote to a file durable; nothing if there is no such file."""
+    with suppress(FileNotFoundError):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def free_bytes(folder: Path) -> int:
+    """What an unprivileged program may still write to the disk of `folder`."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def full(path: Path, free: int) -> JournalFull:
+    """The error for a disk that takes no more."""
+    return JournalFull(
+        f"the disk of journal {path} is full ({free >> 20} MiB free)",
+        "free some space or let the forwarder drain; what was journalled is safe",
+    )
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's and the kernel's errors become ours, and name the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _from_sqlite(path, error) from error
+    except OSError as error:
+        raise _from_kernel(path, error) from error
+
+
+def _from_kernel(path: Path, error: OSError) -> JournalError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return full(path, 0)
+    if error.errno == errno.EBADF:
+        return JournalError(f"journal {path} is closed", "open it again")
+    if error.errno == errno.EROFS:
+        return JournalError(
+            f"the disk of journal {path} is read-only",
+            "mount it for writing; `dmesg` says why it is not: an ageing card turns itself read-only",
+        )
+    if error.errno == errno.EIO:
+        return _full_or(path, f"journal {path} failed: {error.strerror}", "check the disk; `dmesg` says more")
+    return JournalError(
+        f"journal {path} cannot be used: {error.strerror}",
+        "check `journal.path`, and that the agent may write there",
+    )
+
+
+def _from_sqlite(path: Path, error: sqlite3.Error) -> JournalError:
+    if isinstance(error, sqlite3.ProgrammingError):
+        return JournalError(f"{path} is closed", "open it again")
+    match error.sqlite_errorcode & 0xFF:  # the low byte is the primary result code
+        case sqlite3.SQLITE_FULL:
+            return full(path, free_bytes(path.parent))
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return JournalDamaged(
+                f"{path} is damaged: {error}", "move it away and keep it for recovery, then start again"
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return JournalError(
+                f"{path} is locked by another program", "close the SQLite shell or backup that holds it"
+            )
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_READONLY:
+            return _full_or(path, f"{path} cannot be opened: {error}", "give the agent write access to it")
+        case _:
+            return _full_or(path, f"{path} failed: {error}", "check the disk; `dmesg` says more")
+
+
+def _full_or(path: Path, what: str, mend: str) -> JournalError:
+    with suppress(OSError):
+        free = free_bytes(path.parent)
+        if free < FULL_DISK_BYTES:
+            return full(path, free)
+    return JournalError(what, mend)

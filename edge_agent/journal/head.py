@@ -1,0 +1,95 @@
+"""Head: where the durable part of the journal ends, for readers in any process.
+
+A reader sees a frame as soon as it is written, and must not give it away before it is fsynced: a power
+cut would take it back and its number would be given out again. So the one who appends says here, after
+each fsync, how far readers may go. The note itself is not fsynced: it survives `kill -9`, and a power cut
+may leave an older one, which is behind and never ahead. It is also the witness of what there was, should
+the newest segment be damaged.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_agent.journal.disk import FILE_MODE, translated
+
+NAME = "head"
+_NOTE = struct.Struct(">32sQQQQQQQ16s")
+_CRC_BYTES = 4
+_TRIES = 20  # a note caught half-written is whole a microsecond later
+
+
+class Head(NamedTuple):
+    """The end of what is durable."""
+
+    journal: str  # 32 hexadecimal digits
+    sequence: int  # the last given out
+    segment: int  # the newest segment's first sequence
+    offset: int  # where the durable part of that segment ends
+    counts: tuple[int, int, int]  # records of each class ever appended
+    chain: bytes  # the link of the last record
+    forgotten: int  # the last sequence that was acknowledged by all and deleted
+
+    def encoded(self) -> bytes:
+        """Its bytes."""
+        body = _NOTE.pack(
+            self.journal.encode(),
+            self.sequence,
+            self.segment,
+            self.offset,
+            *self.counts,
+            self.forgotten,
+            self.chain,
+        )
+        return body + zlib.crc32(body).to_bytes(_CRC_BYTES, "big")
+
+
+def decoded(data: bytes) -> Head | None:
+    """The head that bytes say; None if they are damaged."""
+    body, crc = data[: _NOTE.size], data[_NOTE.size :]
+    if len(data) != _NOTE.size + _CRC_BYTES or zlib.crc32(body).to_bytes(_CRC_BYTES, "big") != crc:
+        return None
+    journal, sequence, segment, offset, a, b, c, forgotten, chain = _NOTE.unpack(body)
+    with suppress(UnicodeDecodeError):
+        return Head(journal.decode("ascii"), sequence, segment, offset, (a, b, c), chain, forgotten)
+    return None
+
+
+class HeadNote:
+    """The note of one journal. One writer; any number of readers."""
+
+    def __init__(self, folder: Path, *, write: bool = False) -> None:
+        self._path = folder / NAME
+        with translated(self._path):
+            flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
+            self._fd = os.open(self._path, flags | os.O_CLOEXEC, FILE_MODE)
+
+    def read(self) -> Head | None:
+        """What it says; None if that makes no sense."""
+        with translated(self._path):
+            for _try in range(_TRIES):
+                if head := decoded(os.pread(self._fd, _NOTE.size + _CRC_BYTES + 1, 0)):
+                    return head
+        return None
+
+    def write(self, head: Head) -> None:
+        """Say it. In place, in a block the file has, so a full disk does not stop it."""
+        with translated(self._path):
+            os.pwrite(self._fd, head.encoded(), 0)
+
+    def repair(self, head: Head) -> None:
+        """Say it in a file that may have any length."""
+        with translated(self._path):
+            os.ftruncate(self._fd, _NOTE.size + _CRC_BYTES)
+        self.write(head)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
