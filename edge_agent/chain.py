@@ -1,10 +1,12 @@
 """The chain: every record of a journal carries a hash of itself and of all that came before it.
 
-    link of record n = SHA-256(link of n-1, n as 8 bytes big-endian, the sealed event), its first 16 bytes
+    digest of record n = SHA-256(n as 8 bytes big-endian, the sealed event), its first 16 bytes
+    link of record n = SHA-256(link of n-1, digest of n), its first 16 bytes
     link of record 0 = SHA-256("edge-agent journal " and the journal's id), its first 16 bytes
 
 So a record that is changed, taken out, put in or moved does not fit what stands beside it, and who knows one
-link knows all that it stands on. Links alone do not say who made them: signed checkpoints do.
+link knows all that it stands on. A record that is let go leaves its digest, and the chain goes on over it.
+Links alone do not say who made them: signed checkpoints do.
 """
 
 from __future__ import annotations
@@ -23,9 +25,19 @@ def genesis(journal_id: str) -> bytes:
     return sha256(b"edge-agent journal " + journal_id.encode()).digest()[:LINK_BYTES]
 
 
+def digest(sequence: int, payload: bytes) -> bytes:
+    """What the chain keeps of record `sequence`, the sealed event `payload`."""
+    return sha256(sequence.to_bytes(_SEQUENCE_BYTES, "big") + payload).digest()[:LINK_BYTES]
+
+
+def link_over(before: bytes, digest: bytes) -> bytes:
+    """The link of the record with this digest, after the record with the link `before`."""
+    return sha256(before + digest).digest()[:LINK_BYTES]
+
+
 def link(before: bytes, sequence: int, payload: bytes) -> bytes:
     """The link of record `sequence`, the sealed event `payload`, after the record with the link `before`."""
-    return sha256(before + sequence.to_bytes(_SEQUENCE_BYTES, "big") + payload).digest()[:LINK_BYTES]
+    return link_over(before, digest(sequence, payload))
 
 
 def written(link: bytes) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edge_agent.chain import LINK_BYTES, from_written, genesis, link, written
+from edge_agent.chain import LINK_BYTES, digest, from_written, genesis, link, link_over, written
 
 JOURNAL = "01JXF3E4B5C6D7E8F9G0H1J2K3"
 PAYLOADS = st.lists(st.binary(max_size=40), min_size=1, max_size=6)
@@ -23,7 +23,7 @@ def chain_of(payloads: list[bytes], first: int = 1) -> list[bytes]:
 def test_a_link_is_what_any_receiver_computes_with_sha_256() -> None:
     """Worked out with `printf 'edge-agent journal J' | sha256sum`, and so on with its first half."""
     assert genesis("J").hex() == "6e35996577d5b0acfb903d48dfc15663"
-    assert link(genesis("J"), 1, b'{"specversion":"1.0"}').hex() == "b9fadd09b91f89a0448e513792a477df"
+    assert link(genesis("J"), 1, b'{"specversion":"1.0"}').hex() == "4d98246edd25c517bd8867eb71c2a873"
     assert written(genesis("J")) == "bjWZZXfVsKz7kD1I38FWYw"
 
 
@@ -51,6 +51,10 @@ def test_equal_records_have_links_of_their_own(payloads: list[bytes]) -> None:
     links = chain_of([*payloads, *payloads])
 
     assert len(set(links)) == len(links)
+
+
+def test_the_digest_of_a_record_that_was_let_go_takes_its_place_in_the_chain() -> None:
+    assert link_over(genesis(JOURNAL), digest(1, b"{}")) == link(genesis(JOURNAL), 1, b"{}")
 
 
 def test_a_record_counts_as_the_number_it_has() -> None:
