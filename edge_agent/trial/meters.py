@@ -3,6 +3,9 @@
 A machine's meters agree when the last published snapshot is what the machine itself says at
 the end, and the published events between the first and the last snapshot add up to what its
 meters rose by, to the cent.
+
+On a bad line a snapshot may lack meters whose answers were lost, or what a credit is worth: it proves nothing
+of those, and the next one has to.
 """
 
 from __future__ import annotations
@@ -28,6 +31,13 @@ TRUTH_OF = {
     "0x0e": "tickets_out",
 }
 
+# What every snapshot of a whole machine has: without these nothing is proven.
+ALWAYS_THERE = frozenset(
+    code
+    for code, name in TRUTH_OF.items()
+    if name in {"coin_in", "coin_out", "jackpot", "games_played", "credits"}
+)
+
 # How the events between two snapshots explain what meters rose by: the meters, the exceptions that
 # move them, and an event's share.
 EXPLAINED_BY: tuple[tuple[str, tuple[str, ...], frozenset[int], tuple[str, ...]], ...] = (
@@ -52,34 +62,34 @@ class MeterCheck:
     found: int | None
 
     def __str__(self) -> str:
-        return f"{self.machine} {self.meter}: {self.what} {self.expected}, published {self.found}"
+        found = "nothing" if self.found is None else self.found
+        return f"{self.machine} {self.meter}: {self.what} {self.expected}, published {found}"
 
 
 def check_meters(machine: str, truth: Mapping[str, int], arrived: Sequence[Arrived]) -> Iterator[MeterCheck]:
     """Whatever of one machine's meters does not agree. `arrived` is the machine's, in sequence."""
-    snapshots = [one for one in arrived if one.event["type"] == METERS_READ and one.data["settled"]]
+    snapshots = [one for one in arrived if _is_settled_snapshot(one)]
     if not snapshots:
         yield MeterCheck(machine, "all", "no settled snapshot was published; expected", 1, 0)
         return
-    first, last = snapshots[0], snapshots[-1]
-    published = _amounts(last)
+    first = next((one for one in snapshots if _amounts(one).keys() >= ALWAYS_THERE), snapshots[0])
+    published = _published_last(snapshots)
     for code, name in TRUTH_OF.items():
-        if code in published and published[code] != truth[name]:
-            yield MeterCheck(machine, name, "the machine says", truth[name], published[code])
-        elif code not in published and name in {"coin_in", "coin_out", "jackpot", "games_played", "credits"}:
-            yield MeterCheck(machine, name, "the machine says", truth[name], None)
-    between = [one for one in arrived if first.sequence < one.sequence < last.sequence]
+        if (code in published or code in ALWAYS_THERE) and published.get(code) != truth[name]:
+            yield MeterCheck(machine, name, "the machine says", truth[name], published.get(code))
+    between = [one for one in arrived if first.sequence < one.sequence < snapshots[-1].sequence]
     yield from _check_events(machine, _amounts(first), published, between)
 
 
 def last_snapshot_is_in(arrived: Sequence[Arrived]) -> bool:
-    """Whether a settled snapshot follows everything of one machine that moved money."""
+    """Whether settled snapshots with all meters follow everything of one machine that moved money."""
+    read: set[str] = set()
     for one in reversed(arrived):
-        if one.event["type"] == METERS_READ and one.data["settled"]:
-            return True
-        if exception_of(one) in MOVES_MONEY:
-            return False
-    return False
+        if _is_settled_snapshot(one):
+            read.update(_amounts(one))
+        elif exception_of(one) in MOVES_MONEY:
+            break
+    return read >= ALWAYS_THERE
 
 
 def exception_of(one: Arrived) -> int | None:
@@ -120,14 +130,30 @@ def _at(data: Mapping[str, Any], path: Sequence[str]) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def _is_settled_snapshot(one: Arrived) -> bool:
+    return bool(one.event["type"] == METERS_READ and one.data["settled"])
+
+
+def _published_last(snapshots: Sequence[Arrived]) -> dict[str, int]:
+    """What was last published of each meter."""
+    published: dict[str, int] = {}
+    for snapshot in snapshots:
+        published |= _amounts(snapshot)
+    return published
+
+
 def _amounts(snapshot: Arrived) -> dict[str, int]:
-    """The meters of a snapshot by SAS code: money in minor units, the rest counted."""
-    denomination = Decimal(snapshot.data["denomination"] or 0)
+    """The meters of a snapshot by SAS code: money in minor units, the rest counted.
+
+    Credits whose worth was not known to whoever published them are left out.
+    """
+    denomination = snapshot.data["denomination"]
     amounts = {}
     for meter in snapshot.data["meters"]:
-        if meter["unit"] == "credits":
-            money = meter["money"]
-            amounts[meter["code"]] = money["minor"] if money else int(meter["value"] * denomination * 100)
-        else:
+        if meter["unit"] != "credits":
             amounts[meter["code"]] = meter["value"]
+        elif meter["money"]:
+            amounts[meter["code"]] = meter["money"]["minor"]
+        elif denomination is not None:
+            amounts[meter["code"]] = int(meter["value"] * Decimal(denomination) * 100)
     return amounts

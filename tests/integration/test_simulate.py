@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.trial.meters import MOVES_MONEY
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 PROMISED = {
     "machines",

@@ -35,16 +35,26 @@ def exception(sequence: int, code: int, at: float = 2.0, *, repeated: bool = Fal
     return arrived(sequence, at, code=f"0x{code:02x}", real_time=True, possibly_repeated=repeated, **data)
 
 
-def snapshot(sequence: int, meters: dict[str, int], *, settled: bool = True) -> Arrived:
+def snapshot(
+    sequence: int, meters: dict[str, int], *, settled: bool = True, worth_known: bool = True
+) -> Arrived:
     """Meters of a one-cent machine, by name."""
     codes = {"coin_in": "0x00", "coin_out": "0x01", "jackpot": "0x02", "bills_in": "0x0b", "credits": "0x0c"}
     rows: list[dict[str, Any]] = [
-        {"code": codes[name], "value": value, "unit": "credits", "money": {"minor": value, "currency": "USD"}}
+        {
+            "code": codes[name],
+            "value": value,
+            "unit": "credits",
+            "money": {"minor": value, "currency": "USD"} if worth_known else None,
+        }
         for name, value in meters.items()
         if name in codes
     ]
     rows.append({"code": "0x05", "value": meters.get("games_played", 0), "unit": "count", "money": None})
-    return arrived(sequence, type="floor.slot.meters_read", settled=settled, denomination="0.01", meters=rows)
+    denomination = "0.01" if worth_known else None
+    return arrived(
+        sequence, type="floor.slot.meters_read", settled=settled, denomination=denomination, meters=rows
+    )
 
 
 def money(minor: int) -> dict[str, Any]:
@@ -214,6 +224,27 @@ class TestMeters:
 
         assert checks(snapshot(1, partial)) == ["jackpot: the machine says"]
 
+    def test_what_one_snapshot_lacks_another_may_have(self) -> None:
+        partial = {name: value for name, value in AFTER.items() if name != "jackpot"}
+
+        assert checks(snapshot(1, BEFORE), *STORY, snapshot(5, AFTER), snapshot(6, partial)) == []
+
+    def test_credits_of_unknown_worth_are_not_taken_for_nothing(self) -> None:
+        assert [
+            str(check)
+            for check in check_meters("slot-001", TRUTH, [snapshot(1, AFTER, worth_known=False)])
+            if check.meter == "coin_in"
+        ] == ["slot-001 coin_in: the machine says 150, published nothing"]
+
+    def test_the_events_are_added_up_from_the_first_snapshot_with_a_worth(self) -> None:
+        story = [event for event in STORY if event is not STORY[1]]
+        unworthy = snapshot(0, BEFORE, worth_known=False)
+
+        assert checks(unworthy, snapshot(1, BEFORE), *STORY, snapshot(5, AFTER)) == []
+        assert checks(unworthy, snapshot(1, BEFORE), *story, snapshot(5, AFTER)) == [
+            "coin_in: the meters rose by"
+        ]
+
     def test_a_machine_without_a_settled_snapshot_is_found(self) -> None:
         assert checks(snapshot(1, AFTER, settled=False)) == [
             "all: no settled snapshot was published; expected"
@@ -230,6 +261,13 @@ class TestMeters:
         assert last_snapshot_is_in([*STORY, snapshot(5, AFTER), exception(6, 0x11)])
         assert not last_snapshot_is_in([snapshot(1, AFTER), *STORY])
         assert not last_snapshot_is_in([])
+
+    def test_a_last_snapshot_that_lacks_something_has_to_be_followed_by_another(self) -> None:
+        partial = {name: value for name, value in AFTER.items() if name != "jackpot"}
+
+        assert not last_snapshot_is_in([snapshot(1, AFTER), *STORY, snapshot(5, partial)])
+        assert not last_snapshot_is_in([*STORY, snapshot(5, AFTER, worth_known=False)])
+        assert last_snapshot_is_in([*STORY, snapshot(5, AFTER), snapshot(6, partial)])
 
 
 def test_a_percentile_is_a_value_that_was_seen() -> None:

@@ -18,7 +18,8 @@ from typing import Any
 from zlib import crc32
 
 from edge_agent.drivers.sas.interrogation import EVERY_COMMAND, LAST_COMMANDS, Interrogation
-from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
+from edge_agent.drivers.sas.profile import FAST_POLLING, METERS_TOGETHER, MachineProfile
+from edge_agent.drivers.sas.reading_plan import CLASSIC_SINGLES, COIN_IN, CURRENT_CREDITS, GAMES_PLAYED
 from edge_agent.drivers.sas.roles import OBSERVER, Role
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Quirks, Vendors
 from edge_agent.sas.messages import LongPollRequest
@@ -40,6 +41,15 @@ TRIES = 3
 # on, silence has to mean trouble: they go off for it, so that is done seldom.
 RETRY_SECONDS = 5.0
 REAL_TIME_RETRY_SECONDS = 3600.0
+
+# What no money can be told without: what a credit is worth, how many there are, and the meters of games in
+# one way or the other. Where the line swallowed such an answer real-time events wait for it: under them it is
+# not asked again for long. By then it was asked thirty times; a line that lets through a quarter of such
+# answers keeps it from us once in ten thousand times.
+ALWAYS_ESSENTIAL = frozenset({0x1F, CURRENT_CREDITS})
+ESSENTIAL_ALONE = frozenset({COIN_IN, GAMES_PLAYED, *CLASSIC_SINGLES})
+LONGEST_WITHOUT_ESSENTIALS_SECONDS = 120.0
+ESSENTIALS_RETRY_SECONDS = 300.0
 
 # The queue is emptied before the mode changes, but a machine that never stops talking is not waited for.
 LONGEST_LISTENING_SECONDS = 10.0
@@ -89,6 +99,7 @@ class Acquaintance:
         self._answered = EVERY_COMMAND - profile.unsupported if self.known else frozenset()
         self._missed: frozenset[int] = frozenset()  # never answered, and the line may be to blame
         self._missed_at = float("-inf")
+        self._essentials_by: float | None = None  # so long they are waited for
 
     @property
     def quirks(self) -> Quirks:
@@ -136,8 +147,14 @@ class Acquaintance:
 
     @property
     def unanswered(self) -> frozenset[int]:
-        """The long polls it was not heard to answer."""
-        return self.profile.unsupported | self._missed
+        """The long polls it was not heard to answer, and is not to be asked after a restart."""
+        return self.profile.unsupported | (frozenset() if self.lacks_essentials else self._missed)
+
+    @property
+    def lacks_essentials(self) -> bool:
+        """Whether the line swallowed what no money can be told without."""
+        alone = frozenset() if self.askable.has(METERS_TOGETHER) else ESSENTIAL_ALONE
+        return not self._missed.isdisjoint(ALWAYS_ESSENTIAL | alone)
 
     @property
     def wants_long_polls(self) -> bool:
@@ -264,12 +281,20 @@ class Acquaintance:
         if self.introduced or not self._questions.over or self._switch_off:
             return False
         self.introduced = True
-        if not self.known:
+        if not self.known and not self._waits_for_essentials(now):
             self._listening = True
             self._listen_until = now + LONGEST_LISTENING_SECONDS
             self.known = True
             self.serial_check = self.serial_check or _check(self.profile)
         return True
+
+    def _waits_for_essentials(self, now: float) -> bool:
+        """Whether the machine is not to count as known yet."""
+        if not self.lacks_essentials:
+            return False
+        if self._essentials_by is None:
+            self._essentials_by = now + LONGEST_WITHOUT_ESSENTIALS_SECONDS
+        return now < self._essentials_by
 
     def _begin_asking(self) -> None:
         if self._missed:
@@ -286,7 +311,9 @@ class Acquaintance:
         self._missed, self.introduced = frozenset(), False
 
     def _patience(self) -> float:
-        return REAL_TIME_RETRY_SECONDS if self.can_real_time else RETRY_SECONDS
+        if not self.can_real_time:
+            return RETRY_SECONDS
+        return ESSENTIALS_RETRY_SECONDS if self.lacks_essentials else REAL_TIME_RETRY_SECONDS
 
     def _is_another(self, values: Mapping[str, Any]) -> bool:
         check = _check(self.profile)

@@ -108,6 +108,7 @@ class Attention:
         self._up: bool | None = None  # None: nothing heard or missed yet
         self._found_at: float | None = None
         self._introduced = False
+        self._worth_known = False  # when the machine was introduced last
 
     def pay(self, events: Iterable[HostEvent], now: float, *, real_time: bool) -> None:
         """Take what was heard; `real_time` if the machine reports real-time events now."""
@@ -155,9 +156,12 @@ class Attention:
         self._observe(self._machine.profile.identified(self._machine.vendor.name or None), now)
         self._metering.reader.met()
         self._parts.met()
+        worth_known = self._machine.profile.denomination is not None
         if not self._introduced:
             self._metering.reader.want("start", now)
-        self._introduced = True
+        elif worth_known and not self._worth_known:
+            self._metering.reader.want("configuration", now)  # what was read before had no worth
+        self._introduced, self._worth_known = True, worth_known
 
     def _state(self) -> str:
         if self._up is None:

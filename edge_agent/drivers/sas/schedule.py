@@ -143,7 +143,7 @@ class Schedule:
         if question is not None:
             yield question
         elif machine.settled and reader.wants_to_begin(now):
-            singles = proven_singles(machine.profile, machine.has_answered)
+            singles = proven_singles(machine.askable, machine.has_answered)
             plan = requests_for(reader.next_reason, self._address, machine.askable, reader.lacking, singles)
             reader.begin(plan, now)
         yield from self._meters(now, short_only=short_only)

@@ -301,8 +301,9 @@ class SasStation:
 
     def _to_keep(self) -> Note:
         profile = self._machine.profile
+        known = self._machine.known and not self._machine.lacks_essentials
         return Note(
-            serial_check=self._machine.serial_check if self._machine.known else 0,
+            serial_check=self._machine.serial_check if known else 0,
             role=self._options.role,
             features=profile.feature_bytes,
             wanted=self._inquiries.wanted,

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from edge_agent.drivers.sas.acquaintance import (
+    ESSENTIALS_RETRY_SECONDS,
     LONGEST_LISTENING_SECONDS,
+    LONGEST_WITHOUT_ESSENTIALS_SECONDS,
     MODE_CHECK_SECONDS,
     REAL_TIME_EVENTS,
     REAL_TIME_RETRY_SECONDS,
@@ -353,6 +355,82 @@ def test_what_was_never_answered_on_a_bad_line_is_asked_again_later() -> None:
     assert early is None
     assert later is not None
     assert later.command == 0xA0
+
+
+def introduce_again(machine: Acquaintance, now: float) -> list[int]:
+    """Time has passed: what is asked then, and is not answered."""
+    asked = []
+    machine.look_after(now)
+    while (request := machine.next_request(now, real_time=False, quiet=True)) is not None:
+        asked.append(request.command)
+        if request.command == REAL_TIME_EVENTS:
+            break
+        machine.not_now(request, now)
+    machine.look_after(now)
+    return asked
+
+
+def test_real_time_events_wait_until_it_is_known_what_a_credit_is_worth() -> None:
+    """Under them it would not be asked again for an hour, and no money could be told meanwhile."""
+    machine = introduce_without(0x1F, now=5)
+
+    before = introduce_again(machine, 5 + RETRY_SECONDS)
+    machine.look_after(5 + 2 * RETRY_SECONDS)
+    machine.answered(ask(0x1F), GAME)
+
+    assert before == [0x1F]
+    assert introduce_again(machine, 5 + 2 * RETRY_SECONDS) == []
+    assert introduce_again(machine, 6 + 2 * RETRY_SECONDS) == [REAL_TIME_EVENTS]
+
+
+def test_a_machine_that_never_says_what_a_credit_is_worth_is_not_waited_for_for_ever() -> None:
+    machine = introduce_without(0x1F, now=5)
+    late = 5 + LONGEST_WITHOUT_ESSENTIALS_SECONDS + RETRY_SECONDS
+
+    still = introduce_again(machine, late - RETRY_SECONDS - 0.1)
+    introduce_again(machine, late)
+    machine.mode_confirmed(1, late)
+
+    assert still == [0x1F]
+    assert machine.known
+    machine.look_after(late + ESSENTIALS_RETRY_SECONDS - 0.1)
+    assert not machine.interrogating
+    machine.look_after(late + ESSENTIALS_RETRY_SECONDS)
+    assert machine.interrogating
+
+
+@pytest.mark.parametrize(
+    ("swallowed", "lacking"),
+    [
+        ({0x1F}, True),
+        ({0x1A}, True),
+        ({0x0F}, False),  # 19 has the same
+        ({0x0F, 0x19}, False),  # and so have polls of one meter each
+        ({0x0F, 0x19, 0x12}, True),
+        ({0x12}, False),  # it is not asked where 0F is answered
+        ({0x46, 0x52}, False),
+    ],
+)
+def test_what_no_money_can_be_told_without_is_known_in_one_way_or_the_other(
+    swallowed: set[int],
+    lacking: bool,  # noqa: FBT001  both ways
+) -> None:
+    machine = stranger()
+    machine.mode_confirmed(0, 0)
+    while (request := machine.next_request(0, real_time=False, quiet=False)) is not None:
+        if request.command in swallowed:
+            machine.not_now(request, 0)
+        else:
+            machine.answered(request, ANSWERS.get(request.command, {}))
+    machine.look_after(0)
+
+    assert machine.lacks_essentials is lacking
+    assert machine.known is not lacking
+
+
+def test_what_the_line_swallowed_is_asked_after_a_restart_if_no_money_can_be_told_without_it() -> None:
+    assert 0x1F not in introduce_without(0x1F, now=5).unanswered
+    assert 0x4F in introduce_without(0x4F, now=5).unanswered
 
 
 def test_with_real_time_events_on_nothing_is_tried_that_was_never_answered() -> None:
