@@ -127,6 +127,12 @@ class UplinkSettings(_Model):
     path: Path | None = Field(default=None, description="kind file: where the records go")
     keep_alive_seconds: int = Field(default=45, ge=30, le=1200)
     ack_timeout_seconds: int = Field(default=20, ge=1, le=600)
+    ack_watchdog_seconds: float = Field(
+        default=8.0,
+        ge=2,
+        le=600,
+        description="a session in which a receipt takes longer is renewed; more than a round trip",
+    )
     min_reconnect_ms: int = Field(default=1_000, ge=100, description="IoT Core takes one CONNECT a second")
     max_reconnect_ms: int = Field(default=120_000, ge=100)
     cloud_limits: bool = Field(default=True, description="keep to 100 publishes/s and 512 KiB/s")

@@ -186,6 +186,7 @@ def _status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[s
         "connected": uplink.state.reachable,
         "promise": uplink.state.promise.value,
         "connects": uplink.state.connects,
+        "renewals": uplink.state.renewals,
         "last_reason": forwarder.counters.last_reason or uplink.state.last_reason,
         "depth": journal.depth(DEFAULT_CONSUMER),
         "refused_filters": uplink.state.refused_filters,

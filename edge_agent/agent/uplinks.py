@@ -76,6 +76,7 @@ def _to_iot_core(settings: Settings, birth: Callable[[], bytes]) -> Uplink:
             status_topic=settings.status_topic,
             keep_alive_seconds=uplink.keep_alive_seconds,
             ack_timeout_seconds=uplink.ack_timeout_seconds,
+            ack_watchdog_seconds=uplink.ack_watchdog_seconds,
             min_reconnect_ms=uplink.min_reconnect_ms,
             max_reconnect_ms=uplink.max_reconnect_ms,
             cloud_limits=uplink.cloud_limits,

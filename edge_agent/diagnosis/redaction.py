@@ -34,6 +34,7 @@ SHOWN = frozenset(
         "uplink.client_id",
         "uplink.keep_alive_seconds",
         "uplink.ack_timeout_seconds",
+        "uplink.ack_watchdog_seconds",
         "uplink.min_reconnect_ms",
         "uplink.max_reconnect_ms",
         "uplink.cloud_limits",

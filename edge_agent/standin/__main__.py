@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,9 +15,12 @@ from edge_agent.standin.assembly import load_authority
 from edge_agent.standin.config import StandinConfig, shipped_policy
 from edge_agent.standin.server import run_standin
 from edge_agent.standin.templates import Template, shipped_blueprint
+from edge_agent.topics import RULE_NAME
 
 # As long as the issuing authority itself lasts.
 DAYS_LIMIT = 3_650
+# In place of a ledger's file.
+COUNTS_WORD = "counts"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,12 +71,29 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="IoT policy document (default: certs/policies/forwarder.json)",
     )
-    add("--ledger", type=Path, metavar="FILE", help="accepted publishes (default: ledger.jsonl in --state)")
+    add(
+        "--ledger",
+        metavar="FILE",
+        help="accepted publishes (default: ledger.jsonl in --state); the word `counts`: keep none of them, "
+        "only how many and which sequences",
+    )
     add("--observer", metavar="CLIENT_ID", help="a client id that may watch everything, with any certificate")
     add(
         "--no-rates",
         action="store_true",
         help="do not hold connections to 100 publishes and 512 KiB a second",
+    )
+    add(
+        "--discard-excess",
+        action="store_true",
+        help="give no PUBACK to publishes beyond 100 a second, in place of 0x97",
+    )
+    add(
+        "--rule",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a rule that takes publishes to $aws/rules/NAME/…; may be repeated",
     )
     add(
         "--template",
@@ -120,6 +141,10 @@ def _config(options: argparse.Namespace) -> StandinConfig:
             f"--certificate-days {options.certificate_days:g} is no span for a certificate",
             f"use more than 0, and {DAYS_LIMIT} at most",
         )
+    for rule in options.rule:
+        if not re.fullmatch(RULE_NAME, rule):
+            raise ConfigurationError(f"--rule {rule!r} cannot be a rule's name", "use letters, digits and _")
+    counts = options.ledger == COUNTS_WORD
     if options.serial and not options.template:
         raise ConfigurationError("--serial belongs to a provisioning template", "name it with --template")
     try:
@@ -139,7 +164,10 @@ def _config(options: argparse.Namespace) -> StandinConfig:
         things={thing: {"site": options.site} for thing in options.thing},
         policy=options.policy or shipped_policy(),
         port=options.port,
-        ledger=options.ledger,
+        ledger=None if counts or options.ledger is None else Path(options.ledger),
+        counts=counts,
+        rules=tuple(options.rule),
+        discard_excess=options.discard_excess,
         observer=options.observer,
         rates=not options.no_rates,
         seed=options.seed,

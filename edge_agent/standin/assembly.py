@@ -16,22 +16,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import ConfigurationError, CredentialError, InUseError
-from edge_agent.standin.broker import Broker
+from edge_agent.standin.broker import Appends, Broker
 from edge_agent.standin.config import StandinConfig
 from edge_agent.standin.faults import Faults
 from edge_agent.standin.ledger import Ledger
-from edge_agent.standin.policy import Policy, load_policy
+from edge_agent.standin.policy import Policy, load_policy, union
 from edge_agent.standin.provisioning import Provisioning
 from edge_agent.standin.registry import DEFAULT_POLICY, Certificate, Registry
 from edge_agent.standin.registry_file import keep_registry, load_registry
+from edge_agent.standin.rules import Rules, rule_policy
 from edge_agent.standin.services import Services
 from edge_agent.standin.shadows import Shadows
+from edge_agent.standin.tally import Tally
 
 if TYPE_CHECKING:
     from edge_agent.credentials.issuing import IssuingAuthority
 
 # The name of the policy that claim certificates have.
 CLAIM_POLICY = "claim"
+# That of certificates that templates register.
+GATEWAY_POLICY = "forwarder"
 # What a client names in its TLS hello to speak MQTT on port 443, as IoT Core has it.
 ALPN = "x-amzn-mqtt-ca"
 
@@ -71,7 +75,12 @@ def load_authority(config: StandinConfig) -> IssuingAuthority | None:
     return issuing.IssuingAuthority.load_or_make(config.issuing_folder, days)
 
 
-def make_broker(config: StandinConfig, ledger: Ledger, authority: IssuingAuthority | None) -> Broker:
+def make_ledger(config: StandinConfig) -> Ledger | Tally:
+    """Where accepted publishes go. Raises ConfigurationError if they cannot be written there."""
+    return Tally(config.ledger_file) if config.counts else Ledger(config.ledger_file)
+
+
+def make_broker(config: StandinConfig, ledger: Appends, authority: IssuingAuthority | None) -> Broker:
     """The broker with its registry and services."""
     registry = Registry(config.things, _policies(config), partial(keep_registry, config.registry_file))
     load_registry(config.registry_file, registry)
@@ -89,6 +98,8 @@ def make_broker(config: StandinConfig, ledger: Ledger, authority: IssuingAuthori
         faults=Faults(config.seed),
         observer=config.observer,
         rates=config.rates,
+        discard_excess=config.discard_excess,
+        rules=Rules(config.rules),
     )
 
 
@@ -125,4 +136,7 @@ def _policies(config: StandinConfig) -> dict[str, Policy]:
     """Every policy by name: the shipped ones, those of the configuration, and the default."""
     shipped = {file.stem: file for file in Path(__file__).with_name("policies").glob("*.json")}
     named = {**shipped, **config.policies, DEFAULT_POLICY: config.policy}
-    return {name: load_policy(file) for name, file in named.items()}
+    policies = {name: load_policy(file) for name, file in named.items()}
+    ingest = [rule_policy(rule) for rule in config.rules]
+    of_gateways = {name: union([policies[name], *ingest]) for name in (DEFAULT_POLICY, GATEWAY_POLICY)}
+    return policies | of_gateways

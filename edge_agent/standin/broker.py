@@ -21,6 +21,7 @@ from edge_agent.standin.limits import RETAINED_MESSAGES
 from edge_agent.standin.packets import Publish, Reason
 from edge_agent.standin.policy import Action, Request, parse_policy
 from edge_agent.standin.registry import Registry, Status
+from edge_agent.standin.rules import CANARY, Rules, canary_answers, is_ingest
 from edge_agent.standin.services import PREFIX, SHADOW, Services
 from edge_agent.standin.session import Session
 from edge_agent.standin.shadows import Shadows
@@ -37,6 +38,8 @@ OBSERVER = {
     ],
 }
 
+# AWS IoT: a client id connects once a second at most.
+CONNECT_SECONDS = 1.0
 # Policy decisions remembered, until the registry changes: a gateway asks the same few over and over.
 DECISIONS = 4_096
 
@@ -62,6 +65,13 @@ class BrokerCounters:
     wills: int = 0
     deliveries_dropped: int = 0
     deliveries_expired: int = 0
+    ignored: int = 0  # publishes, by a broker that hangs
+    bytes_swallowed: int = 0  # of connections that were cut without a word
+    publishes_over_rate: int = 0
+    reads_delayed: int = 0  # publishes after which nothing was read for a while: too many bytes
+    connects_over_rate: int = 0  # a second CONNECT of a client id within a second; they are taken
+    rule_not_found: int = 0  # publishes to a rule that is missing or disabled
+    canaries: int = 0  # that arrived
 
 
 class Broker:
@@ -76,10 +86,14 @@ class Broker:
         faults: Faults | None = None,
         observer: str | None = None,
         rates: bool = True,
+        discard_excess: bool = False,
+        rules: Rules | None = None,
     ) -> None:
         self.faults = faults or Faults()
         self.ledger = ledger
         self.rates = rates
+        self.discard_excess = discard_excess  # say nothing to a publish too many, in place of 0x97
+        self.rules = rules or Rules()
         self.counters = BrokerCounters()
         self.clients: dict[str, Session] = {}
         self.retained: dict[str, Waiting] = {}
@@ -93,6 +107,7 @@ class Broker:
         self._decided_by = -1
         self._sessions: set[Session] = set()
         self._touched: set[Session] = set()
+        self._connected_at: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"<Broker {' '.join(sorted(self.clients)) or 'nobody'} accepted:{self.counters.accepted}>"
@@ -177,6 +192,9 @@ class Broker:
 
     def take_over(self, session: Session, now: float) -> None:
         """Make this the session of its client id; an older one is told and ends."""
+        if now - self._connected_at.get(session.client_id, now - CONNECT_SECONDS) < CONNECT_SECONDS:
+            self.counters.connects_over_rate += 1
+        self._connected_at[session.client_id] = now
         older = self.clients.get(session.client_id)
         if older is not None:
             older.drop(now, Reason.SESSION_TAKEN_OVER)
@@ -199,17 +217,23 @@ class Broker:
             question = self.services.kind(packet.topic)
         if question is not None and question != SHADOW:
             return Reason.SUCCESS  # for a service alone: it may carry a token
+        if is_ingest(packet.topic):
+            return Reason.SUCCESS  # for a rule alone
         if packet.retain and not self._retain(packet, now):
             return Reason.QUOTA_EXCEEDED
         told = [session.deliver(packet, sender, now) for session in tuple(self.clients.values())]
         return Reason.SUCCESS if any(told) or question else Reason.NO_MATCHING_SUBSCRIBERS
 
     def ask(self, packet: Publish, asker: Session, now: float) -> None:
-        """Put a question to the service of its topic, if there is one, and have it answered."""
+        """Have a question answered: one to the service of its topic, or a canary."""
         certificate = self.registry.get(asker.certificate_id)
-        if certificate is None:
-            return
-        for answer in self.services.answers(packet.topic, packet.payload, certificate, now):
+        answers: list[Answer] = []
+        if certificate is not None and packet.topic.startswith(PREFIX):
+            answers = self.services.answers(packet.topic, packet.payload, certificate, now)
+        if canaries := [*canary_answers(packet)]:
+            self.counters.canaries += len(canaries)
+            answers += self.services.faults.apply(CANARY, canaries)
+        for answer in answers:
             self._answered += 1
             heappush(self._answers, (now + answer.delay, self._answered, answer, asker))
         self._answer(now)

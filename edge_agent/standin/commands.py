@@ -3,12 +3,18 @@
 {"command": "delay", "ms": 250}        hold every PUBACK back
 {"command": "lose", "next": 3}         accept, send no PUBACK; or "percent": 20
 {"command": "stall", "seconds": 5}     take bytes, answer nothing; without seconds: until clear
+{"command": "hang", "seconds": 5}      take publishes and do nothing about them; answer the rest
+{"command": "swallow", "seconds": 25}  a cable is cut: no bytes, no FIN; who comes meanwhile hears nothing
 {"command": "drop"}                    cut every connection; or one "client"; with a "reason" say it
-{"command": "refuse", "code": 151}     refuse publishes; "next": how many, else until clear
+{"command": "refuse", "code": 151}     refuse publishes; "next": how many, else until clear;
+                                       "topic": a filter, for those it means
 {"command": "refuse_connections", "code": 136, "seconds": 5}
 {"command": "down", "seconds": 10}     no listener, no connections
-{"command": "clear"}                   end delay, loss, stall, refusals and what befalls answers
+{"command": "rates", "beyond": "discard"}   a publish too many gets no PUBACK; or "refuse", or "take"
+{"command": "rule", "name": "floor_events", "enabled": false}
+{"command": "clear"}                   end delay, loss, stall, hang, refusals and what befalls answers
 {"command": "status"}
+{"command": "counts"}                  what was accepted, of a stand-in that counts
 {"command": "certificates"}            what the registry knows
 {"command": "deactivate", "id": "…"}   or activate, or forget; the beginning of an id will do
 {"command": "expire_tokens"}           ownership tokens die now
@@ -26,6 +32,7 @@ from typing import Any
 
 from edge_agent.errors import ConfigurationError
 from edge_agent.standin.faults import FOREVER
+from edge_agent.standin.rules import CANARY
 from edge_agent.standin.services import QUESTIONS
 
 
@@ -44,18 +51,23 @@ _SECONDS = Parameter(float, most=7 * 24 * 3600)
 _NEXT = Parameter(int, least=1)
 _CODE = Parameter(int, required=True, least=0x80, most=0xFF)
 _CERTIFICATE = Parameter(str, required=True)
-_QUESTION = Parameter(str, required=True, one_of=frozenset(QUESTIONS))
+_QUESTION = Parameter(str, required=True, one_of=frozenset((*QUESTIONS, CANARY)))
 
 COMMANDS: dict[str, dict[str, Parameter]] = {
     "delay": {"ms": Parameter(float, required=True, most=3_600_000)},
     "lose": {"next": _NEXT, "percent": Parameter(float, most=100)},
     "stall": {"seconds": _SECONDS},
+    "hang": {"seconds": _SECONDS},
+    "swallow": {"seconds": Parameter(float, required=True, most=7 * 24 * 3600)},
     "drop": {"client": Parameter(str), "reason": Parameter(int, least=0, most=0xFF)},
-    "refuse": {"code": _CODE, "next": _NEXT},
+    "refuse": {"code": _CODE, "next": _NEXT, "topic": Parameter(str)},
+    "rates": {"beyond": Parameter(str, required=True, one_of=frozenset({"refuse", "discard", "take"}))},
+    "rule": {"name": Parameter(str, required=True), "enabled": Parameter(bool, required=True)},
     "refuse_connections": {"code": _CODE, "seconds": _SECONDS},
     "down": {"seconds": Parameter(float, required=True, most=7 * 24 * 3600)},
     "clear": {},
     "status": {},
+    "counts": {},
     "certificates": {},
     "deactivate": {"id": _CERTIFICATE},
     "activate": {"id": _CERTIFICATE},

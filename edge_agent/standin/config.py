@@ -12,6 +12,7 @@ from edge_agent.standin.templates import Template
 
 CONTROL_SOCKET = "control.sock"
 LEDGER = "ledger.jsonl"
+COUNTS = "counts.json"
 REGISTRY = "registry.json"
 ISSUING = "issuing"  # the folder of the authority that signs requests
 
@@ -45,6 +46,9 @@ class StandinConfig:
     ledger: Path | None = None  # default: ledger.jsonl in the state folder
     observer: str | None = None
     rates: bool = True  # hold connections to 100 publishes and 512 KiB a second
+    discard_excess: bool = False  # say nothing to a publish too many, in place of 0x97
+    rules: tuple[str, ...] = ()  # take what is published to `$aws/rules/<name>/…`
+    counts: bool = False  # count what is accepted, and keep none of it
     seed: int = 0  # of the PUBACKs that are lost by percentage
     templates: tuple[Template, ...] = ()
     claims: tuple[Path, ...] = ()
@@ -56,7 +60,7 @@ class StandinConfig:
     @property
     def ledger_file(self) -> Path:
         """Where accepted publishes are written."""
-        return self.ledger or self.state / LEDGER
+        return self.ledger or self.state / (COUNTS if self.counts else LEDGER)
 
     @property
     def registry_file(self) -> Path:

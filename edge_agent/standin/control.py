@@ -76,9 +76,28 @@ class StandinControl:
         """Cut one connection or all, with a DISCONNECT if there is a reason; how many."""
         return int(self.ask("drop", client=client, reason=reason)["dropped"])
 
-    def refuse(self, code: int, *, following: int | None = None) -> None:
-        """Refuse the next publishes with a reason code; all until `clear`, if not told how many."""
-        self.ask("refuse", code=code, next=following)
+    def hang(self, seconds: float | None = None) -> None:
+        """Take publishes and do nothing about them, answer the rest, for so long or until `clear`."""
+        self.ask("hang", seconds=seconds)
+
+    def swallow(self, seconds: float) -> None:
+        """Cut the cable: no bytes and no FIN, for ever to who is connected, for so long to who comes."""
+        self.ask("swallow", seconds=seconds)
+
+    def refuse(self, code: int, *, following: int | None = None, topic: str | None = None) -> None:
+        """Refuse the next publishes with a reason code; all until `clear`, if not told how many.
+
+        `topic` is a filter: only what it means is refused.
+        """
+        self.ask("refuse", code=code, next=following, topic=topic)
+
+    def rates(self, beyond: str) -> None:
+        """What a publish beyond the rate gets: `refuse` (0x97), `discard` (nothing) or `take`."""
+        self.ask("rates", beyond=beyond)
+
+    def rule(self, name: str, *, enabled: bool) -> None:
+        """Enable or disable a rule of Basic Ingest."""
+        self.ask("rule", name=name, enabled=enabled)
 
     def refuse_connections(self, code: int, seconds: float | None = None) -> None:
         """Answer every CONNECT with a reason code, for so long or until `clear`."""
@@ -89,12 +108,16 @@ class StandinControl:
         self.ask("down", seconds=seconds)
 
     def clear(self) -> None:
-        """End delay, loss, stall and refusals."""
+        """End delay, loss, stall, hang and refusals."""
         self.ask("clear")
 
     def status(self) -> dict[str, Any]:
         """Who is connected, what is retained, and what has been done so far."""
         return self.ask("status")
+
+    def counts(self) -> dict[str, Any]:
+        """What was accepted so far, of a stand-in that counts. See `tally`."""
+        return self.ask("counts")
 
     def certificates(self) -> list[dict[str, Any]]:
         """What the registry knows: `id`, `common_name`, `status`, `thing` and `policies` of each."""

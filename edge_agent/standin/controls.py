@@ -26,6 +26,7 @@ from edge_agent.standin.listener import Listener
 from edge_agent.standin.messages import message
 from edge_agent.standin.packets import Reason
 from edge_agent.standin.registry import Status
+from edge_agent.standin.tally import Tally
 
 if TYPE_CHECKING:
     from edge_agent.standin.broker import Broker
@@ -57,25 +58,47 @@ class Controls:
 
     def _carry_out(self, command: str, given: dict[str, Any]) -> dict[str, Any]:
         match command:
-            case "status":
-                return self._status()
-            case "drop":
-                reason = given.get("reason")
-                dropped = self._broker.drop(self._standin.now(), client=given.get("client"), reason=reason)
-                return {"dropped": dropped}
-            case "publish":
-                reason = self._broker.publish(message(given), None, self._standin.now())
-                return {"delivered": reason == Reason.SUCCESS}
-            case "shadows":
-                return {"shadows": self._broker.services.shadows.documents()}
-            case "down":
-                self._standin.go_down(given["seconds"])
+            case "status" | "counts" | "shadows":
+                return self._tell(command)
+            case "drop" | "publish" | "down" | "swallow" | "rates" | "rule":
+                return self._do(command, given)
             case "certificates" | "deactivate" | "activate" | "forget" | "expire_tokens":
                 return self._about_certificates(command, given)
             case "reject_requests" | "drop_answers" | "repeat_answers" | "delay_answers":
                 self._befall_answers(command, given)
             case _:
                 self._befall_publishes(command, given)
+        return {}
+
+    def _tell(self, command: str) -> dict[str, Any]:
+        match command:
+            case "counts":
+                return self._counts()
+            case "shadows":
+                return {"shadows": self._broker.services.shadows.documents()}
+            case _:
+                return self._status()
+
+    def _do(self, command: str, given: dict[str, Any]) -> dict[str, Any]:
+        broker = self._broker
+        match command:
+            case "drop":
+                reason = given.get("reason")
+                return {
+                    "dropped": broker.drop(self._standin.now(), client=given.get("client"), reason=reason)
+                }
+            case "publish":
+                reason = broker.publish(message(given), None, self._standin.now())
+                return {"delivered": reason == Reason.SUCCESS}
+            case "down":
+                self._standin.go_down(given["seconds"])
+            case "swallow":
+                self._standin.swallow(given["seconds"])
+            case "rates":
+                broker.rates = given["beyond"] != "take"
+                broker.discard_excess = given["beyond"] == "discard"
+            case _:
+                broker.rules.switch(given["name"], enabled=given["enabled"])
         return {}
 
     def _befall_publishes(self, command: str, given: dict[str, Any]) -> None:
@@ -87,8 +110,11 @@ class Controls:
                 faults.lose(following=given.get("next", 0), percent=given.get("percent", 0.0))
             case "stall":
                 faults.stall(until)
+            case "hang":
+                faults.hang(until)
             case "refuse":
-                faults.refuse(given["code"], following=given.get("next", FOREVER))
+                following, topic = given.get("next", FOREVER), given.get("topic")
+                faults.refuse(given["code"], following=following, topic=topic)
             case "refuse_connections":
                 faults.refuse_connections(given["code"], until)
             case _:
@@ -125,6 +151,12 @@ class Controls:
                 registry.set_status(registry.find(given["id"]).id, wanted)
         self._broker.end_unregistered(now)
         return {}
+
+    def _counts(self) -> dict[str, Any]:
+        tally = self._broker.ledger
+        if not isinstance(tally, Tally):
+            raise ConfigurationError("this stand-in keeps a ledger", "start it with --ledger counts")
+        return tally.document()
 
     def _status(self) -> dict[str, Any]:
         broker = self._broker

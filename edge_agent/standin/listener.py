@@ -32,13 +32,21 @@ class Listener:
         self._socket = bound
         self._protocol = protocol
         self._tls = tls
+        self._swallowing_until = 0.0
+        self._swallowed: list[socket.socket] = []
         self._arriving: dict[asyncio.Task[None], socket.socket] = {}
         bound.setblocking(False)  # noqa: FBT003  the standard library's signature
         bound.listen(BACKLOG)
         self._loop.add_reader(bound, self._accept)
 
+    def swallow(self, seconds: float) -> None:
+        """Let whoever comes within so many seconds connect, and never hear a word."""
+        self._swallowing_until = self._loop.time() + seconds
+
     def close(self) -> None:
         """Stop listening; hang up on whoever is still arriving."""
+        while self._swallowed:
+            self._swallowed.pop().close()
         self._loop.remove_reader(self._socket)
         self._socket.close()
         for task in self._arriving:
@@ -55,6 +63,9 @@ class Listener:
         except OSError:
             return  # it has gone again, or we are out of descriptors: the kernel keeps the rest
         accepted.setblocking(False)  # noqa: FBT003  as above
+        if self._loop.time() < self._swallowing_until:
+            self._swallowed.append(accepted)  # what it says stays with the kernel
+            return
         task = self._loop.create_task(self._hand_over(accepted), name="standin-arrival")
         self._arriving[task] = accepted
         task.add_done_callback(self._arrived)

@@ -22,11 +22,17 @@ from types import TracebackType
 from typing import Self, cast
 
 from edge_agent.errors import InUseError
-from edge_agent.standin.assembly import ALPN, load_authority, lock, make_broker, tls_context
+from edge_agent.standin.assembly import (
+    ALPN,
+    load_authority,
+    lock,
+    make_broker,
+    make_ledger,
+    tls_context,
+)
 from edge_agent.standin.config import StandinConfig
 from edge_agent.standin.control import StandinControl
 from edge_agent.standin.controls import Controls, listen
-from edge_agent.standin.ledger import Ledger
 from edge_agent.standin.listener import SHUTDOWN_WITHIN, Listener
 from edge_agent.standin.packets import Reason
 from edge_agent.standin.session import Session
@@ -59,7 +65,8 @@ class Standin:
             authority = load_authority(self.config)
             self._tls = tls_context(self.config, authority)
             self._issuer = None if authority is None else authority.name
-            ledger = stack.enter_context(Ledger(self.config.ledger_file))
+            ledger = make_ledger(self.config)
+            stack.enter_context(ledger)
             self.broker = make_broker(self.config, ledger, authority)
             self._open_listener()
             stack.push_async_callback(self._close)
@@ -94,6 +101,13 @@ class Standin:
             self._reopening.cancel()
         self._reopening = asyncio.create_task(self._come_back(seconds), name="standin-outage")
 
+    def swallow(self, seconds: float) -> None:
+        """Be a cable that was cut: who is connected, or tries to be for so long, hears nothing, nor a FIN."""
+        for connection in self._connections.values():
+            connection.swallow()
+        if self._listener is not None:
+            self._listener.swallow(seconds)
+
     @property
     def up(self) -> bool:
         """Whether anybody could connect."""
@@ -118,6 +132,10 @@ class Standin:
         self._connections.pop(session, None)
         session.connection_lost(self.now())
         self._settle_touched()
+
+    def vanished(self, session: Session) -> None:
+        """A client beyond a cut cable is gone: the broker finds out by its keep-alive, or by its return."""
+        self._connections.pop(session, None)
 
     def _settle_touched(self) -> None:
         """As `settle`, for the few that changed: this is the path of every PUBLISH."""
@@ -188,6 +206,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._session: Session
         self._paused = False
+        self._swallowed = False
         self.resumes_at: float | None = None
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -196,18 +215,31 @@ class _Connection(asyncio.Protocol):
         self._session = self._server.opened(self, Shown.by(transport))
         self._server.settle()
 
+    def swallow(self) -> None:
+        """Take bytes and do nothing about them, say nothing, and leave it to the other side to give up."""
+        self._swallowed = True
+
     def data_received(self, data: bytes) -> None:
+        if self._swallowed:
+            self._server.broker.counters.bytes_swallowed += len(data)
+            return
         self._server.received(self._session, data)
         self._pace(self._server.now())
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
-        self._server.lost(self._session)
+        if self._swallowed:
+            self._server.vanished(self._session)
+        else:
+            self._server.lost(self._session)
         self.closed.set_result(None)
 
     def flush(self, now: float) -> None:
         """Send what the session has to say; close once it has said its last."""
-        if out := self._session.data_to_send():
+        out = self._session.data_to_send()
+        if self._swallowed:
+            return
+        if out:
             self._transport.write(out)
         if self._session.closed:
             self._pace(now)  # the other side's good-bye must be read

@@ -35,7 +35,6 @@ from edge_agent.standin.packets import (
     Unsubscribe,
 )
 from edge_agent.standin.policy import Action
-from edge_agent.standin.services import PREFIX as SERVICES_PREFIX
 from edge_agent.standin.topics import valid_topic
 
 if TYPE_CHECKING:
@@ -209,12 +208,22 @@ class Session:
     def _on_publish(self, packet: Publish, size: int, now: float) -> None:
         packet = self._with_topic(packet)
         self._check_form(packet)
-        if self._broker.rates:
-            self.paused_until = now + self._bytes.owe(now, size)
-        refusal = self._judge_publish(packet, now)
-        answer = self._broker.faults.on_publish() if refusal is None else Answer(refuse=refusal)
+        if self._over_rate(size, now):
+            if not self._broker.discard_excess:
+                self._refuse(packet, Reason.QUOTA_EXCEEDED)
+            return
+        refusal = self._judge_publish(packet)
+        answer = self._broker.faults.on_publish(packet.topic, now) if refusal is None else Answer(refusal)
+        if answer.ignore:
+            self._broker.counters.ignored += 1
+            return
         if answer.refuse is not None:
             self._refuse(packet, answer.refuse)
+            return
+        if self._broker.rules.misses(packet.topic):
+            self._broker.counters.rule_not_found += 1
+            if packet.qos:
+                self._send(Puback(packet.packet_id, Reason.SUCCESS))
             return
         reason = self._broker.publish(packet, self, now)
         if reason is Reason.QUOTA_EXCEEDED:
@@ -226,8 +235,19 @@ class Session:
             self._owed.append(_Owed(now + answer.delay, now, packet, reason))
         else:
             self._acknowledge(packet, reason, now, now)
-        if packet.topic.startswith(SERVICES_PREFIX):
-            self._broker.ask(packet, self, now)
+        self._broker.ask(packet, self, now)
+
+    def _over_rate(self, size: int, now: float) -> bool:
+        """Whether this is one publish too many; bytes beyond their rate are read later."""
+        if not self._broker.rates:
+            return False
+        pause = self._bytes.owe(now, size)
+        self._broker.counters.reads_delayed += pause > 0
+        self.paused_until = now + pause
+        if self._publishes.take(now):
+            return False
+        self._broker.counters.publishes_over_rate += 1
+        return True
 
     def _check_form(self, packet: Publish) -> None:
         """What ends the connection."""
@@ -251,10 +271,8 @@ class Session:
             raise MalformedPacket("PUBLISH without a topic", Reason.PROTOCOL_ERROR)
         return replace(packet, topic=self._aliases[alias])
 
-    def _judge_publish(self, packet: Publish, now: float) -> Reason | None:
+    def _judge_publish(self, packet: Publish) -> Reason | None:
         """The reason not to accept a PUBLISH, if there is one."""
-        if self._broker.rates and not self._publishes.take(now):
-            return Reason.QUOTA_EXCEEDED
         if any(owed.packet.packet_id == packet.packet_id for owed in self._owed) and packet.qos:
             return Reason.PACKET_ID_IN_USE
         if not valid_topic(packet.topic):

@@ -80,6 +80,7 @@ class UplinkState:
     promise: Promise = Promise.DELIVERED  # what its successful receipts are worth
     payload_maximum: int = 0  # bytes of a payload; 0 when only the service itself limits them
     carries_properties: bool = True  # user properties arrive: a payload need not say how it is encoded
+    renewals: int = 0  # sessions ended by this side, because receipts did not come
     cut_off: bool = False  # connected with a nucleus that has no way on, or no room
 
     @property

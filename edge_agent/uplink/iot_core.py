@@ -2,7 +2,8 @@
 
 The journal is the queue. So the client starts every session clean, fails whatever is unanswered
 when a session ends, and never sends anything again by itself: the caller does, from the journal.
-The SDK reconnects, with full jitter, for as long as that can help.
+The SDK reconnects, with full jitter, for as long as that can help. A session in which a receipt does not
+come is renewed: ended, and begun again once the SDK says that it has ended, so that there are never two.
 
 Its callbacks come on the SDK's one event loop thread and do nothing there but hand over to ours.
 A status topic says, retained, whether we are online; the broker says offline for us when we
@@ -13,6 +14,7 @@ because whoever fights over a session delivers nothing.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,6 +31,7 @@ from edge_agent.proxy import Proxy
 from edge_agent.uplink.base import Message, OnReceived, Receipt, TokenKey, UplinkState
 from edge_agent.uplink.iot_core_inbound import MOST_UNACKNOWLEDGED, Inbound
 from edge_agent.uplink.iot_core_packets import packet_of, receipt_of, words_of
+from edge_agent.uplink.iot_core_renewal import Renewing
 from edge_agent.uplink.limits import check_message, check_topic
 from edge_agent.uplink.mutual_tls import make_client
 from edge_agent.uplink.reason_codes import (
@@ -76,6 +79,7 @@ class IotCoreOptions:
     proxy: Proxy | None = None
     keep_alive_seconds: int = 45
     ack_timeout_seconds: int = 20
+    ack_watchdog_seconds: float = 8.0
     min_reconnect_ms: int = 1_000  # IoT Core takes one CONNECT a second of a client
     max_reconnect_ms: int = 120_000
     cloud_limits: bool = True  # keep to 100 publishes/s and 512 KiB/s, as the service demands
@@ -94,6 +98,7 @@ class IotCoreUplink:
         check: raises CredentialError if the identity cannot be used; called before connecting.
         diagnose: says why connecting fails, in a sentence; may block; empty if it cannot tell.
         birth: what the status topic says after each connect.
+        jitter: gives numbers from 0 up to 1.
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class IotCoreUplink:
         check: Callable[[], object],
         diagnose: Callable[[], str],
         birth: Callable[[], bytes] = lambda: ONLINE,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         check_topic(options.status_topic)
         self.state = UplinkState()
@@ -118,6 +124,14 @@ class IotCoreUplink:
         self._stopped = asyncio.Event()
         self._given_up: UplinkError | None = None
         self._awaiting: set[asyncio.Future[Receipt]] = set()
+        self._renewing = Renewing(
+            options.ack_watchdog_seconds,
+            options.min_reconnect_ms / 1000,
+            options.max_reconnect_ms / 1000,
+            jitter=jitter,
+            too_late=self._too_late,
+        )
+        self._renewal: asyncio.Task[None] | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._diagnosis: asyncio.Task[None] | None = None
         self._diagnosed_at = float("-inf")
@@ -151,13 +165,14 @@ class IotCoreUplink:
             )
         receipt: asyncio.Future[Receipt] = self._loop.create_future()
         self._awaiting.add(receipt)
-        receipt.add_done_callback(self._awaiting.discard)
+        receipt.add_done_callback(self._settle)
         try:
             answer = self._client.publish(packet_of(message))
         except RuntimeError as error:
             receipt.cancel()
             raise LocalProtocolError(f"the SDK refuses a publish to {message.topic}: {error}") from error
         answer.add_done_callback(lambda answered: self._hand_over(self._on_answer, receipt, answered))
+        self._renewing.sent(receipt)
         return await receipt
 
     async def subscribe(self, topic_filter: str, on_received: OnReceived) -> None:
@@ -165,6 +180,21 @@ class IotCoreUplink:
         self._inbound.subscriptions.add(topic_filter, on_received)
         if self.state.connected:
             await self._inbound.subscribe(self._client, (topic_filter,))
+
+    def renew(self, reason: str) -> None:
+        """End the session and begin another; whatever awaits a receipt fails, to be sent again.
+
+        Nothing without a session, or while one is being renewed. There are never two at once: the SDK has to
+        say that it has ended first. The broker tells the last will, and the new session its birth.
+        """
+        if not self.state.connected or self._stopping:
+            return
+        self._log.warning("session renewed", reason=reason)
+        self.state.renewals += 1
+        self._ended(reason)
+        self._stopped.clear()
+        self._client.stop()
+        self._renewal = self._loop.create_task(self._begin_again(), name="uplink-renewal")
 
     async def stop(self) -> None:
         """Say goodbye if there is a session, and end it."""
@@ -174,7 +204,8 @@ class IotCoreUplink:
         if self.state.connected:
             await self._say(OFFLINE)
         self._cancel_patience()
-        for task in (self._birth, self._subscribing, self._diagnosis):
+        self._renewing.stop()
+        for task in (self._birth, self._subscribing, self._diagnosis, self._renewal):
             if task is not None:
                 task.cancel()
         self._client.stop()
@@ -219,7 +250,21 @@ class IotCoreUplink:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(act, *arguments)
 
+    async def _begin_again(self) -> None:
+        await self._stopped.wait()
+        await asyncio.sleep(self._renewing.pause())
+        self._stopped.clear()
+        self._client.start()
+
+    def _too_late(self) -> None:
+        self.renew(f"{self._options.where}: no receipt for over {self._options.ack_watchdog_seconds:g} s")
+
+    def _settle(self, receipt: asyncio.Future[Receipt]) -> None:
+        self._awaiting.discard(receipt)
+        self._renewing.settled(receipt)
+
     def _on_attempt(self) -> None:
+        self._renewing.attempted()
         self._cancel_patience()
         self._patience = self._loop.call_later(PATIENCE_SECONDS, self._explain)
 
@@ -248,6 +293,8 @@ class IotCoreUplink:
         self._explain()
 
     def _on_disconnection(self, data: mqtt5.LifecycleDisconnectData) -> None:
+        if self._renewal is not None and not self._renewal.done():
+            return  # we ended it
         packet = data.disconnect_packet
         if packet is None:
             self._ended(
@@ -277,6 +324,7 @@ class IotCoreUplink:
             return
         error = answer.exception()
         if error is None:
+            self._renewing.heard()
             receipt.set_result(receipt_of(answer.result().puback))
         elif getattr(error, "name", "") in _TOO_LARGE:
             receipt.set_result(Receipt(PACKET_TOO_LARGE, "over the packet size this broker takes"))

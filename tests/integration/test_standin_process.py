@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +30,7 @@ from edge_agent.standin.packets import (
     Connect,
     Disconnect,
     Packet,
+    Properties,
     Puback,
     Publish,
     Reason,
@@ -429,3 +431,81 @@ def ask_over_tls(context: ssl.SSLContext, port: int) -> bytes:
         if answer := tls.recv(100):
             return answer
         raise ConnectionError("hung up")
+
+
+def test_it_can_count_in_place_of_keeping(tmp_path: Path) -> None:
+    with running(tmp_path, "--ledger", "counts") as (process, ready):
+        with Wire(PkiPaths.within(tmp_path / "pki"), ready["port"]) as wire:
+            wire.connect()
+            kind = Properties(content_type="application/cloudevents+json; charset=UTF-8")
+            wire.say(Publish(EVENTS, b'{"id":"J/1"}', 1, 1, properties=kind))
+            wire.hear()
+        with StandinControl(tmp_path) as control:
+            during = control.counts()
+        process.terminate()
+        process.wait(SOON)
+
+    after = json.loads(Path(ready["ledger"]).read_text(encoding="utf-8"))
+    assert during["journals"] == after["journals"] == {"J": [[1, 1]]}
+    assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_one_that_keeps_has_no_counts(config: StandinConfig) -> None:
+    with (
+        StandinThread(config) as standin,
+        standin.control() as control,
+        pytest.raises(
+            ConfigurationError, match="this stand-in keeps a ledger — start it with --ledger counts"
+        ),
+    ):
+        control.counts()
+
+
+def test_who_comes_while_the_cable_is_cut_hears_nothing_and_later_everything(
+    config: StandinConfig, pki: PkiPaths
+) -> None:
+    with StandinThread(config) as standin, standin.control() as control:
+        with Wire(pki, standin.port) as wire:
+            wire.connect()
+            control.swallow(1.0)
+            wire.say(Publish(EVENTS, b"[]", 1, 1))
+            with socket.create_connection(("127.0.0.1", standin.port), timeout=0.5) as newcomer:
+                newcomer.sendall(b"\x16\x03\x01")
+                with pytest.raises(TimeoutError):
+                    newcomer.recv(1)
+            wire.socket.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                wire.socket.recv(1)
+            # The broker has yet to find out.
+            assert control.status()["clients"] == ["gw-07-events"]
+        time.sleep(1.0)
+        with Wire(pki, standin.port) as wire:
+            wire.connect()
+            wire.say(Publish(EVENTS, b"[1]", 1, 1))
+            accepted = wire.hear()
+        status = control.status()
+
+    assert accepted == Puback(1, 16)
+    assert status["bytes_swallowed"] > 0
+    assert status["disconnected"] == {"0x8e": 1}
+    assert [entry.payload for entry in read_ledger(config.ledger_file)] == [b"[1]"]
+
+
+def test_rates_and_rules_are_switched_under_way(config: StandinConfig, pki: PkiPaths) -> None:
+    ruled = replace(config, rules=("floor_events",))
+    topic = f"$aws/rules/floor_events/{EVENTS}"
+    with StandinThread(ruled) as standin, standin.control() as control, Wire(pki, standin.port) as wire:
+        wire.connect()
+        control.rates("take")
+        control.rule("floor_events", enabled=False)
+        for _ in range(150):
+            wire.say(Publish(topic, b"[]", 1, 1))
+            assert wire.hear() == Puback(1, 0)
+        control.rates("discard")
+        control.rule("floor_events", enabled=True)
+        wire.say(Publish(topic, b"[1]", 1, 1))
+        assert wire.hear() == Puback(1, 0)
+        status = control.status()
+
+    assert (status["rule_not_found"], status["publishes_over_rate"]) == (150, 0)
+    assert [entry.payload for entry in read_ledger(config.ledger_file)] == [b"[1]"]
