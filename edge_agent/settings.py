@@ -21,9 +21,28 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from edge_agent.class_settings import BATCH_TOPIC, ClassesSettings
 from edge_agent.errors import ConfigurationError, LocalProtocolError
 from edge_agent.line_documents import line_names, named_lines
-from edge_agent.topics import RULE_NAME, check_filled, fill, over_basic_ingest
+from edge_agent.topics import check_filled, fill, over_basic_ingest
+from edge_agent.uplink_settings import EnrolmentSettings, TokenSettings, UplinkSettings
 from edge_agent.words import describe
 from edge_agent.yaml_documents import read_yaml
+
+__all__ = [
+    "CommandSettings",
+    "DeploymentSettings",
+    "EnrolmentSettings",
+    "ForwarderSettings",
+    "JournalSettings",
+    "LineSettings",
+    "LogSettings",
+    "Name",
+    "Settings",
+    "StatusSettings",
+    "TokenSettings",
+    "UplinkSettings",
+    "check_thing",
+    "load_settings",
+    "read_settings",
+]
 
 ENVIRONMENT_PREFIX = "EDGE_AGENT_"
 # Variables of the commands, which are no settings.
@@ -65,106 +84,6 @@ class JournalSettings(_Model):
     minimum_free_mb: int = Field(
         default=64, ge=1, description="appending stops, loudly, when less disk is free"
     )
-
-
-class TokenSettings(_Model):
-    """A private key that lives in a TPM or an HSM and never leaves it (PKCS#11)."""
-
-    library: Path = Field(description="the PKCS#11 module, e.g. /usr/lib/softhsm/libsofthsm2.so")
-    token_label: str = Field(min_length=1, max_length=32)
-    key_label: str = Field(
-        min_length=1,
-        max_length=48,
-        description="the key's; with `identity` the beginning of it: each renewed key gets a number",
-    )
-    pin_file: Path = Field(description="holds the user PIN; readable by the agent alone")
-
-
-class EnrolmentSettings(_Model):
-    """How a gateway without an identity gets one: fleet provisioning by claim."""
-
-    template: str = Field(pattern=r"^[A-Za-z0-9_-]{1,36}$", description="the fleet provisioning template")
-    claim_certificate: Path = Field(description="PEM; the same on every new gateway, good for this")
-    claim_key: Path = Field(description="PEM, readable by the agent alone; wiped once enrolled")
-    serial_number: str = Field(default="", description="what the allow-list knows; default: gateway")
-
-
-class UplinkSettings(_Model):
-    """The way to IoT Core."""
-
-    kind: Literal["iot_core", "greengrass", "file"] = Field(
-        default="iot_core", description="greengrass: through the nucleus, which accepts and does not deliver"
-    )
-    receipt: Literal["cloud", "nucleus"] | None = Field(
-        default=None,
-        description="kind greengrass: when to forget a record: confirmed, or taken by the nucleus",
-    )
-    endpoint: str = Field(default="", description="<prefix>-ats.iot.<region>.amazonaws.com")
-    port: int = Field(default=8883, ge=1, le=65535, description="8883, or 443 with ALPN")
-    proxy: str | None = Field(
-        default=None,
-        pattern=r"^http://[^@/\s]+:[0-9]{1,5}$",
-        description="http://host:port, by CONNECT",
-    )
-    proxy_credentials: Path | None = Field(
-        default=None, description="holds user:password for the proxy; readable by the agent alone"
-    )
-    ca: Path | None = Field(default=None, description="the roots the server's certificate must chain to")
-    identity: Path | None = Field(
-        default=None,
-        description="folder of `certs enrol` and `rotate`, in place of certificate and key",
-    )
-    enrolment: EnrolmentSettings | None = None
-    rotation_template: str = Field(
-        default="edge-agent-rotate",
-        pattern=r"^[A-Za-z0-9_-]{1,36}$",
-        description="the provisioning template that registers a renewed key",
-    )
-    certificate: Path | None = Field(default=None, description="the device certificate, PEM")
-    key: Path | None = Field(default=None, description="its private key, PEM, readable by the agent alone")
-    token: TokenSettings | None = Field(default=None, description="in place of key")
-    client_id: str | None = Field(default=None, max_length=128, description="default: <gateway>-events")
-    path: Path | None = Field(default=None, description="kind file: where the records go")
-    keep_alive_seconds: int = Field(default=45, ge=30, le=1200)
-    ack_timeout_seconds: int = Field(default=20, ge=1, le=600)
-    ack_watchdog_seconds: float = Field(
-        default=8.0,
-        ge=2,
-        le=600,
-        description="a session in which a receipt takes longer is renewed; more than a round trip",
-    )
-    min_reconnect_ms: int = Field(default=1_000, ge=100, description="IoT Core takes one CONNECT a second")
-    max_reconnect_ms: int = Field(default=120_000, ge=100)
-    cloud_limits: bool = Field(default=True, description="keep to 100 publishes/s and 512 KiB/s")
-    basic_ingest_rule: str | None = Field(
-        default=None,
-        pattern=RULE_NAME,
-        description="the IoT rule that takes events past the broker, by $aws/rules/<rule>/<topic>",
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> UplinkSettings:
-        missing = [name for name in self._needed() if not getattr(self, name)]
-        if missing:
-            raise ValueError(f"kind {self.kind} needs {', '.join(missing)}")
-        if self.enrolment is not None and self.identity is None:
-            raise ValueError("enrolment needs identity, the folder that the new identity goes into")
-        if self.proxy_credentials is not None and self.proxy is None:
-            raise ValueError("proxy_credentials are given, and no proxy")
-        if self.min_reconnect_ms > self.max_reconnect_ms:
-            raise ValueError("min_reconnect_ms is more than max_reconnect_ms")
-        return self
-
-    def _needed(self) -> tuple[str, ...]:
-        match self.kind:
-            case "greengrass":
-                return ("receipt",)
-            case "file":
-                return ("path",)
-            case _ if self.identity is not None:
-                return ("endpoint", "ca")
-            case _:
-                return ("endpoint", "ca", "certificate", "key" if self.token is None else "token")
 
 
 class ForwarderSettings(_Model):
@@ -258,8 +177,12 @@ class Settings(_Model):
     def event_topic(self, delivery_class: str, template: str) -> str:
         """Where the events of a class go; `{type}` is still to be put in."""
         values = {"site": self.site, "gateway": self.gateway, "class": delivery_class}
-        rule = None if self.uplink is None else self.uplink.basic_ingest_rule
-        return over_basic_ingest(rule, fill(template, values))
+        return over_basic_ingest(self.basic_ingest_rule, fill(template, values))
+
+    @property
+    def basic_ingest_rule(self) -> str | None:
+        """The rule that takes the events, if one does."""
+        return None if self.uplink is None else self.uplink.basic_ingest_rule
 
     @property
     def journal_path(self) -> Path:
@@ -299,6 +222,19 @@ class Settings(_Model):
     def confirmations_topic(self) -> str:
         """Where the cloud says what it has, for `uplink.receipt: cloud`."""
         return f"{self.commands_topic}/received"
+
+    @property
+    def canary_topic(self) -> str:
+        """Where the cloud says which canary arrived."""
+        return f"{self.commands_topic}/canary"
+
+    @property
+    def canary_seconds(self) -> float:
+        """How far apart canaries are; 0 for none."""
+        if self.uplink is None:
+            return 0.0
+        minutes = self.uplink.canary_minutes
+        return 60.0 * ((60 if self.basic_ingest_rule else 0) if minutes is None else minutes)
 
     @property
     def status_topic(self) -> str:

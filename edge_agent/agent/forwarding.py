@@ -86,11 +86,15 @@ async def _forward(
     spokesman = Spokesman(settings, journal.id)
     uplink = make_uplink(settings, spokesman.birth, nucleus)
     forwarder = _make_forwarder(settings, journal, uplink)
+
+    def said() -> Mapping[str, Any]:
+        return {**_status(forwarder, uplink, journal), "canaries": spokesman.canaries()}
+
     status = StatusFile(
         settings.status_file("forwarder"),
-        lambda: {**_status(forwarder, uplink, journal), "about": spokesman.about()},
+        lambda: {**said(), "about": spokesman.about()},
     )
-    spokesman.follow(lambda: _status(forwarder, uplink, journal))
+    spokesman.follow(said)
     await uplink.start()
     await spokesman.start(uplink)
     supervisor.ready(_summary(uplink))

@@ -67,6 +67,11 @@ def _wanting_beyond(report: Report) -> Iterator[str]:
         yield f"the uplink: not connected: {uplink['last_reason'] or 'no answer yet'}"
     if uplink["withheld"]:
         yield f"the uplink: the cloud does not let us publish: {uplink['last_reason']}"
+    if uplink["canary_alarm"]:
+        yield (
+            "the uplink: no canary comes back; what has a receipt may be lost in the cloud — "
+            "see docs/basic-ingest.md"
+        )
     for topic_filter in uplink["refused_filters"]:
         yield f"the uplink: the cloud does not let us subscribe to {topic_filter}"
     if uplink["dead_letters"]:

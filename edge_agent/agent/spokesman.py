@@ -1,7 +1,7 @@
 """The spokesman: what the forwarder's process says and hears beside events.
 
-How the gateway is, retained and as a shadow; and commands, where any are allowed. Both run in the
-forwarder's loop and wait for it: an event is never late for one of them.
+How the gateway is, retained and as a shadow; commands, where any are allowed; and canaries, where somebody
+answers them. All run in the forwarder's loop and wait for it: an event is never late for one of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import time
 
 from edge_agent.agent.bundle import make_bundle
+from edge_agent.agent.canary_keeper import CanaryKeeper
 from edge_agent.agent.faults import tell_of_a_fault
 from edge_agent.agent.gateway_report import GatewayReport
 from edge_agent.agent.orders import doers
@@ -20,6 +21,7 @@ from edge_agent.commands.trail import Trail
 from edge_agent.commands.used_ids import FILE_NAME
 from edge_agent.desk import desk_path, say_through
 from edge_agent.reporting import LIMIT_BYTES, Reporter, ReporterOptions, Shadow, as_json
+from edge_agent.routes import routes_of
 from edge_agent.settings import Settings
 from edge_agent.uplink import Uplink
 
@@ -50,11 +52,13 @@ class Spokesman:
             utc=time.time,
         )
         self._journal_id = journal_id
+        self._canaries = CanaryKeeper(settings, journal_id, routes_of(settings)["A"])
         self._channel: Channel | None = None
-        self._reporting: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.birth = self._reporter.birth
         self.follow = self._report.follow
         self.about = self._report.about
+        self.canaries = self._canaries.status
 
     async def start(self, uplink: Uplink) -> None:
         """Begin, on an uplink that was started. Into a file nothing is said but events."""
@@ -62,16 +66,21 @@ class Spokesman:
             return
         if uplink.state.payload_maximum:
             self._report.limit_bytes = min(LIMIT_BYTES, uplink.state.payload_maximum - AROUND_BYTES)
-        self._reporting = asyncio.create_task(self._reporter.run(uplink), name="reporter")
-        self._reporting.add_done_callback(tell_of_a_fault("nothing more is reported"))
+        for name, work, consequence in (
+            ("reporter", self._reporter.run(uplink), "nothing more is reported"),
+            ("canaries", self._canaries.run(uplink), "no more canaries are sent"),
+        ):
+            task = asyncio.create_task(work, name=name)
+            task.add_done_callback(tell_of_a_fault(consequence))
+            self._tasks.append(task)
         self._channel = _make_channel(self._settings, uplink, self._journal_id)
         await self._channel.open()
 
     async def stop(self) -> None:
         """End, before the uplink does."""
-        if self._reporting is not None:
-            self._reporting.cancel()
-            await asyncio.gather(self._reporting, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._channel is not None:
             await self._channel.close()
 

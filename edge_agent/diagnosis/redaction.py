@@ -39,6 +39,7 @@ SHOWN = frozenset(
         "uplink.max_reconnect_ms",
         "uplink.cloud_limits",
         "uplink.basic_ingest_rule",
+        "uplink.canary_minutes",
         "uplink.enrolment.template",
         "forwarder.window",
         "forwarder.batch_records",

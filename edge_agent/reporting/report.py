@@ -130,6 +130,7 @@ def _without_lines(sources: Sources) -> Document:
             "connects": forwarder.get("connects"),
             "last_reason": scrub(str(forwarder.get("last_reason") or "")),
             "withheld": bool(forwarder.get("withheld")),
+            "canary_alarm": bool((forwarder.get("canaries") or {}).get("alarm")),
             "dead_letters": forwarder.get("dead_letters", 0),
             "refused_filters": list(forwarder.get("refused_filters", ())),
         },

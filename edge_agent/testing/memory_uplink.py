@@ -147,7 +147,7 @@ class MemoryUplink:
 
     def events(self) -> list[dict[str, Any]]:
         """Every event the cloud has, in order of arrival, repeats included."""
-        return [event for message in self.delivered for event in json.loads(plain(message))]
+        return [event for message in self.delivered for event in _events(json.loads(plain(message)))]
 
     def _carry(self, message: Message) -> None:
         """What was accepted goes to the cloud."""
@@ -169,6 +169,11 @@ def plain(message: Message) -> bytes:
     """The payload of a message, decompressed."""
     compressed = ("content-encoding", "gzip") in message.user_properties
     return gzip.decompress(message.payload) if compressed else message.payload
+
+
+def _events(said: Any) -> list[dict[str, Any]]:  # noqa: ANN401  whatever JSON holds
+    """Those of a batch, or the one that came alone."""
+    return said if isinstance(said, list) else [said]
 
 
 def _finish(waiter: asyncio.Future[None]) -> None:

@@ -38,6 +38,7 @@ def report(**said: Any) -> dict[str, Any]:
             "connected": True,
             "last_reason": "",
             "withheld": False,
+            "canary_alarm": False,
             "dead_letters": 0,
             "refused_filters": [],
         },
@@ -140,6 +141,13 @@ def test_what_is_raised_at_a_machine_is_told_with_its_line(
         (
             {"uplink": {"withheld": True, "last_reason": "0x87 not authorised"}},
             "the uplink: the cloud does not let us publish: 0x87 not authorised",
+        ),
+        (
+            {"uplink": {"canary_alarm": True}},
+            (
+                "the uplink: no canary comes back; what has a receipt may be lost in the cloud — "
+                "see docs/basic-ingest.md"
+            ),
         ),
         (
             {"uplink": {"refused_filters": ["cmd/lab/gw/+"]}},

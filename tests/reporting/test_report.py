@@ -76,6 +76,7 @@ def test_everything_a_fleet_wants_to_know_is_in_it() -> None:
             "connects": 2,
             "last_reason": "",
             "withheld": False,
+            "canary_alarm": False,
             "dead_letters": 1,
             "refused_filters": [],
         },

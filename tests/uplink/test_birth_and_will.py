@@ -1,0 +1,111 @@
+"""What the status topic says, and how: to a watcher in the cloud, over birth, loss and return."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awscrt import mqtt5
+
+from edge_agent.credentials.dev_pki import PkiPaths
+from edge_agent.standin import StandinConfig, StandinControl, StandinThread
+from edge_agent.testing.patience import until
+from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
+from edge_agent.uplink.mutual_tls import make_client
+
+pytestmark = pytest.mark.integration
+
+STATUS = "floor/lab/gw-07/status"
+SOON = 20.0
+BORN, GONE = b'{"state":"online","at":"2026-11-26T08:00:00Z"}', b'{"state":"offline"}'
+
+
+@pytest.fixture
+def config(config: StandinConfig) -> StandinConfig:
+    """The stand-in with somebody who may watch."""
+    return replace(config, observer="watcher")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The stand-in, as a client sees it."""
+
+    port: int
+    ca: Path
+    certificate: Path
+    key: Path
+    endpoint: str = "localhost"
+    proxy: None = None
+
+
+def peer(standin: StandinThread, pki: PkiPaths) -> Peer:
+    return Peer(standin.port, pki.ca, pki.device_certificate, pki.device_key)
+
+
+@contextmanager
+def watching(where: Peer) -> Iterator[queue.Queue[Any]]:
+    """What is said on the status topic, retained or live."""
+    heard: queue.Queue[Any] = queue.Queue()
+    connected, stopped = threading.Event(), threading.Event()
+    client = make_client(
+        where,
+        client_id="watcher",
+        keep_alive_interval_sec=60,
+        on_publish_received=lambda data: heard.put(data.publish_packet),
+        on_lifecycle_connection_success=lambda _data: connected.set(),
+        on_lifecycle_stopped=lambda _data: stopped.set(),
+    )
+    client.start()
+    assert connected.wait(SOON)
+    subscription = mqtt5.Subscription(STATUS, mqtt5.QoS.AT_LEAST_ONCE)
+    client.subscribe(mqtt5.SubscribePacket(subscriptions=[subscription])).result(SOON)
+    try:
+        yield heard
+    finally:
+        client.stop()
+        stopped.wait(SOON)
+
+
+def test_birth_and_last_will_say_what_they_are(
+    standin: StandinThread, control: StandinControl, pki: PkiPaths
+) -> None:
+    where = peer(standin, pki)
+    options = IotCoreOptions(
+        endpoint="localhost",
+        port=where.port,
+        ca=where.ca,
+        certificate=where.certificate,
+        key=where.key,
+        client_id="gw-07-events",
+        status_topic=STATUS,
+        min_reconnect_ms=100,
+        max_reconnect_ms=200,
+    )
+
+    async def story(heard: queue.Queue[Any]) -> None:
+        uplink = IotCoreUplink(options, check=lambda: None, diagnose=lambda: "", birth=lambda: BORN)
+        await uplink.start()
+        try:
+            async with asyncio.timeout(SOON):
+                await until(lambda: heard.qsize() == 1)
+                control.drop("gw-07-events")
+                await until(lambda: heard.qsize() == 3)
+        finally:
+            await uplink.stop()
+
+    with watching(where) as heard:
+        asyncio.run(story(heard))
+        said = [heard.get(timeout=SOON) for _ in range(4)]
+
+    assert [packet.payload for packet in said] == [BORN, GONE, BORN, GONE]
+    assert {packet.content_type for packet in said} == {"application/json"}
+    with watching(where) as heard:
+        kept = heard.get(timeout=SOON)
+    assert (kept.payload, kept.content_type, kept.retain) == (GONE, "application/json", True)
