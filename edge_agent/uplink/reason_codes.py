@@ -2,6 +2,10 @@
 
 Only a code that is known to mean success lets a record go. A code this table does not know
 keeps the record, like any trouble that may pass.
+
+WITHHOLD is about one topic: `withholding` keeps account of each by itself, so that a policy that forgets
+one type of event stops that type alone. RETRY is about the connection, whose quotas all topics share.
+SET_ASIDE and SPLIT are about what was published, and say nothing of the next publish.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ class Reaction(Enum):
 
     DELIVERED = "delivered"  # the records may be acknowledged
     RETRY = "retry"  # keep, back off with jitter, send again
-    WITHHOLD = "withhold"  # keep, send nothing more there, raise an alarm, probe slowly
+    WITHHOLD = "withhold"  # keep, send nothing more to that topic, raise an alarm, probe it slowly
     SET_ASIDE = "set_aside"  # what was published can never be taken: never send it again unchanged
     SPLIT = "split"  # as SET_ASIDE, but one record of the batch may be the reason
 

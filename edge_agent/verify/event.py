@@ -20,6 +20,7 @@ from edge_agent.chain import from_written
 
 IDENTITY = frozenset({"id", "sequence", "chain", "chainbefore"})
 LAST_SEQUENCE = 2**63 - 1
+CANARY = "floor.agent.canary"
 
 _FRONT = re.compile(
     r'\{"id":"([^"\\]+)/([0-9]{1,19})","sequence":"([0-9]{20})",'
@@ -45,6 +46,11 @@ class Arrived(NamedTuple):
 def is_event(value: object) -> bool:
     """Whether parsed JSON is meant to be an event of a journal."""
     return isinstance(value, dict) and "specversion" in value and "sequence" in value and "id" in value
+
+
+def is_canary(value: object) -> bool:
+    """Whether parsed JSON is a canary: an event of ours that is no record of a journal."""
+    return isinstance(value, dict) and value.get("type") == CANARY and "sequence" not in value
 
 
 def read_event(value: dict[str, Any], text: str) -> Arrived:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from io import BytesIO, UnsupportedOperation
 from typing import Any, Protocol
 
-from edge_agent.verify.event import compact, is_event
+from edge_agent.verify.event import compact, is_canary, is_event
 
 # More than any object has: the service takes 128 KB a publish, and a call of a Lambda brings 6 MB.
 LONGEST_CHARACTERS = 8 * 1024 * 1024
@@ -50,7 +50,12 @@ class Readable(Protocol):
         ...
 
 
-Found = tuple[dict[str, Any], str] | Other  # an event, parsed and as it is written
+@dataclass(frozen=True, slots=True)
+class NoRecord:
+    """A canary: it is of ours, and no journal knows of it."""
+
+
+Found = tuple[dict[str, Any], str] | NoRecord | Other  # an event, parsed and as it is written
 
 
 def events_in(stream: Readable, *, wrappings: int = 0) -> Iterator[Found]:
@@ -120,6 +125,8 @@ def _inside(value: object, wrappings: int) -> Iterator[Found]:
     if is_event(value):
         assert isinstance(value, dict)  # noqa: S101  is_event says so
         yield value, compact(value).decode("utf-8", "surrogateescape")
+    elif is_canary(value):
+        yield NoRecord()
     elif isinstance(value, dict):
         for inner in value.values():
             yield from _inside(inner, wrappings)

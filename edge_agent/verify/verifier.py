@@ -17,7 +17,7 @@ from edge_agent.verify.ledger import Ledger, Limits
 from edge_agent.verify.proof import prove
 from edge_agent.verify.report import Report, Unreadable
 from edge_agent.verify.state import load_claims, load_ledger, save_claims, save_ledger
-from edge_agent.verify.texts import Other, Readable, events_in
+from edge_agent.verify.texts import NoRecord, Other, Readable, events_in
 
 VERSION = 1
 MAX_NAMES = 100  # of inputs with other content, each with a count; the rest is counted as one
@@ -112,6 +112,8 @@ class Verifier:
 
     def _read(self, arrived: bytes | Readable, name: str, *, again: bool) -> None:
         for found in events_in(BytesIO(arrived) if isinstance(arrived, bytes) else arrived):
+            if isinstance(found, NoRecord):
+                continue
             if not isinstance(found, Other):
                 try:
                     self._take(found, again=again)

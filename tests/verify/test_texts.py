@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge_agent.chain import link
 from edge_agent.uplink.batch import make_message
 from edge_agent.verify import Verifier, verify
-from edge_agent.verify.texts import CHUNK_BYTES, Other, events_in
+from edge_agent.verify.texts import CHUNK_BYTES, events_in
 from tests.verify.journals import telling
 
 EVENTS = telling(12).events()
@@ -172,7 +172,7 @@ def test_a_sealed_byte_that_is_no_character_survives_the_reading() -> None:
     sealed = told.sealed[0].replace(b"place", b"\xff\xfe")
     event = told.event(1, sealed=sealed)
 
-    ((value, text),) = [one for one in events_in(BytesIO(event)) if not isinstance(one, Other)]
+    ((value, text),) = [one for one in events_in(BytesIO(event)) if isinstance(one, tuple)]
 
     assert text.encode("utf-8", "surrogateescape") == event
     assert value["data"]["game"] == 1
@@ -193,3 +193,19 @@ def test_mixtures_are_read_to_their_end(pieces: list[bytes]) -> None:
     report = verify([b"\n".join(pieces)])
 
     assert report.events <= len(pieces)
+
+
+CANARY = b'{"id":"J/canary/5f0c","specversion":"1.0","type":"floor.agent.canary","data":{"number":1}}'
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [CANARY, b"[" + CANARY + b"]", b64(CANARY), of_a_rule(CANARY), of_a_stream(CANARY)],
+    ids=["alone", "in a batch", "base64", "of a rule", "of a stream"],
+)
+def test_a_canary_is_no_record_and_no_other_content(kept: bytes) -> None:
+    report = verify([ARRAY, kept])
+
+    assert report.unreadable == ()
+    assert report.events == len(EVENTS)
+    assert report.complete
