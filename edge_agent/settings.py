@@ -84,6 +84,14 @@ class JournalSettings(_Model):
     minimum_free_mb: int = Field(
         default=64, ge=1, description="appending stops, loudly, when less disk is free"
     )
+    budget_mb: int | None = Field(
+        default=None,
+        ge=64,
+        description="at most; above, telemetry is let go, then meters thinned; default: what the disk has",
+    )
+    keep_days: int | None = Field(
+        default=None, ge=1, description="telemetry and meters that wait longer may go; default: any age"
+    )
 
 
 class ForwarderSettings(_Model):

@@ -21,6 +21,7 @@ from edge_agent.agent.command_desk import SOCKET_NAME, CommandDesk
 from edge_agent.agent.errands import open_desk
 from edge_agent.agent.floor_status import FloorStatus, free_bytes
 from edge_agent.agent.folders import make_folders
+from edge_agent.agent.journal_watch import JournalWatch
 from edge_agent.agent.journalist import Journalist
 from edge_agent.agent.lines import Lines
 from edge_agent.agent.opening import told_to_be_opening
@@ -31,7 +32,7 @@ from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import AgentError, JournalError, JournalFull
-from edge_agent.events import EventBody
+from edge_agent.events import EventBody, Observation, seal
 from edge_agent.events.agent import AgentReconfigured, AgentStarted, AgentStopped, ConfigurationRefused
 from edge_agent.events.delivery_class import class_of_sealed
 from edge_agent.health import Heartbeat
@@ -40,7 +41,7 @@ from edge_agent.line import JOURNAL_RETRY_SECONDS, Line
 from edge_agent.links import open_link
 from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
-from edge_agent.settings import LineSettings, Settings
+from edge_agent.settings import JournalSettings, LineSettings, Settings
 from edge_agent.station import DeviceIdentity
 from edge_agent.supervision import Supervisor
 
@@ -69,6 +70,11 @@ def _collect_with(
     set_up_logs(settings.log)
     check_lines(settings)
     clock = Clock()
+    watch = JournalWatch(
+        lambda body: seal(
+            Observation(settings.gateway, clock.monotonic(), body), clock.reading(), settings.source
+        )
+    )
     with ExitStack() as held:
         make_folders(settings)
         with told_to_be_opening(settings):
@@ -76,10 +82,13 @@ def _collect_with(
                 open_journal(
                     settings.journal_path,
                     role="collect",
-                    budget=Budget(minimum_free_bytes=settings.journal.minimum_free_mb * 2**20),
+                    budget=_budget(settings.journal),
                     classify=class_of_sealed,
+                    describe_gap=watch.describe,
+                    on_fill=watch.see,
                 )
             )
+        watch.declare_to(journal.declare)
         journalist = Journalist(settings, clock, journal)
         readings = Readings()
         commands = held.enter_context(
@@ -88,7 +97,7 @@ def _collect_with(
         lines = Lines(partial(_make_line, settings, journalist, readings), on_change=commands.follow)
         held.enter_context(open_desk(settings, journalist, lines.by_device, readings, lambda: journal.head))
         floor = FloorStatus(lines.by_device, clock.reading, digest(settings))
-        heartbeat = Heartbeat(settings.status_file("collector"), lambda: _status(floor, journal))
+        heartbeat = Heartbeat(settings.status_file("collector"), lambda: _status(floor, journal, watch))
         heartbeat.start()
         held.callback(heartbeat.stop)
         started = AgentStarted(version=__version__, lines=len(settings.lines))
@@ -197,7 +206,16 @@ def _make_line(
     )
 
 
-def _status(floor: FloorStatus, journal: Journal) -> Mapping[str, Any]:
+def _budget(journal: JournalSettings) -> Budget:
+    days = journal.keep_days
+    return Budget(
+        size_bytes=None if journal.budget_mb is None else journal.budget_mb * 2**20,
+        minimum_free_bytes=journal.minimum_free_mb * 2**20,
+        age_seconds=None if days is None else days * 86_400.0,
+    )
+
+
+def _status(floor: FloorStatus, journal: Journal, watch: JournalWatch) -> Mapping[str, Any]:
     return {
         **floor.look(),
         "journal": {
@@ -205,5 +223,6 @@ def _status(floor: FloorStatus, journal: Journal) -> Mapping[str, Any]:
             "head": journal.head,
             "bytes": journal.size_bytes(),
             "free_bytes": free_bytes(journal.path),
+            **watch.status(),
         },
     }

@@ -2,6 +2,7 @@
 
 from edge_agent.journal.acknowledged import CLASSES, Acknowledged
 from edge_agent.journal.consumer import DEFAULT_CONSUMER
+from edge_agent.journal.gauge import Fill
 from edge_agent.journal.journal import Journal, Role, journal_is_there, open_journal
 from edge_agent.journal.record import Budget, DeadLetter, Gap, Record, Slice
 
@@ -11,6 +12,7 @@ __all__ = [
     "Acknowledged",
     "Budget",
     "DeadLetter",
+    "Fill",
     "Gap",
     "Journal",
     "Record",

@@ -108,6 +108,11 @@ class Appender:
         first = self.turns.alone(lambda: self._write(payloads, {consumer: through}))
         return range(first, first + len(payloads))
 
+    def declare(self, payloads: Sequence[bytes]) -> range:
+        """As append, of what room is kept for: what says that other records are gone, or that it is full."""
+        first = self.turns.alone(lambda: self._write(payloads, {}, reserved=True))
+        return range(first, first + len(payloads))
+
     def forgotten(self, through: int) -> None:
         """Everything up to `through` is acknowledged and about to be deleted."""
 
@@ -136,15 +141,18 @@ class Appender:
         if any(len(payload) > RECORD_LIMIT_BYTES for payload in payloads):
             raise JournalError(f"a record is larger than {RECORD_LIMIT_BYTES} bytes", "split it")
 
-    def _write(self, payloads: Sequence[bytes], marks: Mapping[str, int] | None = None) -> int:
+    def _write(
+        self, payloads: Sequence[bytes], marks: Mapping[str, int] | None = None, *, reserved: bool = False
+    ) -> int:
         """One commit; its first sequence."""
         with translated(self._folder):
             if self._fd < 0:
                 raise JournalError(f"journal {self._folder} is closed", "open it again")
-            self._look_around()
+            self._look_around(0 if reserved else self._limits.minimum_free_bytes)
             self._settle()
             data, head = self._encoded(payloads, marks or {})
-            self._limits.admit(len(data))
+            if not reserved:
+                self._limits.admit(len(data))
             if self._is_full_with(len(data)):
                 self._begin_segment()
             self._in_doubt = True
@@ -217,10 +225,10 @@ class Appender:
         except OSError:
             self._in_doubt = True
 
-    def _look_around(self) -> None:
+    def _look_around(self, minimum_free_bytes: int) -> None:
         """Raise if there is no room, or no file: one that was deleted could be written to for ever."""
         free = free_bytes(self._folder)
-        if free < self._limits.minimum_free_bytes:
+        if free < minimum_free_bytes:
             raise full(self._folder, free)
         try:
             same = _identity(segment_path(self._folder, self._head.segment).stat()) == self._file

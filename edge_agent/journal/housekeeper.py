@@ -2,6 +2,7 @@
 
 - A segment is deleted once every consumer has acknowledged all of it and has said so durably, oldest first;
   its room is free at once. It is looked at a last time before: what is damaged in it is said.
+- Over its budget, what may go is let go.
 - The other sealed segments are looked at one after the other, again and again, slowly.
 
 A thread does this every second. When it fails it says so once and tries again: nothing depends on it but
@@ -21,8 +22,10 @@ from edge_agent.errors import JournalError
 from edge_agent.journal.appender import Appender
 from edge_agent.journal.consumer import Consumers
 from edge_agent.journal.disk import free_bytes, sync_folder, translated
+from edge_agent.journal.gauge import Fill, Gauge
 from edge_agent.journal.mending import Mender
 from edge_agent.journal.segment import segment_path, segments
+from edge_agent.journal.shedding import Shedder
 
 ROUND_SECONDS = 1.0
 # 8 MiB are read and checked in some 40 ms: of a core, less than a hundredth.
@@ -39,6 +42,9 @@ class Housekeeper:
         appender: Appender,
         consumers: Consumers,
         mender: Mender,
+        shedder: Shedder,
+        gauge: Gauge,
+        on_fill: Callable[[Fill], object],
         minimum_free_bytes: int,
         damaged: list[int],
         vanished: tuple[int, int] | None,
@@ -47,6 +53,9 @@ class Housekeeper:
         self._appender = appender
         self._consumers = consumers
         self._mender = mender
+        self._shedder = shedder
+        self._gauge = gauge
+        self._on_fill = on_fill
         self._minimum_free_bytes = minimum_free_bytes
         self._damaged = damaged  # first sequences of segments to be mended
         self._vanished = vanished  # the range of records whose segments are not there
@@ -65,6 +74,7 @@ class Housekeeper:
     def close(self) -> None:
         """Stop."""
         self._stopping.set()
+        self._gauge.refused.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -103,6 +113,15 @@ class Housekeeper:
             self._appender.begin_segment()
             self.forget()
 
+    def shed(self) -> int:
+        """Let go of what must go for the budget; how many records were lost by it."""
+        with self._mutex:
+            return self._shedder.shed()
+
+    def tell_fill(self) -> None:
+        """Say how full the journal is."""
+        self._on_fill(self._gauge.measure())
+
     def look(self) -> bool:
         """Look at the next sealed segment, and mend it if need be; whether it was damaged."""
         with self._mutex:
@@ -117,7 +136,13 @@ class Housekeeper:
     def keep_house(self) -> None:
         """One round. On a full disk one chore may succeed, and make room, where another cannot."""
         self._rounds += 1
-        chores: list[Callable[[], object]] = [self.mend, self.forget, self.make_room]
+        chores: list[Callable[[], object]] = [
+            self.mend,
+            self.forget,
+            self.make_room,
+            self.shed,
+            self.tell_fill,
+        ]
         if self._rounds % ROUNDS_A_LOOK == 0:
             chores.append(self.look)
         troubles: set[type[JournalError]] = set()
@@ -130,8 +155,10 @@ class Housekeeper:
         self._told = troubles
 
     def _run(self) -> None:
-        while not self._stopping.wait(ROUND_SECONDS):
+        while not self._stopping.is_set():
+            self._gauge.refused.clear()
             self.keep_house()
+            self._gauge.refused.wait(ROUND_SECONDS)
 
     def _tell(self, error: JournalError) -> None:
         """Say so once, not every second: a disk stays full for hours."""

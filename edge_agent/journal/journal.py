@@ -26,31 +26,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from edge_agent.delivery import DeliveryClass
-from edge_agent.errors import JournalDamaged, JournalError, LocalProtocolError
+from edge_agent.errors import JournalError, LocalProtocolError
 from edge_agent.journal.acknowledged import CLASSES, Acknowledged
-from edge_agent.journal.appender import Appender, Limits, Tail
+from edge_agent.journal.collecting import Classify, Collecting, DescribeGap, Keeping, collecting
 from edge_agent.journal.consumer import DEFAULT_CONSUMER, Consumer, Consumers, check_name
-from edge_agent.journal.disk import FOLDER_MODE, sync_folder, translated
+from edge_agent.journal.disk import translated
+from edge_agent.journal.gauge import Fill
 from edge_agent.journal.head import NAME as HEAD_NAME
 from edge_agent.journal.head import HeadNote
-from edge_agent.journal.housekeeper import Housekeeper
-from edge_agent.journal.lock import Lock
-from edge_agent.journal.mending import Mender
-from edge_agent.journal.opening import Opened, open_folder
 from edge_agent.journal.reader import Reader
 from edge_agent.journal.record import Budget, DeadLetter, Gap, Record, Slice
 from edge_agent.journal.segment import SEGMENT_BYTES
 
 Role = Literal["collect", "forward", "read"]
-Classify = Callable[[bytes], DeliveryClass]
-DescribeGap = Callable[[Gap], bytes]
 
 # How much is read at a time where everything is read.
 _STEP_RECORDS, _STEP_BYTES = 500, 1 << 20
@@ -76,17 +70,6 @@ def plainly(gap: Gap) -> bytes:
     return json.dumps(said).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How the one who collects keeps the journal."""
-
-    budget: Budget
-    classify: Classify
-    describe_gap: DescribeGap
-    housekeeping: bool  # whether segments are deleted and looked after in a thread
-    segment_bytes: int
-
-
 def open_journal(
     path: Path,
     *,
@@ -95,6 +78,7 @@ def open_journal(
     budget: Budget = Budget(),  # noqa: B008  frozen
     classify: Classify = _all_matter,
     describe_gap: DescribeGap = plainly,
+    on_fill: Callable[[Fill], object] = lambda _fill: None,
     housekeeping: bool = True,
     segment_bytes: int = SEGMENT_BYTES,
     wait_seconds: float = 0.0,
@@ -110,6 +94,7 @@ def open_journal(
         budget: what it may take up.
         classify: the class of a payload.
         describe_gap: what is appended for records that are no longer there.
+        on_fill: told how full it is, every second, in the housekeeper's thread.
         housekeeping: whether the one who collects also deletes and looks after segments, in a thread.
         segment_bytes: a segment is followed by another at about this size.
         wait_seconds: how long a reader waits for the one who collects to make it.
@@ -120,10 +105,12 @@ def open_journal(
         JournalDamaged: there is something else at `path`.
         JournalError: it is not there, or cannot be opened.
     """
-    keeping = Keeping(budget, classify, describe_gap, housekeeping, segment_bytes)
+    keeping = Keeping(budget, classify, describe_gap, on_fill, housekeeping, segment_bytes)
     with ExitStack() as opening:  # closed in the opposite order, also when opening fails half-way
         if role == "collect":
-            return _open_to_collect(path, keeping, wall, opening)
+            half, reader, consumers = collecting(path, keeping, wall, opening)
+            held = opening.pop_all()
+            return Journal(path, role, reader=reader, consumers=consumers, collecting=half, held=held)
         _wait_for(path, wait_seconds)
         reader = Reader(path)
         opening.callback(reader.close)
@@ -146,7 +133,7 @@ class Journal:
         *,
         reader: Reader,
         consumers: Consumers,
-        collecting: _Collecting | None,
+        collecting: Collecting | None,
         held: ExitStack,
     ) -> None:
         self.path = path
@@ -177,6 +164,18 @@ class Journal:
         them again may succeed.
         """
         return self._collector.appender.append(payloads)
+
+    def declare(self, payloads: Sequence[bytes]) -> range:
+        """As append, but into the room that is kept free: for what says that the journal is full."""
+        return self._collector.appender.declare(payloads)
+
+    def fill(self) -> Fill:
+        """How full it is."""
+        return self._collector.gauge.measure()
+
+    def shed(self) -> int:
+        """Let go of what must go for the budget; how many records were lost by it."""
+        return self._collector.housekeeper.shed()
 
     def derive(self, consumer: str, through: int, payloads: Sequence[bytes]) -> range:
         """What `consumer` derived from everything up to `through`, and that it did, in one commit.
@@ -322,7 +321,7 @@ class Journal:
         self._held.close()
 
     @property
-    def _collector(self) -> _Collecting:
+    def _collector(self) -> Collecting:
         if self._collecting is None:
             raise LocalProtocolError(
                 f"journal {self.path} is open to {self.role}", "open it with role='collect'"
@@ -333,81 +332,6 @@ class Journal:
         if self.role == "read":
             raise LocalProtocolError(f"journal {self.path} is open to read", "open it with role='forward'")
         return self._consumers[consumer]
-
-
-@dataclass(frozen=True, slots=True)
-class _Collecting:
-    """The half of a journal that only the one who collects has."""
-
-    appender: Appender
-    housekeeper: Housekeeper
-
-
-def _open_to_collect(path: Path, keeping: Keeping, wall: Callable[[], float], opening: ExitStack) -> Journal:
-    _make_folder(path)
-    opening.callback(_lock_for_collecting(path).release)
-    note = HeadNote(path, write=True)
-    opening.callback(note.close)
-    opened = open_folder(path, note)
-    appender = Appender(
-        path,
-        Tail(opened.head, opened.marks, opened.begun),
-        note=note,
-        limits=Limits(keeping.segment_bytes, keeping.budget.minimum_free_bytes),
-        classify=keeping.classify,
-        wall=wall,
-    )
-    opening.callback(appender.close)
-    reader = Reader(path)
-    opening.callback(reader.close)
-    consumers = Consumers(path, reader, opened.head.journal, opened.marks)
-    opening.callback(consumers.close)
-    consumers.register(DEFAULT_CONSUMER)
-    housekeeper = _housekeeper(path, keeping, opened, appender, consumers)
-    opening.callback(housekeeper.close)
-    collecting = _Collecting(appender, housekeeper)
-    return Journal(
-        path, "collect", reader=reader, consumers=consumers, collecting=collecting, held=opening.pop_all()
-    )
-
-
-def _housekeeper(
-    path: Path, keeping: Keeping, opened: Opened, appender: Appender, consumers: Consumers
-) -> Housekeeper:
-    def declare(gaps: Sequence[Gap]) -> None:
-        appender.append([keeping.describe_gap(gap) for gap in gaps])
-
-    housekeeper = Housekeeper(
-        path,
-        appender=appender,
-        consumers=consumers,
-        mender=Mender(path, opened.head.journal, declare),
-        minimum_free_bytes=keeping.budget.minimum_free_bytes,
-        damaged=opened.damaged,
-        vanished=opened.vanished,
-    )
-    with suppress(JournalError):  # on a full disk it is said when there is room again
-        housekeeper.mend()
-    if keeping.housekeeping:
-        housekeeper.start()
-    return housekeeper
-
-
-def _make_folder(path: Path) -> None:
-    """Make what is missing of the path, each name durable before anything is kept below it."""
-    with translated(path):
-        if path.exists() and not path.is_dir():
-            raise JournalDamaged(
-                f"{path} is not a folder", "set `journal.path` to one; this file was left as it is"
-            )
-        missing = [folder for folder in (path, *path.absolute().parents) if not folder.exists()]
-        for folder in reversed(missing):
-            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-            sync_folder(folder.parent)
-
-
-def _lock_for_collecting(path: Path) -> Lock:
-    return Lock(path / "lock", f"journal {path}", "stop that collector first, or give this one its own")
 
 
 def _wait_for(path: Path, seconds: float) -> None:

@@ -97,12 +97,13 @@ class Mender:
 
 def _rewritten(found: Examination) -> bytes:
     """The frames that are intact, and in the place of every missing range what says so."""
-    pieces = [(frame.sequence, _again(frame)) for frame in found.found]
+    pieces = [(frame.sequence, again(frame)) for frame in found.found]
     pieces += [(begin, lost(begin, end)) for begin, end in found.missing]
     return b"".join(piece for _sequence, piece in sorted(pieces, key=lambda each: each[0]))
 
 
-def _again(frame: Frame) -> bytes:
+def again(frame: Frame) -> bytes:
+    """The bytes of a frame that was decoded."""
     return encode(
         Kind(frame.kind),
         frame.payload,

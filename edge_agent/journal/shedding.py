@@ -1,0 +1,203 @@
+"""Shedding: what is let go when not everything can be kept. C first, then half of B and again, A never.
+
+The oldest sealed segments are written anew without the records that go; in the place of each its digest
+stays, so the chain goes on. Before that it is journalled exactly which they were: whoever is killed in
+between has said it, and does it again. What every consumer has acknowledged goes without a word: it is
+no loss.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import structlog
+
+from edge_agent.chain import digest
+from edge_agent.delivery import DeliveryClass
+from edge_agent.journal.acknowledged import CLASSES
+from edge_agent.journal.consumer import Consumers
+from edge_agent.journal.examination import Examination
+from edge_agent.journal.frames import RECORDS, Frame, Kind, encode
+from edge_agent.journal.gauge import SHED_ABOVE, SHED_DOWN_TO, Fill, Gauge
+from edge_agent.journal.mending import Mender, again
+from edge_agent.journal.record import Gap
+from edge_agent.journal.segment import make_segment, segments
+
+B, C = DeliveryClass.B, DeliveryClass.C
+# Of B an eighth is kept at the least: every eighth reading of a meter still tells the day.
+MOST_THINNED = 3
+
+Step = Callable[[str], int]
+
+
+class Shedder:
+    """Lets go of what may go, while a journal is over its budget.
+
+    Args:
+        folder: of the journal.
+        gauge: says how full it is.
+        consumers: whose acknowledgements tell a loss from none.
+        mender: looks at segments.
+        declare: journals gaps durably, also on a full disk. Raises JournalError.
+        seal: begins another segment, so that the newest can be written anew too.
+        age_seconds: what waits longer may go; None: any age.
+        wall: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        gauge: Gauge,
+        consumers: Consumers,
+        mender: Mender,
+        declare: Callable[[Sequence[Gap]], object],
+        seal: Callable[[], object],
+        age_seconds: float | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._gauge = gauge
+        self._consumers = consumers
+        self._mender = mender
+        self._declare = declare
+        self._begin_segment = seal
+        self._age_seconds = age_seconds
+        self._wall = wall
+        self._without_c: set[int] = set()  # segments in which no C is left
+        self._thinned: dict[int, int] = {}
+
+    def shed(self) -> int:
+        """Let go of what must and may go now; how many records were lost by it."""
+        lost = self._shed_old()
+        fill = self._gauge.measure()
+        if fill.share <= SHED_ABOVE:
+            return lost
+        for step in self._steps():
+            lost += step(_why(fill))
+            fill = self._gauge.measure()
+            if fill.share <= SHED_DOWN_TO:
+                break
+        return lost
+
+    def _steps(self) -> Iterator[Step]:
+        """What can be done about a full journal, the mildest first, each with the reason for it."""
+        for first, last in self._sealed():
+            if first not in self._without_c:
+                yield partial(self._let_c_go, first, last)
+        for times in range(MOST_THINNED):
+            for first, last in self._sealed():
+                if self._thinned.get(first, 0) == times:
+                    yield partial(self._thin_b, first, last)
+        yield self._seal
+
+    def _shed_old(self) -> int:
+        """What waits for longer than the age of the budget: C goes, B is thinned once."""
+        if self._age_seconds is None:
+            return 0
+        lost, oldest = 0, self._wall() - self._age_seconds
+        for first, last in self._sealed():
+            if first in self._without_c and self._thinned.get(first):
+                continue
+            found = self._mender.examine(first, last)
+            if not found.found or found.found[-1].appended_at > oldest:
+                break
+            lost += self._let_c_go(first, last, "age") + self._thin_b(first, last, "age")
+        return lost
+
+    def _seal(self, _why: str) -> int:
+        """Nothing is left to let go but in the newest segment: next time it is not the newest."""
+        self._begin_segment()
+        return 0
+
+    def _let_c_go(self, first: int, last: int, why: str) -> int:
+        self._without_c.add(first)
+        return self._let_go(first, last, C, why)
+
+    def _thin_b(self, first: int, last: int, why: str) -> int:
+        return self._let_go(first, last, B, why)
+
+    def _let_go(self, first: int, last: int, delivery_class: DeliveryClass, why: str) -> int:
+        """Write a segment anew without the records of a class, or without half of them if it is B."""
+        self._mender.mend(first, last)
+        found = self._mender.examine(first, last)
+        header = found.header
+        if header is None:  # it was not there
+            return 0
+        self._thinned[first] = header.thinned + (delivery_class is B)
+        if delivery_class is B and header.thinned >= MOST_THINNED:
+            return 0
+        going = _going(found, delivery_class)
+        lost = self._not_acknowledged(delivery_class, going)
+        if lost:
+            self._declare([_gap(lost, delivery_class, why)])
+            structlog.get_logger().error(
+                "the journal is full; records are let go",
+                alarm=True,
+                delivery_class=delivery_class.value,
+                count=len(lost),
+                first=lost[0],
+                last=lost[-1],
+                why=why,
+            )
+        if going or delivery_class is B:
+            frames = b"".join(_without(frame, going) for frame in found.found)
+            make_segment(self._folder, replace(header, thinned=self._thinned[first]), frames)
+        return len(lost)
+
+    def _not_acknowledged(self, delivery_class: DeliveryClass, sequences: Iterable[int]) -> list[int]:
+        """Those that some consumer has not dealt with."""
+        every = [consumer.acknowledged.ranges(delivery_class) for consumer in self._consumers]
+        return [
+            sequence
+            for sequence in sequences
+            if not all(any(first <= sequence <= last for first, last in ranges) for ranges in every)
+        ]
+
+    def _sealed(self) -> list[tuple[int, int]]:
+        return [(first, following - 1) for first, following in pairwise(segments(self._folder))]
+
+
+def _going(found: Examination, delivery_class: DeliveryClass) -> dict[int, None]:
+    """The sequences of the records of a class in a segment; of B every other one."""
+    its_class = CLASSES.index(delivery_class)
+    records = [
+        frame.sequence for frame in found.found if frame.kind in RECORDS and frame.delivery_class == its_class
+    ]
+    return dict.fromkeys(records[1::2] if delivery_class is B else records)
+
+
+def _without(frame: Frame, going: Container[int]) -> bytes:
+    """A frame again, or what stays in the place of a record that goes."""
+    if frame.kind not in RECORDS or frame.sequence not in going:
+        return again(frame)
+    return encode(
+        Kind.GONE,
+        digest(frame.sequence, frame.payload),
+        sequence=frame.sequence,
+        appended_at=frame.appended_at,
+        chain=frame.chain,
+        delivery_class=frame.delivery_class,
+        place=frame.place,
+    )
+
+
+def _gap(sequences: Sequence[int], delivery_class: DeliveryClass, why: str) -> Gap:
+    first, last = sequences[0], sequences[-1]
+    removed = b""
+    if len(sequences) < last - first + 1:
+        bits = bytearray((last - first) // 8 + 1)
+        for sequence in sequences:
+            at = sequence - first
+            bits[at // 8] |= 0x80 >> at % 8
+        removed = bytes(bits)
+    return Gap("shed", delivery_class, len(sequences), first, last, removed, why)
+
+
+def _why(fill: Fill) -> str:
+    return f"{fill.used_bytes >> 20} of {fill.capacity_bytes >> 20} MiB were used"

@@ -1,0 +1,238 @@
+"""Over its budget a journal lets go of C first, then of half of B and half again, and of A never."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from edge_agent.chain import link
+from edge_agent.delivery import DeliveryClass
+from edge_agent.errors import JournalFull
+from edge_agent.journal import Budget, Fill, Gap, Journal, open_journal
+from edge_agent.journal.shedding import MOST_THINNED
+
+A, B, C = DeliveryClass
+KIB = 1 << 10
+SEGMENT, BUDGET = 16 * KIB, 256 * KIB
+FORWARDER = "forwarder"
+
+
+def payload_of(its_class: DeliveryClass, number: int) -> bytes:
+    return b"%s%09d" % (its_class.value.encode(), number) + b"x" * 200
+
+
+def class_of(payload: bytes) -> DeliveryClass:
+    return DeliveryClass(chr(payload[0])) if payload[:1] in b"ABC" else A
+
+
+class Bench:
+    """A small journal that keeps house when told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.gaps: list[Gap] = []
+        self.appended: dict[int, bytes] = {}
+        self.now = 0.0
+        self.journal: Journal
+
+    def describe(self, gap: Gap) -> bytes:
+        self.gaps.append(gap)
+        return b"gap of %d" % gap.count
+
+    def open(self, budget: Budget) -> Journal:
+        self.journal = open_journal(
+            self.path,
+            role="collect",
+            budget=budget,
+            classify=class_of,
+            describe_gap=self.describe,
+            housekeeping=False,
+            segment_bytes=SEGMENT,
+            wall=lambda: self.now,
+        )
+        return self.journal
+
+    def append(self, *classes: DeliveryClass) -> None:
+        payloads = [payload_of(cls, len(self.appended) + place) for place, cls in enumerate(classes)]
+        self.appended |= dict(zip(self.journal.append(payloads), payloads, strict=True))
+
+    def left(self) -> dict[DeliveryClass, set[int]]:
+        left: dict[DeliveryClass, set[int]] = {A: set(), B: set(), C: set()}
+        for record in self.journal.records():
+            if record.sequence in self.appended:
+                assert record.payload == self.appended[record.sequence]
+                left[record.delivery_class].add(record.sequence)
+        return left
+
+    def declared(self) -> Counter[int]:
+        return Counter(sequence for gap in self.gaps for sequence in sequences_of(gap))
+
+
+def sequences_of(gap: Gap) -> list[int]:
+    every = range(gap.first, gap.last + 1)
+    return [
+        s for s in every if not gap.removed or gap.removed[(s - gap.first) // 8] & 0x80 >> (s - gap.first) % 8
+    ]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "journal")
+    bench.open(Budget(size_bytes=BUDGET, minimum_free_bytes=0))
+    yield bench
+    bench.journal.close()
+
+
+def fill(bench: Bench, *classes: DeliveryClass) -> None:
+    """Append until that is too much, letting go of what may go."""
+    with pytest.raises(JournalFull, match="has reached its budget of 0 MiB"):
+        append_and_shed(bench, classes)
+
+
+def append_and_shed(bench: Bench, classes: Sequence[DeliveryClass]) -> None:
+    for _round in range(10_000):
+        bench.append(*classes)
+        bench.journal.shed()
+
+
+def test_below_the_budget_nothing_goes(bench: Bench) -> None:
+    for _round in range(100):
+        bench.append(A, B, C)
+
+    assert bench.journal.shed() == 0
+    assert bench.gaps == []
+
+
+def test_telemetry_goes_first_and_money_never(bench: Bench) -> None:
+    while not bench.gaps:
+        bench.append(A, B, C, C)
+        bench.journal.shed()
+
+    left = bench.left()
+    assert {gap.delivery_class for gap in bench.gaps} == {C}
+    assert len(left[A]) == len(left[B]) == len(bench.appended) // 4
+    assert len(left[C]) < len(bench.appended) // 2
+
+
+def test_what_goes_is_declared_exactly_and_once(bench: Bench) -> None:
+    fill(bench, A, B, C, C)
+
+    left = bench.left()
+    gone = bench.appended.keys() - left[A] - left[B] - left[C]
+    assert bench.declared() == Counter(gone)
+    assert all(gap.count == len(sequences_of(gap)) for gap in bench.gaps)
+    assert all(gap.reason == "shed" and gap.why for gap in bench.gaps)
+    assert all(
+        class_of(bench.appended[s]) is gap.delivery_class for gap in bench.gaps for s in sequences_of(gap)
+    )
+
+
+def test_faults_and_meters_are_thinned_to_an_eighth_before_appending_stops(bench: Bench) -> None:
+    fill(bench, A, B, C, C)
+
+    left = bench.left()
+    sealed = bench.journal.head * 3 // 4  # those that had been through all of it
+    old_b = {sequence for sequence, payload in bench.appended.items() if class_of(payload) is B} & set(
+        range(sealed)
+    )
+    kept = len(left[B] & old_b) / len(old_b)
+    assert 1 / 2**MOST_THINNED - 0.01 <= kept < 1 / 2
+    assert len(left[A]) == sum(class_of(payload) is A for payload in bench.appended.values())
+
+
+def test_when_only_money_is_left_appending_stops_and_goes_on_once_some_is_acknowledged(bench: Bench) -> None:
+    fill(bench, A)
+    head = bench.journal.head
+
+    bench.journal.acknowledge(FORWARDER, 1, head)
+    bench.journal.forget()
+    bench.journal.fill()
+    bench.append(A)
+
+    assert bench.gaps == []
+    assert bench.journal.head == head + 1
+
+
+def test_what_was_acknowledged_goes_without_being_called_a_loss(bench: Bench) -> None:
+    for _round in range(150):
+        bench.append(A, C, C, C)
+    bench.journal.acknowledge(FORWARDER, 1, bench.journal.head, delivery_class=C)
+
+    while bench.journal.fill().share < 0.99:
+        bench.append(A)
+    bench.journal.shed()
+
+    assert bench.gaps == []
+    assert bench.journal.depth(FORWARDER, C) == 0
+
+
+def test_the_chain_goes_on_over_what_went(bench: Bench) -> None:
+    fill(bench, A, C)
+
+    known: dict[int, bytes] = {}
+    for record in bench.journal.records():
+        before = record.before if record.before is not None else known.get(record.sequence - 1)
+        assert before is not None, record.sequence
+        assert record.chain == link(before, record.sequence, record.payload)
+        known[record.sequence] = record.chain
+
+
+def test_a_consumer_passes_over_what_went_and_all_can_be_forgotten(bench: Bench) -> None:
+    fill(bench, A, B, C, C)
+    head = bench.journal.head
+
+    for cls in DeliveryClass:
+        after = 0
+        while after < head:
+            found = bench.journal.read(after, 50, 1 << 20, classes=(cls,))
+            bench.journal.acknowledge(
+                FORWARDER, after + 1, found.through, delivery_class=cls, count=found.passed
+            )
+            after = found.through
+
+    assert bench.journal.depth(FORWARDER) == 0
+    assert bench.journal.forget() > 0
+
+
+def test_what_went_stays_gone_and_is_not_declared_again_after_a_restart(bench: Bench) -> None:
+    fill(bench, A, B, C, C)
+    left, declared = bench.left(), bench.declared()
+
+    bench.journal.close()
+    bench.open(Budget(size_bytes=2 * BUDGET, minimum_free_bytes=0))
+    assert not any(bench.journal.look_after() for _segment in range(40))
+    assert bench.left() == left
+    assert bench.declared() == declared
+
+
+def test_what_waits_too_long_goes_without_the_journal_being_full(bench: Bench) -> None:
+    bench.journal.close()
+    bench.open(Budget(minimum_free_bytes=0, age_seconds=3600.0))
+    for _round in range(100):
+        bench.append(A, B, C, C)
+    bench.now = 4000.0
+    for _round in range(100):
+        bench.append(A, B, C, C)
+
+    bench.journal.shed()
+    bench.journal.shed()
+
+    left = bench.left()
+    old = range(1, 300)
+    assert not left[C] & set(old)
+    assert len(left[B]) > 140
+    assert len(left[A]) == 200
+    assert {gap.why for gap in bench.gaps} == {"age"}
+    assert max(bench.declared()) <= 400
+
+
+def test_the_level_is_told_with_the_time_that_is_left() -> None:
+    fill_now = Fill(used_bytes=95, capacity_bytes=100, bytes_a_second=0.5)
+
+    assert (fill_now.level, fill_now.seconds_left) == (90, 10.0)
+    assert Fill(69, 100, None).level is None
+    assert Fill(70, 100, 0.0).seconds_left is None
+    assert Fill(1, 0, None).level == 100
