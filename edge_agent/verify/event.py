@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -24,7 +25,8 @@ CANARY = "floor.agent.canary"
 
 _FRONT = re.compile(
     r'\{"id":"([^"\\]+)/([0-9]{1,19})","sequence":"([0-9]{20})",'
-    r'(?:"chain":"([\w-]{22})",)?(?:"chainbefore":"([\w-]{22})",)?',
+    # The last of 22 characters has two bits of a link and four that are zero.
+    r'(?:"chain":"([\w-]{21}[AQgw])",)?(?:"chainbefore":"([\w-]{21}[AQgw])",)?',
     re.ASCII,
 )
 _ID = re.compile(r"(.+)/([0-9]{1,19})", re.ASCII)
@@ -56,12 +58,15 @@ def is_canary(value: object) -> bool:
 def read_event(value: dict[str, Any], text: str) -> Arrived:
     """An event, of its text and of what it parses to. Raises ValueError if it is none of a journal's."""
     front = _FRONT.match(text)
-    if front is not None:
-        journal, number, sequence, chain, before = front.groups()
+    if front is not None and _has_all(front, value):
+        journal, number, sequence, chain_text, before_text = front.groups()
+        chain = urlsafe_b64decode(chain_text + "==") if chain_text else b""
+        before = urlsafe_b64decode(before_text + "==") if before_text else b""
         sealed = _cut(value, text, front.end())
     else:
         journal, number = _identity(value.get("id"))
-        sequence, chain, before = value.get("sequence"), value.get("chain"), value.get("chainbefore")
+        sequence = value.get("sequence")
+        chain, before = _link(value.get("chain")), _link(value.get("chainbefore"))
         sealed = compact(_sealed(value))
     place = int(number)
     if not isinstance(sequence, str) or not sequence.isdecimal() or int(sequence) != place:
@@ -71,8 +76,8 @@ def read_event(value: dict[str, Any], text: str) -> Arrived:
     return Arrived(
         journal,
         place,
-        _link(chain),
-        _link(before),
+        chain,
+        before,
         sealed,
         str(value.get("type", "")),
         str(value.get("source", "")),
@@ -95,6 +100,13 @@ def compact(value: Mapping[str, Any]) -> bytes:
     """JSON as the agent writes it: no blanks, no escapes that need not be, the order kept."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "surrogatepass")
+
+
+def _has_all(front: re.Match[str], value: dict[str, Any]) -> bool:
+    """Whether the links were found that an event carries; written otherwise they still may be some."""
+    return ("chain" not in value or front[4] is not None) and (
+        "chainbefore" not in value or front[5] is not None
+    )
 
 
 def _cut(value: dict[str, Any], text: str, start: int) -> bytes:

@@ -11,7 +11,7 @@ them. So the order of arrival makes no difference, as long as no limit is reache
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -66,9 +66,8 @@ class Ledger:
         self.digests = Links(limits.links, lambda _: False)  # of those without a link
         self.open: dict[int, list[Copy]] = {}
         self.open_bytes = 0
-        self.relied_on: dict[
-            int, bytes
-        ] = {}  # links that settled a record in place of one that has not arrived
+        # Of settled records the link they name for the one before them, until that one arrives with it.
+        self.relied_on: dict[int, bytes] = {}
         self._counting = True
 
     def take(self, event: Arrived, *, again: bool = False) -> bool:
@@ -111,8 +110,15 @@ class Ledger:
     # A record with its link
 
     def _take_first(self, event: Arrived) -> bool:
-        sequence, copy = event.sequence, Copy(event.chain, event.before, event.sealed)
+        sequence = event.sequence
         self.arrived.add(sequence)
+        if not self.open and not self.stand_ins and not self.relied_on:  # the rule, and no need to look about
+            before = self.links.get(sequence - 1)
+            if before and link(before, sequence, event.sealed) == event.chain:
+                self.links.put(sequence, event.chain)
+                self.links.passed(sequence - 1)
+                return True
+        copy = Copy(event.chain, event.before, event.sealed)
         stand_in = self.links.get(sequence) if self.stand_ins else b""
         if stand_in and stand_in != event.chain:
             self.altered.add(sequence)
@@ -290,14 +296,13 @@ class Ledger:
         return True
 
 
-def _links(sequence: int, copy: Copy, preceding: Iterator[bytes] | tuple[bytes, ...] | set[bytes]) -> bool:
+def _links(sequence: int, copy: Copy, preceding: Collection[bytes]) -> bool:
     """Whether a copy's link is made of its content and one of the links before it."""
-    candidates = [*preceding]
-    return any(
-        link(before, sequence, sealed) == copy.chain
-        for sealed in readings(copy.sealed)
-        for before in candidates
-    )
+    for before in preceding:
+        if link(before, sequence, copy.sealed) == copy.chain:
+            return True
+    _, *anew = readings(copy.sealed)
+    return any(link(before, sequence, sealed) == copy.chain for sealed in anew for before in preceding)
 
 
 def _size(copies: list[Copy]) -> int:
