@@ -61,6 +61,12 @@ class Claims:
             if self._known(sequence):
                 yield from (told_by for told_by, _ in told)
 
+    def begin_after(self, sequence: int) -> None:
+        """Keep nothing of what concerns only records up to a sequence."""
+        self.gaps = [gap for gap in self.gaps if gap.last > sequence]
+        self.awaited = {number: told for number, told in self.awaited.items() if number > sequence}
+        self.unreadable, self.forged, self.counts = Spans(), Spans(), CheckpointCounts()
+
     def counted(self) -> CheckpointCounts:
         """The counts as they stand."""
         disagreed = sum(1 for _ in self.disagreeing())

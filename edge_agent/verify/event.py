@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edge_agent.chain import from_written
@@ -40,9 +40,22 @@ class Arrived(NamedTuple):
     chain: bytes
     before: bytes  # the link of a record that will never be sent
     sealed: bytes
-    kind: str  # the CloudEvents type
-    source: str
-    data: Any
+    value: dict[str, Any]  # all of it, parsed
+
+    @property
+    def kind(self) -> object:
+        """The CloudEvents type."""
+        return self.value.get("type")
+
+    @property
+    def source(self) -> str:
+        """The gateway it names."""
+        return str(self.value.get("source", ""))
+
+    @property
+    def data(self) -> object:
+        """What happened."""
+        return self.value.get("data")
 
 
 def is_event(value: object) -> bool:
@@ -67,33 +80,18 @@ def read_event(value: dict[str, Any], text: str) -> Arrived:
         journal, number = _identity(value.get("id"))
         sequence = value.get("sequence")
         chain, before = _link(value.get("chain")), _link(value.get("chainbefore"))
-        sealed = compact(_sealed(value))
+        sealed = written_anew(value)
     place = int(number)
     if not isinstance(sequence, str) or not sequence.isdecimal() or int(sequence) != place:
         raise ValueError("its id and its sequence are of different records")
     if not 1 <= place <= LAST_SEQUENCE:
         raise ValueError("no journal has such a sequence")
-    return Arrived(
-        journal,
-        place,
-        chain,
-        before,
-        sealed,
-        str(value.get("type", "")),
-        str(value.get("source", "")),
-        value.get("data"),
-    )
+    return Arrived(journal, place, chain, before, sealed, value)
 
 
-def readings(sealed: bytes) -> Iterator[bytes]:
-    """What may have been sealed: the bytes as they came, and written anew."""
-    yield sealed
-    try:
-        again = compact(json.loads(sealed))
-    except (ValueError, RecursionError):
-        return
-    if again != sealed:
-        yield again
+def written_anew(value: Mapping[str, Any]) -> bytes:
+    """The sealed bytes of a parsed event, as the agent would write them."""
+    return compact(_sealed(value))
 
 
 def compact(value: Mapping[str, Any]) -> bytes:
@@ -118,7 +116,7 @@ def _cut(value: dict[str, Any], text: str, start: int) -> bytes:
     tail = "," + json.dumps(added, separators=(",", ":"), ensure_ascii=False)[1:]
     if text.endswith(tail):
         return b"{" + text[start : -len(tail)].encode("utf-8", "surrogateescape") + b"}"
-    return compact(_sealed(value))
+    return written_anew(value)
 
 
 def _sealed(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 A record is *settled* when its link fits that of the record before it: from then on its link alone
 stands for it, and a repeat is compared by fitting it there again. What cannot be settled is *open*:
-it waits for the record before it, or does not fit, or is one of several that bear one sequence. Open
-records are kept whole, within a limit.
+it waits for the record before it, or does not fit, or is one of several that bear one sequence. Of
+open records the digests are kept, within a limit.
 
 A link of a record counts as known from whichever copy of it arrived, and a copy fits if it fits one of
 them. So the order of arrival makes no difference, as long as no limit is reached.
@@ -11,15 +11,14 @@ them. So the order of arrival makes no difference, as long as no limit is reache
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import NamedTuple
 
-from edge_agent.chain import LINK_BYTES, genesis, link
-from edge_agent.verify.event import Arrived, readings
+from edge_agent.chain import genesis, link
+from edge_agent.verify.copies import Copy, digests_of
+from edge_agent.verify.event import LAST_SEQUENCE, Arrived
 from edge_agent.verify.links import Links
-from edge_agent.verify.spans import Spans
+from edge_agent.verify.spans import Span, Spans
 
 SET_ASIDE = "floor.agent.record_set_aside"
 
@@ -29,20 +28,12 @@ MAX_SOURCES = 8  # that are named; one is the rule, another after a gateway was 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is kept in memory, of each journal."""
+    """How much is kept of each journal: so many links, of 16 bytes, and open records, of some 300."""
 
-    # 64 MiB of links: four million records in which a repeat can still be compared.
+    # 64 MiB: four million records in which a repeat can still be compared.
     links: int = 4 * 1024 * 1024
-    # The records that wait for the one before them: a backlog's money before its telemetry.
-    open_bytes: int = 64 * 1024 * 1024
-
-
-class Copy(NamedTuple):
-    """A record of an open sequence. What was settled has no content any more, nor has what stands in."""
-
-    chain: bytes
-    before: bytes
-    sealed: bytes
+    # 75 MB: the money and the meters of a backlog of over a million, before its telemetry arrives.
+    open_records: int = 250_000
 
 
 class Ledger:
@@ -52,6 +43,7 @@ class Ledger:
         self.journal = journal
         self.limits = limits
         self.genesis = genesis(journal)
+        self.begins_after = 0  # what came up to there was proven, or given up
         self.sources: list[str] = []
         self.arrived = Spans()
         self.stand_ins = Spans()  # told of as set aside
@@ -64,8 +56,7 @@ class Ledger:
         self.uncompared = 0  # repeats that came when nothing was left to compare them with
         self.links = Links(limits.links, self._is_edge)
         self.digests = Links(limits.links, lambda _: False)  # of those without a link
-        self.open: dict[int, list[Copy]] = {}
-        self.open_bytes = 0
+        self.open: dict[int, tuple[Copy, ...]] = {}
         # Of settled records the link they name for the one before them, until that one arrives with it.
         self.relied_on: dict[int, bytes] = {}
         self._counting = True
@@ -107,6 +98,20 @@ class Ledger:
             if known and before not in known and sequence not in self.open:
                 yield sequence
 
+    def begin_after(self, sequence: int) -> None:
+        """Keep no details of what came up to a sequence, but what the chain needs to go on."""
+        self.begins_after = sequence
+        links = self.known(sequence)
+        beyond = Span(sequence + 1, LAST_SEQUENCE)
+        self.arrived = Spans([Span(1, sequence), *self.arrived])
+        for name in ("stand_ins", "unchained", "unchecked", "broken", "altered", "repeated"):
+            setattr(self, name, Spans(getattr(self, name).within(beyond)))
+        self.repeats = self.uncompared = 0
+        self.open = {number: copies for number, copies in self.open.items() if number > sequence}
+        self.relied_on = {number: link for number, link in self.relied_on.items() if number > sequence}
+        if links:
+            self.links.put(sequence, links[0])
+
     # A record with its link
 
     def _take_first(self, event: Arrived) -> bool:
@@ -118,23 +123,23 @@ class Ledger:
                 self.links.put(sequence, event.chain)
                 self.links.passed(sequence - 1)
                 return True
-        copy = Copy(event.chain, event.before, event.sealed)
+        copy = Copy.of(event)
         stand_in = self.links.get(sequence) if self.stand_ins else b""
         if stand_in and stand_in != event.chain:
             self.altered.add(sequence)
-            self._open(sequence, [Copy(stand_in, b"", b""), copy])
+            self._open(sequence, (Copy(stand_in), copy))
         elif self._fits(sequence, copy):
             self._settle(sequence, copy)
         else:
-            self._open(sequence, [copy])
+            self._open(sequence, (copy,))
         self._goes_on(sequence)
         return True
 
     def _take_another(self, event: Arrived) -> bool:
-        sequence, copy = event.sequence, Copy(event.chain, event.before, event.sealed)
+        sequence, copy = event.sequence, Copy.of(event)
         if sequence in self.unchecked or sequence in self.broken:
             return self._take_up(sequence, copy)
-        copies = self.open.get(sequence) or [Copy(self.links.get(sequence), self._before(sequence), b"")]
+        copies = self._copies(sequence)
         answers = [self._same(sequence, one, copy) for one in copies]
         if True in answers:
             self._complete(sequence, answers.index(True), copy)
@@ -143,7 +148,7 @@ class Ledger:
             return self._repeat(sequence, compared=False)
         self.altered.add(sequence)
         if len(copies) < MAX_COPIES:
-            self._open(sequence, [*copies, copy])
+            self._open(sequence, (*copies, copy))
             self._goes_on(sequence)
         return True
 
@@ -151,9 +156,14 @@ class Ledger:
         """Another copy of what was given up: what was given up cannot be compared with it."""
         self.unchecked.discard(sequence)
         self.broken.discard(sequence)
-        self._open(sequence, [copy])
+        self._open(sequence, (copy,))
         self._settle_if_it_fits(sequence)
         return self._repeat(sequence, compared=False)
+
+    def _copies(self, sequence: int) -> tuple[Copy, ...]:
+        """What is known of a record that arrived."""
+        settled = Copy(self.links.get(sequence), self.relied_on.get(sequence, b""))
+        return self.open.get(sequence, (settled,))
 
     def _same(self, sequence: int, one: Copy, other: Copy) -> bool | None:
         """Whether two copies are the same record; None if that cannot be told any more."""
@@ -161,44 +171,43 @@ class Ledger:
             return None
         if one.chain != other.chain:
             return False
-        if one.sealed:
-            return one.sealed == other.sealed or not set(readings(one.sealed)).isdisjoint(
-                readings(other.sealed)
-            )
+        if one.digest:
+            return not one.contents().isdisjoint(other.contents())
         preceding = {*self.known(sequence - 1), one.before, other.before} - {b""}
-        return _links(sequence, other, preceding) if preceding else None
+        return other.follows(preceding) if preceding else None
 
     def _complete(self, sequence: int, at: int, copy: Copy) -> None:
         """A repeat may bring the link of a record that was given up since it was first sent."""
         copies = self.open.get(sequence)
-        if copies is not None and copy.before and not copies[at].before and copies[at].sealed:
-            copies[at] = copies[at]._replace(before=copy.before)
+        if copies is not None and copy.before and copies[at].digest and not copies[at].before:
+            completed = copies[at]._replace(before=copy.before)
+            self.open[sequence] = (*copies[:at], completed, *copies[at + 1 :])
             self._settle_if_it_fits(sequence)
 
     # Fitting it to what stands before it
 
     def _fits(self, sequence: int, copy: Copy) -> bool | None:
         known = self.known(sequence - 1)
-        if not copy.sealed:
+        if not copy.digest:
             return not copy.before or not known or copy.before in known
         preceding = known or ((copy.before,) if copy.before else ())
-        return _links(sequence, copy, preceding) if preceding else None
+        return copy.follows(preceding) if preceding else None
 
-    def _verdict(self, sequence: int, copies: list[Copy]) -> bool | None:
+    def _verdict(self, sequence: int, copies: Sequence[Copy]) -> bool | None:
         fits = {self._fits(sequence, copy) for copy in copies}
         return True if True in fits else False if False in fits else None
 
     def _settle_if_it_fits(self, sequence: int) -> None:
         copies = self.open[sequence]
         if len(copies) == 1 and self._fits(sequence, copies[0]):
-            self._close(sequence)
+            del self.open[sequence]
             self._settle(sequence, copies[0])
 
     def _settle(self, sequence: int, copy: Copy) -> None:
         self.links.put(sequence, copy.chain)
         if copy.before and not self.known(sequence - 1):
             self.relied_on[sequence] = copy.before
-            if len(self.relied_on) * LINK_BYTES > self.limits.open_bytes:
+            if len(self.relied_on) > self.limits.open_records:
                 del self.relied_on[next(iter(self.relied_on))]
         self.links.passed(sequence - 1)
 
@@ -213,28 +222,18 @@ class Ledger:
     def _is_edge(self, sequence: int) -> bool:
         return sequence + 1 not in self.arrived or sequence + 1 in self.open
 
-    def _before(self, sequence: int) -> bytes:
-        return self.relied_on.get(sequence, b"")
-
     # Keeping what is open, within the limit
 
-    def _open(self, sequence: int, copies: list[Copy]) -> None:
-        self._close(sequence)
+    def _open(self, sequence: int, copies: tuple[Copy, ...]) -> None:
         self.open[sequence] = copies
-        self.open_bytes += _size(copies)
-        if self.open_bytes > self.limits.open_bytes:
+        if len(self.open) > self.limits.open_records:
             self._give_up()
 
-    def _close(self, sequence: int) -> None:
-        self.open_bytes -= _size(self.open.pop(sequence, []))
-
     def _give_up(self) -> None:
-        """Forget the content of those that are open longest, until a quarter of the room is free."""
-        for sequence, copies in [*self.open.items()]:
-            if self.open_bytes <= self.limits.open_bytes * 3 // 4:
-                break
+        """Forget a quarter of those that are open, the ones that have been so longest."""
+        for sequence, copies in [*self.open.items()][: len(self.open) // 4 + 1]:
             verdict = self._verdict(sequence, copies)
-            self._close(sequence)
+            del self.open[sequence]
             self.links.put(sequence, copies[-1].chain)
             if not verdict:
                 (self.unchecked if verdict is None else self.broken).add(sequence)
@@ -242,25 +241,27 @@ class Ledger:
     # Records without a link, and what stands in for a record
 
     def _take_unchained(self, event: Arrived) -> bool:
-        sequence, digest = event.sequence, _digest(event.sealed)
+        sequence, (as_it_came, anew) = event.sequence, digests_of(event)
         if sequence not in self.arrived:
             self.arrived.add(sequence)
             self.unchained.add(sequence)
-            self.digests.put(sequence, digest)
+            self.digests.put(sequence, anew or as_it_came)
             return True
         if sequence in self.unchained:
             before = self.digests.get(sequence)
-            return self._repeat_or_alarm(sequence, before == digest if before else None)
-        copies = self.open.get(sequence) or [Copy(self.links.get(sequence), self._before(sequence), b"")]
-        answers = {self._same(sequence, one, Copy(one.chain, one.before, event.sealed)) for one in copies}
+            return self._repeat_or_alarm(sequence, before == (anew or as_it_came) if before else None)
+        answers = {
+            self._same(sequence, one, Copy(one.chain, one.before, as_it_came, anew))
+            for one in self._copies(sequence)
+        }
         return self._repeat_or_alarm(
             sequence, True if True in answers else None if None in answers else False
         )
 
     def _take_chained(self, event: Arrived) -> bool:
         """A record that had arrived without its link."""
-        before = self.digests.get(event.sequence)
-        news = self._repeat_or_alarm(event.sequence, before == _digest(event.sealed) if before else None)
+        before, (as_it_came, anew) = self.digests.get(event.sequence), digests_of(event)
+        news = self._repeat_or_alarm(event.sequence, before == (anew or as_it_came) if before else None)
         self.unchained.discard(event.sequence)
         self._take_first(event)
         return news
@@ -273,8 +274,8 @@ class Ledger:
         self.stand_ins.add(sequence)
         if event.chain and known and event.chain not in known:
             self.altered.add(sequence)
-            copies = self.open.get(sequence) or [Copy(known[0], self._before(sequence), b"")]
-            self._open(sequence, [*copies, Copy(event.chain, b"", b"")][:MAX_COPIES])
+            copies = self.open.get(sequence) or (Copy(known[0], self.relied_on.get(sequence, b"")),)
+            self._open(sequence, (*copies, Copy(event.chain))[:MAX_COPIES])
         elif event.chain and not known:
             self.links.put(sequence, event.chain)
         self._goes_on(sequence)
@@ -283,7 +284,7 @@ class Ledger:
     # Counting
 
     def _repeat(self, sequence: int, *, compared: bool = True) -> bool:
-        if self._counting:
+        if self._counting and sequence > self.begins_after:
             self.repeated.add(sequence)
             self.repeats += 1
             self.uncompared += not compared
@@ -294,22 +295,3 @@ class Ledger:
             return self._repeat(sequence, compared=same is not None)
         self.altered.add(sequence)
         return True
-
-
-def _links(sequence: int, copy: Copy, preceding: Collection[bytes]) -> bool:
-    """Whether a copy's link is made of its content and one of the links before it."""
-    for before in preceding:
-        if link(before, sequence, copy.sealed) == copy.chain:
-            return True
-    _, *anew = readings(copy.sealed)
-    return any(link(before, sequence, sealed) == copy.chain for sealed in anew for before in preceding)
-
-
-def _size(copies: list[Copy]) -> int:
-    return sum(len(copy.sealed) for copy in copies)
-
-
-def _digest(sealed: bytes) -> bytes:
-    """Of a record without a link, however it was written."""
-    *_, compactly = readings(sealed)
-    return sha256(compactly).digest()[:LINK_BYTES]

@@ -16,6 +16,7 @@ def prove(
 ) -> JournalReport:
     """What is proven of a journal: from `first` to `last`, and at least to `head`, where they are given."""
     there = Spans([*ledger.arrived, *ledger.stand_ins])
+    first = max(first or 1, ledger.begins_after + 1) if first or ledger.begins_after else None
     gaps = sorted(claims.gaps, key=lambda gap: (gap.told_by, gap.first))
     bounds = _bounds(there, gaps, first, last, head)
     gone = Spans(span for gap in gaps for span in gap.spans())

@@ -9,8 +9,9 @@ from typing import Any
 
 from edge_agent.verify.checkpoints import CheckpointCounts
 from edge_agent.verify.claims import Claims
+from edge_agent.verify.copies import Copy
 from edge_agent.verify.declared import Gap
-from edge_agent.verify.ledger import Copy, Ledger
+from edge_agent.verify.ledger import Ledger
 from edge_agent.verify.spans import Spans
 
 _SPANS = ("arrived", "stand_ins", "unchained", "unchecked", "broken", "altered", "repeated")
@@ -20,12 +21,13 @@ def save_ledger(ledger: Ledger) -> dict[str, Any]:
     """A ledger, as JSON has it."""
     return {
         **{name: getattr(ledger, name).flat() for name in _SPANS},
+        "begins_after": ledger.begins_after,
         "sources": ledger.sources,
         "repeats": ledger.repeats,
         "uncompared": ledger.uncompared,
         "links": ledger.links.save(),
         "digests": ledger.digests.save(),
-        "open": {number: [_copy(copy) for copy in copies] for number, copies in ledger.open.items()},
+        "open": {number: [[*map(_text, copy)] for copy in copies] for number, copies in ledger.open.items()},
         "relied_on": {number: _text(before) for number, before in ledger.relied_on.items()},
     }
 
@@ -34,12 +36,13 @@ def load_ledger(ledger: Ledger, saved: Mapping[str, Any]) -> None:
     """Fill an empty ledger with what was saved of one."""
     for name in _SPANS:
         setattr(ledger, name, Spans.of_flat(saved[name]))
+    ledger.begins_after = saved["begins_after"]
     ledger.sources = [*saved["sources"]]
     ledger.repeats, ledger.uncompared = saved["repeats"], saved["uncompared"]
     ledger.open = {
-        int(number): [_copy_of(copy) for copy in copies] for number, copies in saved["open"].items()
+        int(number): tuple(Copy(*map(b64decode, copy)) for copy in copies)
+        for number, copies in saved["open"].items()
     }
-    ledger.open_bytes = sum(len(copy.sealed) for copies in ledger.open.values() for copy in copies)
     ledger.relied_on = {int(number): b64decode(before) for number, before in saved["relied_on"].items()}
     ledger.links.load(saved["links"])
     ledger.digests.load(saved["digests"])
@@ -69,15 +72,6 @@ def load_claims(claims: Claims, saved: Mapping[str, Any]) -> None:
         int(number): [(told_by, b64decode(chain)) for told_by, chain in told]
         for number, told in saved["awaited"].items()
     }
-
-
-def _copy(copy: Copy) -> list[str]:
-    return [_text(copy.chain), _text(copy.before), copy.sealed.decode("utf-8", "surrogateescape")]
-
-
-def _copy_of(saved: list[str]) -> Copy:
-    chain, before, sealed = saved
-    return Copy(b64decode(chain), b64decode(before), sealed.encode("utf-8", "surrogateescape"))
 
 
 def _text(link: bytes) -> str:

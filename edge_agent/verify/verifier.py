@@ -81,6 +81,15 @@ class Verifier:
         journals = [prove(*self._journals[journal], first, last, head) for journal in sorted(self._journals)]
         return Report(tuple(journals), self._events, tuple(self._unreadable.values()))
 
+    def begin_after(self, journal: str, sequence: int) -> None:
+        """Let the proof of a journal begin behind a sequence: what came up to it is dealt with.
+
+        Its details are forgotten, so that a state that is kept for years stays small.
+        """
+        ledger, claims = self._of(journal)
+        ledger.begin_after(sequence)
+        claims.begin_after(sequence)
+
     def save(self) -> dict[str, Any]:
         """All that is known, as JSON has it."""
         journals = {

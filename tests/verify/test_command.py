@@ -113,7 +113,7 @@ def test_files_are_read_twice_where_memory_is_short(
     events = told.events()
     (tmp_path / "a.json").write_bytes(b"".join(events[1::2]))
     (tmp_path / "b.json").write_bytes(b"".join(events[::2]))
-    short = Limits(open_bytes=500)
+    short = Limits(open_records=5)
     monkeypatch.setattr("edge_agent.verify.verifier.Limits", lambda: short)
 
     assert main(["verify", str(tmp_path)]) == 0

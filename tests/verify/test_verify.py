@@ -244,7 +244,7 @@ def test_records_from_before_there_were_links_are_complete_and_not_checked() -> 
 def test_what_arrived_while_memory_was_short_is_told_as_not_checked_or_settled_at_a_second_look() -> None:
     in_order = telling(40).events()
     events = [*in_order[1::2], *in_order[::2]]
-    verifier = Verifier(limits=Limits(open_bytes=1_000))
+    verifier = Verifier(limits=Limits(open_records=5))
     for event in events:
         verifier.feed(event)
 
