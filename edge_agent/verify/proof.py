@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from edge_agent.verify.claims import Claims
 from edge_agent.verify.declared import Gap
@@ -11,14 +12,19 @@ from edge_agent.verify.report import Declared, JournalReport
 from edge_agent.verify.spans import Span, Spans, overlap, without
 
 
-def prove(
-    ledger: Ledger, claims: Claims, first: int | None, last: int | None, head: int | None
-) -> JournalReport:
-    """What is proven of a journal: from `first` to `last`, and at least to `head`, where they are given."""
+class Asked(NamedTuple):
+    """From where to where to prove; None where what is known of decides."""
+
+    first: int | None
+    last: int | None
+    head: int | None  # at least to there
+
+
+def prove(ledger: Ledger, claims: Claims, asked: Asked) -> JournalReport:
+    """What is proven of a journal."""
     there = Spans([*ledger.arrived, *ledger.stand_ins])
-    first = max(first or 1, ledger.begins_after + 1) if first or ledger.begins_after else None
     gaps = sorted(claims.gaps, key=lambda gap: (gap.told_by, gap.first))
-    bounds = _bounds(there, gaps, first, last, head)
+    bounds = _bounds(asked, ledger.begins_after + 1, there, gaps)
     gone = Spans(span for gap in gaps for span in gap.spans())
     missing = without(without([bounds], there), gone)
     declared = [(gap.reason, _declared(gap, bounds, there)) for gap in gaps]
@@ -45,11 +51,13 @@ def prove(
     )
 
 
-def _bounds(there: Spans, gaps: Iterable[Gap], first: int | None, last: int | None, head: int | None) -> Span:
-    """From the first to the last that is known of, where nothing else is asked for."""
+def _bounds(asked: Asked, begin: int, there: Spans, gaps: Sequence[Gap]) -> Span:
+    """From where to where the proof goes. Empty if nothing is known of beyond where it begins."""
+    first, last, head = asked
     lowest = min([there.first, *(gap.first for gap in gaps)]) if first is None else first
+    lowest = max(lowest, begin)
     highest = max([there.last, *(gap.last for gap in gaps), head or 0]) if last is None else last
-    return Span(lowest, max(lowest, highest))
+    return Span(lowest, max(highest, lowest - 1 if first is None else lowest))
 
 
 def _declared(gap: Gap, bounds: Span, there: Spans) -> Declared:

@@ -7,8 +7,9 @@ comes out as `Span`s: sorted, apart from each other, both ends inside.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,13 +104,15 @@ class Spans:
         """What lies inside bounds."""
         return tuple(overlap(self, [bounds]))
 
-    def flat(self) -> list[int]:
-        """Both ends of each span, one after another, as `of_flat` takes them."""
-        return [end for ends in zip(self._firsts, self._lasts, strict=True) for end in ends]
+    def steps(self) -> list[int]:
+        """From 0 to the first end, from there to the next, and so on: small numbers, for `of_steps`."""
+        ends = [0, *(end for both in zip(self._firsts, self._lasts, strict=True) for end in both)]
+        return [after - before for before, after in pairwise(ends)]
 
     @classmethod
-    def of_flat(cls, ends: Sequence[int]) -> Spans:
-        """The set that `flat` told of."""
+    def of_steps(cls, steps: Iterable[int]) -> Spans:
+        """The set that `steps` told of."""
+        ends = [*accumulate(steps)]
         return cls(map(Span, ends[::2], ends[1::2]))
 
 

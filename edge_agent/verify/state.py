@@ -20,7 +20,7 @@ _SPANS = ("arrived", "stand_ins", "unchained", "unchecked", "broken", "altered",
 def save_ledger(ledger: Ledger) -> dict[str, Any]:
     """A ledger, as JSON has it."""
     return {
-        **{name: getattr(ledger, name).flat() for name in _SPANS},
+        **{name: getattr(ledger, name).steps() for name in _SPANS},
         "begins_after": ledger.begins_after,
         "sources": ledger.sources,
         "repeats": ledger.repeats,
@@ -35,7 +35,7 @@ def save_ledger(ledger: Ledger) -> dict[str, Any]:
 def load_ledger(ledger: Ledger, saved: Mapping[str, Any]) -> None:
     """Fill an empty ledger with what was saved of one."""
     for name in _SPANS:
-        setattr(ledger, name, Spans.of_flat(saved[name]))
+        setattr(ledger, name, Spans.of_steps(saved[name]))
     ledger.begins_after = saved["begins_after"]
     ledger.sources = [*saved["sources"]]
     ledger.repeats, ledger.uncompared = saved["repeats"], saved["uncompared"]
@@ -52,8 +52,8 @@ def save_claims(claims: Claims) -> dict[str, Any]:
     """Claims, as JSON has them."""
     return {
         "gaps": [list(astuple(gap)) for gap in claims.gaps],
-        "unreadable": claims.unreadable.flat(),
-        "forged": claims.forged.flat(),
+        "unreadable": claims.unreadable.steps(),
+        "forged": claims.forged.steps(),
         "counts": list(astuple(claims.counts)),
         "awaited": {
             number: [[told_by, _text(chain)] for told_by, chain in told]
@@ -65,8 +65,8 @@ def save_claims(claims: Claims) -> dict[str, Any]:
 def load_claims(claims: Claims, saved: Mapping[str, Any]) -> None:
     """Fill empty claims with what was saved of some."""
     claims.gaps = [Gap(*gap) for gap in saved["gaps"]]
-    claims.unreadable = Spans.of_flat(saved["unreadable"])
-    claims.forged = Spans.of_flat(saved["forged"])
+    claims.unreadable = Spans.of_steps(saved["unreadable"])
+    claims.forged = Spans.of_steps(saved["forged"])
     claims.counts = CheckpointCounts(*saved["counts"])
     claims.awaited = {
         int(number): [(told_by, b64decode(chain)) for told_by, chain in told]

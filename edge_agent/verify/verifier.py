@@ -14,7 +14,7 @@ from edge_agent.verify.checkpoints import CheckSignature
 from edge_agent.verify.claims import CHECKPOINT, GAP, Claims
 from edge_agent.verify.event import read_event
 from edge_agent.verify.ledger import Ledger, Limits
-from edge_agent.verify.proof import prove
+from edge_agent.verify.proof import Asked, prove
 from edge_agent.verify.report import Report, Unreadable
 from edge_agent.verify.state import load_claims, load_ledger, save_claims, save_ledger
 from edge_agent.verify.texts import NoRecord, Other, Readable, events_in
@@ -78,7 +78,8 @@ class Verifier:
 
     def report(self, *, first: int | None = None, last: int | None = None, head: int | None = None) -> Report:
         """What is proven by now; bounds as for `verify`."""
-        journals = [prove(*self._journals[journal], first, last, head) for journal in sorted(self._journals)]
+        asked = Asked(first, last, head)
+        journals = [prove(*self._journals[journal], asked) for journal in sorted(self._journals)]
         return Report(tuple(journals), self._events, tuple(self._unreadable.values()))
 
     def begin_after(self, journal: str, sequence: int) -> None:

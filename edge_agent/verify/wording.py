@@ -55,6 +55,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  JSON is what it is
 def _verdict(journal: JournalReport) -> str:
     extent = f"from {journal.first} to {journal.last}"
     arrived = _counted(journal.present, "record")
+    if journal.last < journal.first:
+        return f"{journal.journal}: nothing new behind {journal.last}"
     if journal.complete:
         return f"{journal.journal}: complete {extent}, {arrived}"
     if journal.accounted:

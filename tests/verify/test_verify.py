@@ -316,3 +316,47 @@ def test_every_trouble_has_its_sentence() -> None:
     assert "19: set aside: the gateway keeps the record" in sentences
     assert "1: arrived more than once, 1 repeat in all" in sentences
     assert "record 31 tells of 2 of class C shed (budget): 12; 1 of them arrived nevertheless" in sentences
+
+
+def test_a_proof_that_begins_later_goes_on_from_there() -> None:
+    told = telling(30)
+    events = told.events()
+    verifier = Verifier()
+    for event in [*events[:10], altered(events[4]), events[5]]:
+        verifier.feed(event)
+    verifier.begin_after(JOURNAL, 10)
+
+    nothing_new = only(verifier.report())
+    for event in [events[3], *events[10:]]:
+        verifier.feed(event)
+
+    assert (nothing_new.first, nothing_new.last, nothing_new.complete) == (11, 10, True)
+    assert [*in_sentences(verifier.report())] == [f"{JOURNAL}: complete from 11 to 30, 20 records"]
+    assert only(verifier.report(first=2)).first == 11
+
+
+def test_a_proof_that_gives_up_a_hole_cannot_check_what_follows_it() -> None:
+    events = telling(30).events()
+    verifier = Verifier()
+    for event in [*events[:9], *events[10:20]]:
+        verifier.feed(event)
+    verifier.begin_after(JOURNAL, 10)
+
+    assert only(verifier.report()).unchecked == (Span(11, 11),)
+    assert verifier.report().complete
+
+
+def test_the_state_of_a_proof_that_goes_on_for_long_stays_small() -> None:
+    told = telling(3_000)
+    for sequence in range(1, 3_000, 100):
+        told.add_gap({sequence, sequence + 2})
+    verifier = Verifier(limits=Limits(links=512))
+    for event in told.events({n + m for n in range(1, 3_000, 100) for m in (0, 2)}):
+        verifier.feed(event)
+        verifier.feed(event)
+    before = len(json.dumps(verifier.save()))
+
+    verifier.begin_after(JOURNAL, len(told.sealed))
+
+    assert before > 12_500
+    assert len(json.dumps(verifier.save())) < 12_500
