@@ -1,0 +1,91 @@
+"""From the source to the PUBACK at a steady rate, through the real processes.
+
+    scripts/benchmark delivery --seconds 60
+
+64 lines append a busy floor's events one by one, at random moments, 1,000 a second together; the forwarder
+publishes them over TLS to the stand-in, which holds it to IoT Core's quotas. An event's time begins when it
+is due, not when the source gets round to it. Source, forwarder and stand-in share this computer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from benchmarks.figures import heading, percentile, row, scratch
+from benchmarks.pipeline import Arrival, Pipeline, until
+
+P50_MS, P99_MS = 50.0, 120.0
+CPU_SECONDS = 0.25  # a thousand events, of source and forwarder
+RSS_MB = 80.0
+GROWTH_MB = 2.0  # from the middle of the run to its end: flat
+WARM_UP_SECONDS = 5.0
+SETTLE_SECONDS = 30.0
+
+
+def main() -> None:
+    arguments = parse()
+    with scratch(arguments.folder) as folder, Pipeline(folder) as pipeline:
+        run(pipeline, arguments)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
+    parser.add_argument("--rate", type=float, default=1_000.0, help="events a second")
+    parser.add_argument("--lines", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    return parser.parse_args()
+
+
+def run(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
+    """One run."""
+    seconds = WARM_UP_SECONDS + arguments.seconds
+    done = pipeline.source(
+        "source",
+        *("--rate", str(arguments.rate), "--lines", str(arguments.lines)),
+        *("--seconds", str(seconds + 1), "--linger", str(SETTLE_SECONDS)),
+    )
+    pipeline.forward()
+    time.sleep(WARM_UP_SECONDS)
+    began = time.monotonic()
+    pipeline.watch("source", "forwarder", "broker")
+    for _ in until(began + arguments.seconds):
+        pipeline.sample()
+    pipeline.end_watch()
+    ended = time.monotonic()
+    pipeline.wait("the source's end", done.exists)
+    pipeline.wait("the last PUBACK", lambda: pipeline.status().get("depth") == 0, SETTLE_SECONDS)
+    arrivals = pipeline.arrivals()
+    heading(f"{arguments.rate:,.0f} events/s from {arguments.lines} lines for {arguments.seconds:.0f} s")
+    row("missing", missing(arrivals), "events", most=0)
+    tell(pipeline, [one for one in arrivals if began <= one.observed_at < ended], ended - began)
+
+
+def missing(arrivals: list[Arrival]) -> int:
+    """How many numbers between the first and the last did not arrive."""
+    return arrivals[-1].sequence - len(arrivals)
+
+
+def tell(pipeline: Pipeline, arrivals: list[Arrival], seconds: float) -> None:
+    """The figures."""
+    took = [one.took_ms for one in arrivals]
+    row("arrived", len(took) / seconds, "events/s")
+    row("source to PUBACK, p50", percentile(took, 0.5), "ms", most=P50_MS)
+    row("source to PUBACK, p99", percentile(took, 0.99), "ms", most=P99_MS)
+    row("source to PUBACK, worst", max(took), "ms")
+    used = {name: watch.cpu_seconds / len(took) * 1000 for name, watch in pipeline.watched.items()}
+    both = used["source"] + used["forwarder"]
+    row("CPU a thousand events, source and forwarder", both, "s", most=CPU_SECONDS)
+    for name in ("source", "forwarder"):
+        samples = pipeline.watched[name].rss
+        row(f"  {name}: CPU a thousand events", used[name], "s")
+        row(f"  {name}: memory at most", max(samples) / 1e6, "MB", most=RSS_MB)
+        growth = (samples[-1] - samples[len(samples) // 2]) / 1e6
+        row(f"  {name}: growth in the second half", growth, "MB", most=GROWTH_MB)
+    row("  broker: CPU a thousand events, ours no more", used["broker"], "s")
+
+
+if __name__ == "__main__":
+    main()
