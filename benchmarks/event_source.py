@@ -3,8 +3,9 @@
     python -m benchmarks.event_source JOURNAL --rate 1000 --lines 64 --seconds 60
 
 Each line is a thread. When its next event is due it seals it, with that moment as the time it was observed,
-and appends it; a late append therefore counts as late. Without a rate one thread appends --count events in
-commits of 500, as a backlog. Ends when done, or on SIGTERM.
+and appends it; a late append therefore counts as late. With --only-seal nothing is appended, which tells what
+the making of events costs beside. Without a rate one thread appends --count events in commits of 500, as a
+backlog. Ends when done, or on SIGTERM.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 from benchmarks.workload import Floor
+from edge_agent.events.delivery_class import class_of_sealed
 from edge_agent.journal import Journal, open_journal
 
 COMMIT = 500
@@ -26,7 +28,7 @@ def main() -> None:
     given = parse()
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    with open_journal(given.journal, role="collect") as journal:
+    with open_journal(given.journal, role="collect", classify=class_of_sealed) as journal:
         if given.rate:
             play(journal, given, stopping)
         else:
@@ -42,6 +44,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--count", type=int, default=0, help="events, without a rate")
+    parser.add_argument("--only-seal", action="store_true")
     parser.add_argument("--done", type=Path, required=True, help="touched when all are appended")
     parser.add_argument("--linger", type=float, default=0.0, help="seconds to keep house afterwards")
     return parser.parse_args()
@@ -78,7 +81,9 @@ def line(
     while (due := due + rest.expovariate(given.rate / given.lines)) < began + given.seconds:
         if stopping.wait(max(0.0, due - time.monotonic())):
             return
-        journal.append([floor.sealed(due)])
+        sealed = floor.sealed(due)
+        if not given.only_seal:
+            journal.append([sealed])
 
 
 if __name__ == "__main__":

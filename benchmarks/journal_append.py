@@ -3,8 +3,10 @@
     scripts/benchmark journal_append --folder /var/lib/edge-agent
 
 Every store appends for a moment in turn, one event a commit and then 100. The ratio to raw SQLite is taken in
-each round. --sync-ms makes every fsync of the process slower, the peers' and their checkpoints' alike
-(slow_sync.py), and counts them; each of its values is a process of its own, since that cannot be undone.
+each round. Then 64 threads append one event at a time, as lines do: the journal shares commits among them,
+raw SQLite stands behind a lock. --sync-ms makes every fsync of the process slower, the peers' and their
+checkpoints' alike (slow_sync.py), and counts them; each of its values is a process of its own, since that
+cannot be undone.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +33,7 @@ from benchmarks.figures import (
     small_events,
 )
 from benchmarks.slow_sync import SlowSync
-from benchmarks.stores import Ours, Store, open_peers
+from benchmarks.stores import Ours, RawSqlite, Store, open_peers
 
 # Of raw SQLite's rate: alone, 100 together, and either where the disk takes its time.
 BARS = {1: 0.8, 100: 0.5}
@@ -94,6 +97,9 @@ def main() -> None:
     for together in arguments.together:
         with scratch(arguments.folder) as folder:
             compare(arguments, folder, together, slow)
+    if arguments.threads:
+        with scratch(arguments.folder) as folder:
+            share(arguments, folder, slow)
 
 
 def parse() -> argparse.Namespace:
@@ -102,6 +108,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.4, help="of one store's turn in a round")
     parser.add_argument("--together", type=int, nargs="+", default=[1, 100], help="events in a commit")
+    parser.add_argument("--threads", type=int, default=64, help="of the last part; 0 leaves it out")
     parser.add_argument("--sync-ms", type=float, nargs="+", default=[0.0, 5.0], help="added to each fsync")
     return parser.parse_args()
 
@@ -132,7 +139,7 @@ def compare(arguments: argparse.Namespace, folder: Path, together: int, slow: Sl
         store.close()
     heading(
         f"{together} x {len(events[0])} bytes a commit, {arguments.rounds} rounds of {arguments.seconds:g} s"
-        + (f", each fsync {1000 * slow.seconds:g} ms longer" if slow else "")
+        + added(slow)
     )
     table(stores, came_to)
     slowly = slow is not None and slow.seconds >= SLOW_SECONDS
@@ -162,6 +169,62 @@ def appending(
         return done
 
     return turn
+
+
+def share(arguments: argparse.Namespace, folder: Path, slow: SlowSync | None) -> None:
+    """Many threads at once."""
+    ours, raw = Ours(folder), RawSqlite(folder)
+    events = small_events(4096)
+    one_at_a_time = threading.Lock()
+
+    def locked(payloads: Sequence[bytes]) -> None:
+        with one_at_a_time:
+            raw.append(payloads)
+
+    turns = {
+        store.name: crowding(append, events, arguments.threads, arguments.seconds, slow)
+        for store, append in ((ours, ours.append), (raw, locked))
+    }
+    came_to = interleaved(turns, arguments.rounds)
+    heading(f"{arguments.threads} threads, one event at a time each" + added(slow))
+    table([ours, raw], came_to)
+    ours.close()
+    raw.close()
+
+
+def crowding(
+    append: Callable[[Sequence[bytes]], None],
+    events: Sequence[bytes],
+    threads: int,
+    seconds: float,
+    slow: SlowSync | None,
+) -> Callable[[], Turn]:
+    """A store's turn with many threads; `seconds` and `took` are as the threads saw them."""
+
+    def turn() -> Turn:
+        done = Turn(seconds=seconds)
+        syncs, cpu, until = slow.calls if slow else 0, time.process_time(), time.perf_counter() + seconds
+
+        def line(number: int) -> None:
+            while (at := time.perf_counter()) < until:
+                append([events[number]])
+                done.took.append(time.perf_counter() - at)
+
+        lines = [threading.Thread(target=line, args=(number,)) for number in range(threads)]
+        for each in lines:
+            each.start()
+        for each in lines:
+            each.join()
+        done.events, done.cpu_seconds = len(done.took), time.process_time() - cpu
+        done.syncs = (slow.calls if slow else 0) - syncs
+        return done
+
+    return turn
+
+
+def added(slow: SlowSync | None) -> str:
+    """What was added to the disk's own time."""
+    return f", each fsync {1000 * slow.seconds:g} ms longer" if slow else ""
 
 
 def table(stores: Sequence[Store], came_to: dict[str, list[Turn]]) -> None:

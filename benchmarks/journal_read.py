@@ -27,7 +27,8 @@ from benchmarks.figures import (
     scratch,
     small_events,
 )
-from benchmarks.stores import SEGMENT_BYTES, Ours, Store, open_peers
+from benchmarks.stores import Ours, Store, open_peers
+from edge_agent.journal.segment import SEGMENT_BYTES
 
 BACKLOGS = (1_000, 10_000, 100_000, 1_000_000)
 HANDED_OUT = 1_000  # of each journal in each round
@@ -37,8 +38,9 @@ PEER_BACKLOG = 20_000  # of those who can commit many together
 
 RATE_BAR = 100_000  # events/s
 SAME_RATE = 0.8  # of the smallest backlog's rate, by the largest
-SAME_START = 2.0  # times the smallest backlog's, and a page more or less
-BYTES_BAR = 400  # an event that is open
+SAME_START = 2.0  # times that of a tenth of the backlog, once that is more than a segment
+BYTES_BAR = 400  # an event that is open,
+LEAST_BACKLOG = 1_000  # where there are more than this: zeros are written ahead, 256 KiB at a time
 SETTLE_SECONDS = 10.0  # the housekeeping comes by once in a while
 STEPS = 10
 
@@ -71,7 +73,8 @@ def filled(folder: Path, backlog: int) -> Path:
     seconds = time.perf_counter() - began
     each = disk_bytes(folder) / backlog
     store.close()
-    row(f"{backlog:,} open: disk an event ({seconds:.1f} s to fill)", each, "B", most=BYTES_BAR)
+    bar = BYTES_BAR if backlog > LEAST_BACKLOG else None
+    row(f"{backlog:,} open: disk an event ({seconds:.1f} s to fill)", each, "B", most=bar)
     return folder
 
 
@@ -88,12 +91,12 @@ def cold_starts(folders: Sequence[Path], backlogs: Sequence[int], rounds: int) -
     heading(f"Cold start, {rounds} rounds")
     turns = {f"{backlog:,}": starting(folder) for folder, backlog in zip(folders, backlogs, strict=True)}
     came_to = interleaved(turns, rounds)
-    smallest = next(iter(came_to.values()))
     for place, what in enumerate(("collector open", "forwarder's first record")):
-        for name, turns_taken in came_to.items():
-            took = [1000 * turn[place] for turn in turns_taken]
-            to_smallest = median_ratio(took, [1000 * turn[place] for turn in smallest])
-            row(f"{what}, {name} open ({statistics.median(took):.1f} ms)", to_smallest, "x", most=SAME_START)
+        took = {name: [1000 * turn[place] for turn in turns] for name, turns in came_to.items()}
+        for name, measured in took.items():
+            row(f"{what}, {name} open", statistics.median(measured), "ms")
+        *_, before, largest = took.values()
+        row(f"{what}, the largest to the one before it", median_ratio(largest, before), "x", most=SAME_START)
 
 
 def starting(folder: Path) -> Callable[[], tuple[float, float]]:

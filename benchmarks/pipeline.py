@@ -100,7 +100,7 @@ class Pipeline:
     @property
     def journal(self) -> Path:
         """The journal."""
-        return self.folder / "agent" / "journal" / "journal.db"
+        return self.folder / "agent" / "journal"
 
     @property
     def ledger(self) -> Path:
@@ -123,6 +123,11 @@ class Pipeline:
     def stop(self, name: str) -> None:
         """Stop one of the processes."""
         self.processes[name].stop()
+
+    def check(self) -> None:
+        """Raise AgentError if broker or forwarder has ended."""
+        for name in WATCHED:
+            self.processes[name].check()
 
     def status(self) -> dict[str, Any]:
         """What the forwarder says of itself."""

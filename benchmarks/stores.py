@@ -21,10 +21,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from edge_agent.journal import DEFAULT_CONSUMER, Journal, open_journal
+from edge_agent.events.delivery_class import class_of_sealed
+from edge_agent.journal import DEFAULT_CONSUMER, Budget, Journal, Record, open_journal
 
 BATCH_RECORDS, BATCH_BYTES = 200, 100_000  # as the forwarder reads
-SEGMENT_BYTES = 4 << 20  # what is given back at once
+NO_LIMIT = Budget(minimum_free_bytes=0)
 
 
 class Store(ABC):
@@ -52,30 +53,41 @@ class Ours(Store):
     name = "journal"
 
     def __init__(self, folder: Path, *, only_collect: bool = False) -> None:
-        self._path = folder / "journal.db"
-        self._collecting = open_journal(self._path, role="collect", minimum_free_bytes=0)
+        self._path = folder / "journal"
+        self._collecting = open_journal(self._path, role="collect", budget=NO_LIMIT, classify=class_of_sealed)
         self._forwarding: Journal | None = None
+        self._through = 0
         if not only_collect:
             self.forward()
 
     def forward(self) -> None:
         """Open it to forward as well."""
         self._forwarding = open_journal(self._path, role="forward")
+        self._through = self._forwarding.position(DEFAULT_CONSUMER)
 
     def append(self, payloads: Sequence[bytes]) -> None:
         self._collecting.append(payloads)
 
     def first(self) -> bytes:
         """The first record that waits."""
-        assert self._forwarding
-        return self._forwarding.read(DEFAULT_CONSUMER, 1, 0)[0].payload
+        return self._read(1)[0].payload
 
     def take(self, count: int) -> int:
         assert self._forwarding
-        records = self._forwarding.read(DEFAULT_CONSUMER, min(count, BATCH_RECORDS), BATCH_BYTES)
-        if records:
-            self._forwarding.acknowledge(DEFAULT_CONSUMER, records[-1].sequence)
+        first = self._through + 1
+        records = self._read(min(count, BATCH_RECORDS))
+        self._forwarding.acknowledge(DEFAULT_CONSUMER, first, self._through)
         return len(records)
+
+    def _read(self, count: int) -> Sequence[Record]:
+        """The next records; a read may give none and yet have looked further."""
+        assert self._forwarding
+        while True:
+            found = self._forwarding.read(self._through, count, BATCH_BYTES)
+            before, self._through = self._through, found.through
+            if found.records:
+                return found.records
+            assert before < self._through, "nothing more to read"
 
     def depth(self) -> int:
         """How many wait."""
@@ -93,7 +105,7 @@ class RawSqlite(Store):
     name = "raw sqlite3"
 
     def __init__(self, folder: Path) -> None:
-        self._db = sqlite3.connect(folder / "raw.db", isolation_level=None)
+        self._db = sqlite3.connect(folder / "raw.db", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY, payload BLOB)")

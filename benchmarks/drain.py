@@ -1,0 +1,97 @@
+"""Draining a backlog: how fast a million records leave, and what live events notice of it.
+
+    scripts/benchmark drain --records 1000000
+
+First within the quotas of one connection, 100 publishes/s and 512 KiB/s, which the forwarder keeps and the
+stand-in enforces, while lines go on at --live-rate; then without either, end to end. Memory is looked at all
+the while. A tenth of the records is enough for a look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from benchmarks.figures import heading, percentile, row, scratch
+from benchmarks.pipeline import Pipeline
+
+WITHIN_BAR, UNTHROTTLED_BAR = 8_000.0, 12_000.0  # events/s
+LIVE_P99_MS = 300.0
+RSS_MB = 80.0
+GROWTH_MB = 2.0
+FILL_SECONDS = 900.0
+POLL_SECONDS = 0.25
+CAUGHT_UP = 500  # live events that may be on their way
+LIVE_SETTLE_SECONDS = 1.0  # what was observed before the forwarder had connected waited for that
+
+
+def main() -> None:
+    arguments = parse()
+    if "within" in arguments.parts:
+        with scratch(arguments.folder) as folder, Pipeline(folder) as pipeline:
+            drain(pipeline, arguments, live=arguments.live_rate)
+    if "unthrottled" in arguments.parts:
+        with scratch(arguments.folder) as folder, Pipeline(folder, rates=False) as pipeline:
+            drain(pipeline, arguments, live=0.0)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--live-rate", type=float, default=50.0, help="events a second that go on meanwhile")
+    parser.add_argument(
+        "--parts", nargs="+", choices=("within", "unthrottled"), default=["within", "unthrottled"]
+    )
+    return parser.parse_args()
+
+
+def drain(pipeline: Pipeline, arguments: argparse.Namespace, *, live: float) -> None:
+    """Fill, and let it out."""
+    limits = "within the quotas" if live else "unthrottled"
+    heading(f"{arguments.records:,} records {limits}" + (f", {live:g} live events/s beside" if live else ""))
+    began = time.monotonic()
+    filled = pipeline.source("filler", "--count", str(arguments.records))
+    pipeline.wait("the backlog", filled.exists, FILL_SECONDS)
+    row("appended", arguments.records / (time.monotonic() - began), "events/s")
+    pipeline.stop("filler")
+    pace = ["--rate", str(live), "--seconds", str(FILL_SECONDS)] if live else ["--linger", str(FILL_SECONDS)]
+    pipeline.source("live", *pace)  # without a rate it only keeps house
+    pipeline.forward()
+    began = time.monotonic()
+    pipeline.watch("forwarder", "live")
+    while pipeline.status().get("depth", CAUGHT_UP) >= CAUGHT_UP:
+        time.sleep(POLL_SECONDS)
+        pipeline.sample()
+        pipeline.check()
+    ended = time.monotonic()
+    pipeline.end_watch()
+    pipeline.stop("live")
+    pipeline.wait("the last PUBACK", lambda: pipeline.status().get("depth") == 0)
+    tell(pipeline, arguments.records, began, ended, live=bool(live))
+
+
+def tell(pipeline: Pipeline, records: int, began: float, ended: float, *, live: bool) -> None:
+    """The figures."""
+    arrivals = pipeline.arrivals()
+    row("missing", arrivals[-1].sequence - len(arrivals), "events", most=0)
+    left = sum(one.sequence <= records for one in arrivals)
+    last = max(one.acked_at for one in arrivals if one.sequence <= records)
+    row("drained", left / (last - began), "events/s", least=WITHIN_BAR if live else UNTHROTTLED_BAR)
+    if live:
+        since = began + LIVE_SETTLE_SECONDS
+        took = [
+            one.took_ms for one in arrivals if one.sequence > records and since <= one.observed_at < ended
+        ]
+        row(f"live events meanwhile ({len(took):,}), p50", percentile(took, 0.5), "ms")
+        row("live events meanwhile, p99", percentile(took, 0.99), "ms", most=LIVE_P99_MS)
+    forwarder = pipeline.watched["forwarder"]
+    row("forwarder: CPU a thousand events", 1000 * forwarder.cpu_seconds / left, "s")
+    row("forwarder: memory at most", max(forwarder.rss) / 1e6, "MB", most=RSS_MB)
+    growth = (forwarder.rss[-1] - forwarder.rss[len(forwarder.rss) // 2]) / 1e6
+    row("forwarder: growth in the second half", growth, "MB", most=GROWTH_MB)
+
+
+if __name__ == "__main__":
+    main()
