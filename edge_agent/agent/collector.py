@@ -17,6 +17,7 @@ import structlog
 from edge_agent import __version__
 from edge_agent.agent.changes import COLLECTOR_HOLDS, MOST_NAMES, changed, concerns, digest
 from edge_agent.agent.checks import check_lines, shares
+from edge_agent.agent.clock_keeper import ClockKeeper, go_on
 from edge_agent.agent.command_desk import SOCKET_NAME, CommandDesk
 from edge_agent.agent.errands import open_desk
 from edge_agent.agent.floor_status import FloorStatus, free_bytes
@@ -35,7 +36,7 @@ from edge_agent.errors import AgentError, JournalError, JournalFull
 from edge_agent.events import EventBody, Observation, seal
 from edge_agent.events.agent import AgentReconfigured, AgentStarted, AgentStopped, ConfigurationRefused
 from edge_agent.events.delivery_class import class_of_sealed
-from edge_agent.health import Heartbeat
+from edge_agent.health import Heartbeat, read_status
 from edge_agent.journal import Budget, Journal, open_journal
 from edge_agent.line import JOURNAL_RETRY_SECONDS, Line
 from edge_agent.links import open_link
@@ -55,21 +56,21 @@ def collect(source: Source) -> None:
         collect_until(source, wishes)
 
 
-def collect_until(source: Source, wishes: Wishes) -> None:
-    """Poll the lines and journal what they say, until asked to stop."""
-    supervisor = Supervisor()
+def collect_until(source: Source, wishes: Wishes, clock: Clock | None = None) -> None:
+    """Poll the lines and journal what they say, until asked to stop; by `clock`, or the gateway's own."""
+    supervisor, clock = Supervisor(), clock or Clock()
     settings: Settings | None = source.load()
     while settings is not None:
-        settings = _collect_with(settings, source, wishes, supervisor)
+        settings = _collect_with(settings, source, wishes, supervisor, clock)
 
 
 def _collect_with(
-    settings: Settings, source: Source, wishes: Wishes, supervisor: Supervisor
+    settings: Settings, source: Source, wishes: Wishes, supervisor: Supervisor, clock: Clock
 ) -> Settings | None:
     """Collect with these settings; the next ones, or None when asked to stop."""
     set_up_logs(settings.log)
     check_lines(settings)
-    clock = Clock()
+    go_on(clock, read_status(settings.status_file("collector")).get("last_look"))
     watch = JournalWatch(
         lambda body: seal(
             Observation(settings.gateway, clock.monotonic(), body), clock.reading(), settings.source
@@ -90,6 +91,7 @@ def _collect_with(
             )
         watch.declare_to(journal.declare)
         journalist = Journalist(settings, clock, journal)
+        keeper = ClockKeeper(clock, journalist)
         readings = Readings()
         commands = held.enter_context(
             CommandDesk(settings.state / SOCKET_NAME, journalist.say_of, journalist.clock.monotonic)
@@ -97,7 +99,9 @@ def _collect_with(
         lines = Lines(partial(_make_line, settings, journalist, readings), on_change=commands.follow)
         held.enter_context(open_desk(settings, journalist, lines.by_device, readings, lambda: journal.head))
         floor = FloorStatus(lines.by_device, clock.reading, digest(settings))
-        heartbeat = Heartbeat(settings.status_file("collector"), lambda: _status(floor, journal, watch))
+        heartbeat = Heartbeat(
+            settings.status_file("collector"), lambda: _status(floor, journal, watch, keeper)
+        )
         heartbeat.start()
         held.callback(heartbeat.stop)
         started = AgentStarted(version=__version__, lines=len(settings.lines))
@@ -108,7 +112,14 @@ def _collect_with(
             vigil = Vigil(supervisor, lines, heartbeat, clock.monotonic)
             vigil.ready()
             following = _follow(
-                settings, source, wishes, lines=lines, journalist=journalist, vigil=vigil, floor=floor
+                settings,
+                source,
+                wishes,
+                lines=lines,
+                journalist=journalist,
+                vigil=vigil,
+                floor=floor,
+                keeper=keeper,
             )
         with suppress(JournalFull):  # it was said often enough
             journalist.say(AgentStopped(version=__version__))
@@ -124,9 +135,11 @@ def _follow(
     journalist: Journalist,
     vigil: Vigil,
     floor: FloorStatus,
+    keeper: ClockKeeper,
 ) -> Settings | None:
     """Follow the settings as they change, until asked to stop or to begin again with the ones returned."""
     while (wish := wishes.next(LOOK_SECONDS)) is not Wish.STOP:
+        keeper.look()
         if wish is None:
             vigil.look()
             continue
@@ -215,9 +228,12 @@ def _budget(journal: JournalSettings) -> Budget:
     )
 
 
-def _status(floor: FloorStatus, journal: Journal, watch: JournalWatch) -> Mapping[str, Any]:
+def _status(
+    floor: FloorStatus, journal: Journal, watch: JournalWatch, keeper: ClockKeeper
+) -> Mapping[str, Any]:
     return {
         **floor.look(),
+        "last_look": keeper.status(),
         "journal": {
             "id": journal.id,
             "head": journal.head,

@@ -25,6 +25,10 @@ class Journalist:
         """Journal something of the gateway itself. Raises JournalError."""
         self.say_of(self._gateway, body)
 
+    def say_at(self, moment: float, body: EventBody) -> None:
+        """Journal something of the gateway itself, noticed at a monotonic moment. Raises JournalError."""
+        self.append([self.seal(Observation(self._gateway, moment, body))])
+
     def say_of(self, subject: str, body: EventBody) -> int:
         """Journal something of one of its devices; its sequence. Raises JournalError."""
         (sequence,) = self.append([self.seal(Observation(subject, self.clock.monotonic(), body))])

@@ -66,18 +66,20 @@ class ClockReading:
     source: ClockSource = ClockSource.UNKNOWN
     offset_ms: int | None = None  # still to be added by the kernel; None unless synchronised
     error_ms: int | None = None  # at most, by the kernel's reckoning; None unless synchronised
-    stepped_at: float = float("-inf")  # the monotonic moment at which the wall clock was stepped last
-    step: float = 0.0  # by so many seconds
+    before: tuple[ClockReading, ...] = ()  # the moments at which it was stepped, by the clock of before
 
     def utc_of(self, monotonic: float) -> datetime:
-        """When a monotonic moment was, by the wall clock as it was then."""
-        step = self.step if monotonic < self.stepped_at else 0.0
-        return datetime.fromtimestamp(self.utc - (self.monotonic - monotonic) - step, UTC)
+        """When a monotonic moment was, by this reading of the wall clock."""
+        return datetime.fromtimestamp(self.utc - (self.monotonic - monotonic), UTC)
+
+    def at(self, monotonic: float) -> ClockReading:
+        """The reading that counts for a moment: one of before if the clock was stepped since."""
+        return next((one for one in self.before if monotonic < one.monotonic), self)
 
 
 def seal(observation: Observation, clock: ClockReading, source: str) -> bytes:
     """An observation as one JSON object, compact and canonical, still without `id` and `sequence`."""
-    body = observation.body
+    body, clock = observation.body, clock.at(observation.at)
     subject = _quoted(observation.subject)
     when = written(clock.utc_of(observation.at), to="milliseconds")
     head = (

@@ -10,6 +10,6 @@ def written(moment: datetime, *, to: str = "seconds") -> str:
     return moment.astimezone(UTC).isoformat(timespec=to).replace("+00:00", "Z")
 
 
-def written_seconds(utc: float) -> str:
+def written_seconds(utc: float, *, to: str = "seconds") -> str:
     """A moment given in seconds since 1970."""
-    return written(datetime.fromtimestamp(utc, UTC))
+    return written(datetime.fromtimestamp(utc, UTC), to=to)

@@ -81,12 +81,24 @@ def test_a_synchronised_clock_says_how_far_it_may_be_off() -> None:
     assert (event["clocksource"], event["clockoffset"], event["clockerror"]) == ("pps", -2, 10)
 
 
-def test_what_was_seen_before_the_clock_was_stepped_keeps_the_time_of_before() -> None:
-    stepped = replace(CLOCK, stepped_at=999.5, step=3600.0)
+@pytest.mark.parametrize(
+    ("moment", "time", "quality"),
+    [
+        (1_000.0, "2025-06-11T12:00:00.000Z", "synchronised"),
+        (999.5, "2025-06-11T11:59:59.500Z", "synchronised"),
+        (999.4, "2025-06-11T10:59:59.400Z", "unsynchronised"),
+        (999.0, "2025-06-11T10:59:59.000Z", "unsynchronised"),
+    ],
+)
+def test_what_was_seen_before_the_clock_was_stepped_is_told_by_the_clock_of_before(
+    moment: float, time: str, quality: str
+) -> None:
+    before = ClockReading(NOON.timestamp() - 3600.5, 999.5, "boot-1", ClockQuality.UNSYNCHRONISED)
+    stepped = replace(CLOCK, before=(before,))
 
-    assert stepped.utc_of(1_000.0) == NOON
-    assert stepped.utc_of(999.5) == NOON - timedelta(seconds=0.5)
-    assert stepped.utc_of(999.0) == NOON - timedelta(hours=1, seconds=1)
+    event = json.loads(seal(Observation("slot-1", moment, DOWN), stepped, "/s"))
+
+    assert (event["time"], event["clockquality"]) == (time, quality)
 
 
 @given(st.floats(0, 10**7), st.floats(-1000, 1000))
