@@ -89,6 +89,9 @@ class JournalSettings(_Model):
         ge=64,
         description="at most; above, telemetry is let go, then meters thinned; default: what the disk has",
     )
+    checkpoint_minutes: int = Field(
+        default=15, ge=1, le=1440, description="the chain of records is signed this often, if any are new"
+    )
     keep_days: int | None = Field(
         default=None, ge=1, description="telemetry and meters that wait longer may go; default: any age"
     )

@@ -16,6 +16,7 @@ from edge_agent.agent.enrolling import enrol_if_needed
 from edge_agent.agent.faults import tell_of_a_fault
 from edge_agent.agent.folders import make_folders
 from edge_agent.agent.keeping import keep_identity, version_in_use
+from edge_agent.agent.notary import notarise
 from edge_agent.agent.sources import Source, read_again
 from edge_agent.agent.spokesman import Spokesman
 from edge_agent.agent.uplinks import confirmations_of, make_uplink
@@ -106,10 +107,12 @@ async def _forward(
         keep_identity(settings, version, uplink.state, wishes), name="keep-identity"
     )
     keeping.add_done_callback(tell_of_a_fault("the identity is no longer looked after"))
+    signing = asyncio.create_task(notarise(settings, journal), name="notary")
+    signing.add_done_callback(tell_of_a_fault("the journal's chain is no longer signed"))
     try:
         await forwarder.run()
     finally:
-        for task in (beating, following, keeping):
+        for task in (beating, following, keeping, signing):
             task.cancel()
         await spokesman.stop()
         await uplink.stop()

@@ -60,6 +60,12 @@ def check_token_key(token: TokenSettings, certificate: Certificate) -> None:
         )
 
 
+def sign_with_token(token: TokenSettings, text: bytes) -> bytes:
+    """The signature of `text` by the key in the token: ECDSA with SHA-256, in DER. Raises CredentialError."""
+    answer = _do("sign", token, text=base64.b64encode(text).decode("ascii"))
+    return base64.b64decode(answer["signature"])
+
+
 def _do(task: str, token: TokenSettings, **more: str) -> dict[str, Any]:
     """Have a task done. Raises CredentialError."""
     asked = {"task": task, **token.model_dump(mode="json"), **more}

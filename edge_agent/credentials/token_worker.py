@@ -99,6 +99,13 @@ def _check(asked: Mapping[str, Any]) -> dict[str, bool]:
         return {"belongs": bool(public.verify(digest, signature, mechanism=Mechanism.ECDSA))}
 
 
+def _signature(asked: Mapping[str, Any]) -> dict[str, str]:
+    """The key's signature of a text: ECDSA with SHA-256, in DER."""
+    with _opened(asked) as session:
+        signature = _sign(_private_key(session, asked["key_label"]), base64.b64decode(asked["text"]))
+    return {"signature": base64.b64encode(encode_ecdsa_signature(signature)).decode("ascii")}
+
+
 def _forget(asked: Mapping[str, Any]) -> dict[str, int]:
     """Destroy every key of that label; how many objects there were."""
     with _opened(asked, rw=True) as session:
@@ -111,6 +118,7 @@ def _forget(asked: Mapping[str, Any]) -> dict[str, int]:
 _TASKS: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "request": _request,
     "check": _check,
+    "sign": _signature,
     "forget": _forget,
 }
 

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from edge_agent.credentials.certificate import Certificate, parse_pem
 from edge_agent.credentials.dev_pki import issue, make_ca
 from edge_agent.credentials.identity import Generation, IdentityStore
-from edge_agent.credentials.token import TokenKeys, check_token_key
+from edge_agent.credentials.token import TokenKeys, check_token_key, sign_with_token
 from edge_agent.errors import CredentialError
 from edge_agent.settings import TokenSettings
 from edge_agent.testing.softhsm import PIN, softhsm, softhsm_library
@@ -163,3 +166,16 @@ def test_the_token_does_not_give_the_key_away(token: TokenSettings, store: Ident
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert told.split("\n")[:2] == ["True False True", "the token does not tell"]
+
+
+def test_a_token_signs_what_its_certificate_proves(token: TokenSettings, store: IdentityStore) -> None:
+    generation = begin(store, TokenKeys(token))
+    request = TokenKeys(token).request(generation, "gw-07")
+    key = x509.load_pem_x509_csr(request).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+
+    signature = sign_with_token(token.model_copy(update={"key_label": generation.key_label()}), b"a text")
+
+    key.verify(signature, b"a text", ec.ECDSA(SHA256()))
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, b"another", ec.ECDSA(SHA256()))
