@@ -63,6 +63,11 @@ class TrialProcess:
         """Its process id in this life; 0 before the first."""
         return self._process.pid if self._process is not None else 0
 
+    @property
+    def status(self) -> int | None:
+        """How it ended, as `Popen.returncode`; None while it runs."""
+        return self._process.poll() if self._process is not None else None
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         if self._process is not None:
