@@ -15,6 +15,7 @@ once `--count` events are appended, with one JSON line that says how it went.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import signal
@@ -32,8 +33,10 @@ from edge_agent.desk import Desk, answer_say
 from edge_agent.errors import AgentError, JournalError
 from edge_agent.events import EventBody, Observation, seal
 from edge_agent.events.catalogue import EXAMPLES
+from edge_agent.events.delivery_class import class_of_sealed
+from edge_agent.events.of_journal import JournalGap
 from edge_agent.events.slot import BillAccepted, GameStarted, SlotException
-from edge_agent.journal import Journal, open_journal
+from edge_agent.journal import Budget, Gap, Journal, open_journal
 
 SOURCE = "/floor/lab/gw-07"
 # As a line: edge_agent.line.
@@ -162,6 +165,20 @@ def _bodies() -> tuple[EventBody, ...]:
     return (bill, *[game] * 8, door, *[game] * 9, printer)
 
 
+def _describe(gap: Gap) -> bytes:
+    body = JournalGap(
+        reason=gap.reason,
+        delivery_class=gap.delivery_class,
+        count=gap.count,
+        first=gap.first,
+        last=gap.last,
+        removed=base64.b64encode(zlib.compress(gap.removed)).decode() if gap.removed else "",
+        why=gap.why,
+    )
+    clock = Clock()
+    return seal(Observation("gw-07", clock.monotonic(), body), clock.reading(), SOURCE)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Append until SIGTERM or done; its exit status."""
     given = _parser().parse_args(arguments)
@@ -169,7 +186,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as held:
             journal = held.enter_context(
                 open_journal(
-                    given.journal, role="collect", minimum_free_bytes=int(given.minimum_free_mb * 2**20)
+                    given.journal,
+                    role="collect",
+                    budget=Budget(minimum_free_bytes=int(given.minimum_free_mb * 2**20)),
+                    classify=class_of_sealed,
+                    describe_gap=_describe,
                 )
             )
             pace = Pace(rate=given.rate, lines=given.lines, batch=given.batch, count=given.count)

@@ -2,8 +2,8 @@
 
 Three outcomes are allowed for a record of the proof: the cloud has it with the very bytes that were
 appended; a `journal_gap` event says that it is gone; or it was set aside, as its place in the cloud or the
-gateway's dead letters say. Anything else is lost. A copy with the same identity and the same bytes is a repeat, which a receiver removes; the
-same identity with other bytes is a change, and as bad as a loss.
+gateway's dead letters say. Anything else is lost. A copy with the same identity and the same bytes is a
+repeat, which a receiver removes; the same identity with other bytes is a change, and as bad as a loss.
 
 Nobody here asks the agent how it did.
 """
@@ -60,9 +60,7 @@ class _Received:
     gone: set[Identity] = field(default_factory=set)
 
 
-def judge(
-    proofs: Iterable[Path], payloads: Iterable[bytes], set_aside: Iterable[Identity] = ()
-) -> Judgement:
+def judge(proofs: Iterable[Path], payloads: Iterable[bytes], set_aside: Iterable[Identity] = ()) -> Judgement:
     """Compare the proofs of the sources with the payloads of the publishes, already decompressed.
 
     `set_aside` is what the gateway keeps as dead letters.

@@ -26,6 +26,7 @@ from edge_agent.standin import Entry, StandinControl, read_ledger
 from edge_agent.testing.judgement import Judgement, judge, read_proof
 from edge_agent.testing.patience import wait_until
 from edge_agent.trial.processes import TrialProcess
+from edge_agent.verify import in_sentences, verify
 
 GATEWAY, SITE = "gw-07", "lab"
 # A wait ends when what it waits for is so: on a loaded machine, after a minute's pause between attempts too.
@@ -206,7 +207,13 @@ class Bench:
         self.wait_until(lambda: self.depth() == 0)
 
     def judge(self) -> Judgement:
-        """What became of all that `append` returned for."""
+        """What became of all that `append` returned for.
+
+        The cloud's own proof is asked too: nothing may be missing, altered or out of the chain.
+        """
+        report = verify(self.payloads())
+        assert all(journal.accounted for journal in report.journals), [*in_sentences(report)]
+        assert not report.unreadable, [*in_sentences(report)]
         with open_journal(self.journal, role="read") as journal:
             set_aside = [(journal.id, letter.sequence) for letter in journal.dead_letters()]
         return judge(self.proofs, self.payloads(), set_aside)

@@ -42,7 +42,7 @@ def test_a_storm_of_bad_frames_is_told_once_a_minute(
     station.link_opened(now)
     types: Counter[str] = Counter()
     sent_at = now
-    with open_journal(tmp_path / "journal" / "journal.db", role="collect") as journal:
+    with open_journal(tmp_path / "journal", role="collect") as journal:
         tracemalloc.start()
         early = 0
         for step in range(int(HOUR / STEP)):
