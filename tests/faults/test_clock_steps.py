@@ -16,7 +16,9 @@ pytestmark = pytest.mark.integration
 HOUR = 3600.0
 
 
-@pytest.mark.parametrize("steps", [(HOUR,), (-HOUR,), (HOUR, -HOUR)], ids=["forward", "back", "there and back"])
+@pytest.mark.parametrize(
+    "steps", [(HOUR,), (-HOUR,), (HOUR, -HOUR)], ids=["forward", "back", "there and back"]
+)
 def test_a_step_of_an_hour_loses_nothing_and_stops_nothing(
     bench: Bench, tmp_path: Path, counts: Counts, report: Report, steps: tuple[float, ...]
 ) -> None:
