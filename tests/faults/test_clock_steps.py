@@ -30,8 +30,9 @@ def test_a_step_of_an_hour_loses_nothing_and_stops_nothing(
 
     for step in steps:
         with bench.control() as control:
+            retries = bench.status().get("retries", 0)
             control.refuse(0x97, following=2)
-            bench.wait_until(lambda: bench.status().get("last_reason"))
+            bench.wait_for_more(lambda: int(bench.status().get("retries", 0)), retries)
             set_wall_offset(wall, step)
             time.sleep(seconds)
         bench.wait_for_more(lambda: int(bench.status()["delivered"]), bench.status()["delivered"] + 5)
