@@ -18,9 +18,9 @@ class ConfirmingCloud:
     through: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def take(self, batch: bytes) -> bytes:
-        """Take a batch; the confirmation of the journal it is from."""
-        journal = ""
-        for event in json.loads(batch):
+        """Take a batch, or an event alone; the confirmation of the journal it is from."""
+        journal, said = "", json.loads(batch)
+        for event in said if isinstance(said, list) else [said]:
             journal = event["id"].rpartition("/")[0]
             self.records[journal].add(int(event["sequence"]))
         while self.through[journal] + 1 in self.records[journal]:

@@ -30,9 +30,9 @@ def block(language: str) -> str:
 
 
 def as_the_rule_sends(message: Message) -> dict[str, Any]:
-    """The document of the page's SQL, as a record of a stream."""
+    """What the SQL of the deployment page selects, as a record of a stream."""
     document = {
-        "payload": base64.b64encode(message.payload).decode(),
+        "batch": base64.b64encode(message.payload).decode(),
         "site": "lab",
         "gateway": "gw-07",
         "encoding": [value for name, value in message.user_properties if name == "content-encoding"] or None,

@@ -101,6 +101,16 @@ def test_the_page_confirms_up_to_the_first_hole(account: Account, handler: Handl
     assert account.items["j"]["beyond"] == []
 
 
+def test_the_page_confirms_an_event_that_comes_alone(account: Account, handler: Handler) -> None:
+    handler(rule(1, 2), None)
+    event = json.dumps({"id": "j/3", "sequence": f"{3:020}"}).encode()
+    topic = "floor/harbour/gw-07/ev/floor.slot.handpay_recorded"
+
+    handler({"batch": base64.b64encode(event).decode(), "topic": topic}, None)
+
+    assert confirmed(account) == Confirmation("j", 3)
+
+
 def test_the_page_keeps_journals_apart(account: Account, handler: Handler) -> None:
     handler(rule(1, 2), None)
     handler(rule(1, journal="k"), None)
