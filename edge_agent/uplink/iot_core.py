@@ -47,7 +47,7 @@ OFFLINE = b'{"state":"offline"}'
 # A ping is answered within a round trip; a satellite takes one second, a stalled broker for ever.
 # The SDK insists that it is shorter than the keep-alive, which is 30 s at least.
 PING_TIMEOUT_MS = 10_000
-# A session that lasts this long was a good one: the next reconnect starts at the shortest delay again.
+# A session that lasts this long was a good one: whoever hung up has no twin of ours.
 GOOD_SESSION_MS = 10_000
 # Brokers that do not say "session taken over" hang up without a word. A cable does that too, but not three
 # times within seconds of connecting.
@@ -228,7 +228,8 @@ class IotCoreUplink:
             retry_jitter_mode=mqtt5.ExponentialBackoffJitterMode.FULL,
             min_reconnect_delay_ms=options.min_reconnect_ms,
             max_reconnect_delay_ms=options.max_reconnect_ms,
-            min_connected_time_to_reset_reconnect_delay_ms=GOOD_SESSION_MS,
+            # awscrt 0.36 draws the first delay after a loss from this, and not from the shortest delay.
+            min_connected_time_to_reset_reconnect_delay_ms=options.min_reconnect_ms,
             keep_alive_interval_sec=options.keep_alive_seconds,
             ping_timeout_ms=PING_TIMEOUT_MS,
             ack_timeout_sec=options.ack_timeout_seconds,

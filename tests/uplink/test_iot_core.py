@@ -171,6 +171,23 @@ def test_what_is_unanswered_fails_as_soon_as_the_session_ends(
     tell(replace(options, ack_timeout_seconds=60), story)
 
 
+def test_the_first_attempt_after_a_loss_comes_within_the_shortest_delay(
+    options: IotCoreOptions, control: StandinControl
+) -> None:
+    """The SDK draws it from another of its settings, which were ten seconds by default."""
+
+    async def story(uplink: IotCoreUplink) -> None:
+        for _ in range(3):
+            await uplink.wait_connected()
+            await asyncio.sleep(0.5)  # as long as makes a session one to begin anew from
+            control.drop()
+            await until(lambda: not uplink.state.connected)
+            async with asyncio.timeout(2.5):  # of a busy machine; ten seconds would often be more
+                await uplink.wait_connected()
+
+    tell(replace(options, min_reconnect_ms=400, max_reconnect_ms=120_000), story)
+
+
 def test_a_disconnect_is_told_with_the_reason_of_the_server(
     options: IotCoreOptions, control: StandinControl
 ) -> None:
