@@ -57,6 +57,13 @@ def test_money_of_this_moment_is_ordinary_traffic(settings: Settings) -> None:
     assert reason_to_wait(settings) == ""
 
 
+def test_money_that_is_late_is_a_reason_though_the_clock_was_set_back(settings: Settings) -> None:
+    journal(settings, MONEY, age=-3600.0)
+    connect(settings)
+
+    assert reason_to_wait(settings) == "1 records of class A wait for the cloud"
+
+
 def test_play_alone_is_no_reason(settings: Settings) -> None:
     journal(settings, *[PLAY] * (LOOK_AT_RECORDS // 10))
     connect(settings)

@@ -47,8 +47,13 @@ class SiteTime:
         if here is None or self._day_starts is None:
             return False
         today = here.date() - timedelta(days=here.time() < self._day_starts)
-        before, self._day = self._day, max(today, self._day or today)
-        return before is not None and self._day > before
+        before, self._day = self._day, today
+        if before is None:
+            return False
+        # Set back over the hour, the day has begun all the same; by days, the clock had been wrong.
+        if before - today == timedelta(days=1):
+            self._day = before
+        return today > before
 
 
 def moment_of(values: Mapping[str, Any]) -> datetime | None:

@@ -68,6 +68,17 @@ def test_the_first_gaming_day_began_unseen() -> None:
     assert not site.day_began(0.0)
 
 
+def test_days_begin_again_when_a_clock_that_was_weeks_ahead_is_set_right() -> None:
+    site = SiteTime(SIX)
+    site.tell(at(5, 30, day=28), 0.0)
+    site.day_began(0.0)
+
+    site.tell(at(5, 30), 60.0)
+    began = [site.day_began(60.0), site.day_began(60.0 + 1799), site.day_began(60.0 + 1800)]
+
+    assert began == [False, False, True]
+
+
 def test_a_clock_that_is_set_back_over_the_hour_does_not_begin_the_day_twice() -> None:
     site = SiteTime(SIX)
     site.tell(at(5, 59), 0.0)
