@@ -18,6 +18,7 @@ from edge_agent import __version__
 from edge_agent.agent.changes import COLLECTOR_HOLDS, MOST_NAMES, changed, concerns, digest
 from edge_agent.agent.checks import check_lines, shares
 from edge_agent.agent.clock_keeper import ClockKeeper, go_on
+from edge_agent.agent.collecting_journal import open_to_collect, watch_of
 from edge_agent.agent.command_desk import SOCKET_NAME, CommandDesk
 from edge_agent.agent.errands import open_desk
 from edge_agent.agent.floor_status import FloorStatus, free_bytes
@@ -33,16 +34,15 @@ from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
 from edge_agent.drivers.registry import find_driver
 from edge_agent.errors import AgentError, JournalError, JournalFull
-from edge_agent.events import EventBody, Observation, seal
+from edge_agent.events import EventBody
 from edge_agent.events.agent import AgentReconfigured, AgentStarted, AgentStopped, ConfigurationRefused
-from edge_agent.events.delivery_class import class_of_sealed
 from edge_agent.health import Heartbeat, read_status
-from edge_agent.journal import Budget, Journal, open_journal
+from edge_agent.journal import Journal
 from edge_agent.line import JOURNAL_RETRY_SECONDS, Line
 from edge_agent.links import open_link
 from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
-from edge_agent.settings import JournalSettings, LineSettings, Settings
+from edge_agent.settings import LineSettings, Settings
 from edge_agent.station import DeviceIdentity
 from edge_agent.supervision import Supervisor
 
@@ -71,25 +71,11 @@ def _collect_with(
     set_up_logs(settings.log)
     check_lines(settings)
     go_on(clock, read_status(settings.status_file("collector")).get("last_look"))
-    watch = JournalWatch(
-        lambda body: seal(
-            Observation(settings.gateway, clock.monotonic(), body), clock.reading(), settings.source
-        )
-    )
+    watch = watch_of(settings, clock)
     with ExitStack() as held:
         make_folders(settings)
         with told_to_be_opening(settings):
-            journal = held.enter_context(
-                open_journal(
-                    settings.journal_path,
-                    role="collect",
-                    budget=_budget(settings.journal),
-                    classify=class_of_sealed,
-                    describe_gap=watch.describe,
-                    on_fill=watch.see,
-                )
-            )
-        watch.declare_to(journal.declare)
+            journal = held.enter_context(open_to_collect(settings, watch))
         journalist = Journalist(settings, clock, journal)
         keeper = ClockKeeper(clock, journalist)
         readings = Readings()
@@ -216,15 +202,6 @@ def _make_line(
         append=readings.through(journalist.append),
         notebook=notebook,
         monotonic=journalist.clock.monotonic,
-    )
-
-
-def _budget(journal: JournalSettings) -> Budget:
-    days = journal.keep_days
-    return Budget(
-        size_bytes=None if journal.budget_mb is None else journal.budget_mb * 2**20,
-        minimum_free_bytes=journal.minimum_free_mb * 2**20,
-        age_seconds=None if days is None else days * 86_400.0,
     )
 
 

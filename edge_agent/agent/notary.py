@@ -25,7 +25,7 @@ from edge_agent.journal import Journal
 from edge_agent.settings import Settings
 from edge_agent.verify.checkpoints import signed_text
 
-# What could not be said is tried again sooner than the next is due.
+# What could not be said, or was not worth it, is tried again sooner than the next is due.
 AGAIN_SECONDS = 30.0
 SAY_SECONDS = 2.0
 
@@ -89,7 +89,8 @@ async def notarise(settings: Settings, journal: Journal) -> None:
     while True:
         pause = settings.journal.checkpoint_minutes * 60.0
         try:
-            await asyncio.to_thread(notary.look)
+            if not await asyncio.to_thread(notary.look):
+                pause = min(pause, AGAIN_SECONDS)
         except AgentError as error:
             pause = min(pause, AGAIN_SECONDS)
             if str(error) != complaint:

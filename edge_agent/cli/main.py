@@ -4,7 +4,7 @@ Heavy modules are imported by the command that needs them, so that `--help` answ
 
 Exit statuses: 0 done, 1 the run or its proof failed, and those of `edge_agent.errors`: 2 bad
 arguments or configuration, 3 credentials, 4 a port, 5 the journal, 6 in use by another run,
-7 the uplink; 20 to 24 what came of an `ask`, 30 to 32 what `verify` found, see there; 70 a fault
+7 the uplink; 20 to 24 what came of an `ask`, 30 to 33 what `verify` found, see there; 70 a fault
 of the agent itself, which is for us to mend.
 """
 
@@ -20,7 +20,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.cli import cabinet, certs, config, machine, production, simulate, stand_in, technician, verify
+from edge_agent.cli import (
+    cabinet,
+    certs,
+    config,
+    journal,
+    machine,
+    production,
+    simulate,
+    stand_in,
+    technician,
+    verify,
+)
 from edge_agent.cli.base import Parser
 from edge_agent.errors import AgentError, JournalFull
 
@@ -31,7 +42,7 @@ LONGEST_FAULT = 300  # characters; an exception may quote a file
 EXIT_STATUSES = """
 `edge-agent COMMAND --help` explains each. Exit status: 0 done; 1 not all is well; 2 an argument or a file
 makes no sense; 3 a certificate or key; 4 a port; 5 the journal or the disk; 6 in use by another run; 7 the
-cloud; 20 to 24 what came of `ask`; 30 to 32 what `verify` found; 70 a fault of the agent; 130 interrupted.
+cloud; 20 to 24 what came of `ask`; 30 to 33 what `verify` found; 70 a fault of the agent; 130 interrupted.
 """
 
 # What the system refuses wherever it is asked, and what to do about it.
@@ -129,6 +140,17 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for room in (simulate, machine, production, technician, cabinet, config, certs, verify, stand_in):
+    for room in (
+        simulate,
+        machine,
+        production,
+        technician,
+        journal,
+        cabinet,
+        config,
+        certs,
+        verify,
+        stand_in,
+    ):
         room.add(commands)
     return parser

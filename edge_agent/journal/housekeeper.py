@@ -90,6 +90,14 @@ class Housekeeper:
                     self._mender.mend(self._damaged[0], last)
                 self._damaged.pop(0)
 
+    def mend_all(self) -> int:
+        """Look at every sealed segment, and mend what is damaged; how many were mended since opening."""
+        self.mend()
+        with self._mutex:
+            for first, following in pairwise(segments(self._folder)):
+                self._mender.mend(first, following - 1)
+        return self._mender.mended
+
     def forget(self) -> int:
         """Delete what everyone has acknowledged; how many segments."""
         deleted = 0

@@ -43,6 +43,7 @@ from edge_agent.journal.head import HeadNote
 from edge_agent.journal.reader import Reader
 from edge_agent.journal.record import Budget, DeadLetter, Gap, Record, Slice
 from edge_agent.journal.segment import SEGMENT_BYTES
+from edge_agent.journal.walk import Entry, walk
 
 Role = Literal["collect", "forward", "read"]
 
@@ -208,6 +209,10 @@ class Journal:
         """Look at the next sealed segment, and mend it if need be; whether it was damaged."""
         return self._collector.housekeeper.look()
 
+    def mend_all(self) -> int:
+        """Look at every sealed segment; how many were mended since it was opened."""
+        return self._collector.housekeeper.mend_all()
+
     # For consumers.
 
     def read(
@@ -264,6 +269,10 @@ class Journal:
             yield from found.records
             after = found.through
 
+    def walk(self) -> Iterator[Entry]:
+        """Everything that lies in it, what is gone or damaged included, for whoever checks it."""
+        return walk(self.path, self._reader.end())
+
     @property
     def head(self) -> int:
         """The last sequence appended; 0 before the first."""
@@ -301,6 +310,10 @@ class Journal:
             for record in self.read(acknowledged.through(cls), limit=1, max_bytes=0, classes=(cls,)).records
         ]
         return max(0.0, wall_now - min(oldest)) if oldest else 0.0
+
+    def consumers(self) -> Sequence[str]:
+        """Who is registered."""
+        return [consumer.name for consumer in self._consumers]
 
     def dead_letters(self) -> list[DeadLetter]:
         """What consumers have set aside."""

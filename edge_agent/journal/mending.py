@@ -35,6 +35,7 @@ class Mender:
         self._folder = folder
         self._journal = journal
         self._declare = declare
+        self.mended = 0  # segments
 
     def examine(self, first: int, last: int) -> Examination:
         """Look at every byte of a sealed segment."""
@@ -68,6 +69,7 @@ class Mender:
             self._declare(gaps)
         header = found.header or Header(self._journal, first, 0.0, bytes(LINK_BYTES), (0, 0, 0))
         make_segment(self._folder, header, _rewritten(found))
+        self.mended += 1
         return True
 
     def declare_vanished(self, first: int, last: int) -> None:

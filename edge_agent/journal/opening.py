@@ -90,6 +90,8 @@ def _opened(
         found.intact or found.found or said
     ):  # nothing says how many there were: none of their numbers is given out again
         last = max(last, first + size // HEAD_BYTES)
+    if said is not None and said.sequence == last:  # it counted what damage took, too
+        counts = [*said.counts]
     a, b, c = counts
     head = Head(journal, last, first, found.end, (a, b, c), chain, forgotten=0)
     intact = found.intact and last == found.last

@@ -1,0 +1,1 @@
+"""The toolbox: what a person can find out of a journal and have done with it, while the agent runs."""

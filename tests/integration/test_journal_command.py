@@ -1,0 +1,132 @@
+"""`edge-agent journal`: looked into, proven, mended and sent again, as a technician would."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.clock import Clock
+from edge_agent.events import Observation, seal
+from edge_agent.events.agent import AgentStarted, LineUp
+from edge_agent.events.delivery_class import class_of_sealed
+from edge_agent.journal import open_journal
+from edge_agent.journal.resend import read_request, requests
+
+pytestmark = pytest.mark.integration
+
+
+def sealed(number: int) -> bytes:
+    clock = Clock()
+    body = AgentStarted(version="1", lines=1) if number == 0 else LineUp(line="line-1", silent_seconds=0.0)
+    return seal(Observation(f"slot-{number}", clock.monotonic(), body), clock.reading(), "/floor/lab/gw-07")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    state = tmp_path / "state"
+    state.mkdir()
+    with open_journal(
+        state / "journal", role="collect", classify=class_of_sealed, housekeeping=False
+    ) as journal:
+        journal.append([sealed(number) for number in range(8)])
+    return state
+
+
+def run(state: Path, *arguments: str, status: int = 0) -> str:
+    command, *more = arguments
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_agent", "journal", command, "--state", str(state), *more],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if status in {0, 33} else done.stderr
+
+
+def test_the_state_is_told_for_people_and_for_programs(state: Path) -> None:
+    assert "forwarder has 8 records to deliver" in run(state, "status")
+    assert json.loads(run(state, "status", "--json"))["head"] == 8
+
+
+def test_records_are_listed_and_chosen(state: Path) -> None:
+    listed = run(state, "inspect", "--machine", "slot-3").splitlines()
+
+    assert len(listed) == 1
+    assert listed[0].split()[0] == "4"
+    assert "floor.line.up" in listed[0]
+    assert len(run(state, "inspect", "--limit", "2").splitlines()) == 2
+    event = json.loads(run(state, "inspect", "--from", "1", "--to", "1", "--json"))
+    assert event["sequence"] == "00000000000000000001"
+
+
+def test_what_is_exported_can_be_proven_complete(state: Path, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl.gz"
+
+    assert run(state, "export", "--output", str(file)) == f"{file}: 8 events\n"
+
+    assert len(gzip.decompress(file.read_bytes()).splitlines()) == 8
+    proof = subprocess.run(
+        [sys.executable, "-m", "edge_agent", "verify", str(file)], capture_output=True, text=True, check=False
+    )
+    assert (proof.returncode, "complete from 1 to 8" in proof.stdout) == (0, True)
+    assert "exists — name another file" in run(state, "export", "--output", str(file), status=2)
+
+
+def test_a_damaged_record_is_named_and_then_mended_and_told(state: Path) -> None:
+    (segment,) = (state / "journal").glob("*.seg")
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+
+    assert "damaged, not readable" in run(state, "verify", status=33)
+    assert "1 damaged segments were mended" in run(state, "repair")
+    assert "sound" in run(state, "verify")
+    gap = json.loads(run(state, "inspect", "--type", "floor.agent.journal_gap", "--json"))
+    assert gap["data"]["count"] == 1
+
+
+def test_a_journal_whose_collector_runs_is_not_repaired_by_another(state: Path) -> None:
+    with open_journal(state / "journal", role="collect", housekeeping=False):
+        assert "which mends damage by itself" in run(state, "repair", status=6)
+        assert "sound" in run(state, "verify")
+
+
+def test_what_is_to_be_sent_again_is_asked_of_the_forwarder(state: Path) -> None:
+    assert run(state, "resend", "--from", "2", "--to", "3").startswith("2 records are to be sent again")
+
+    (path,) = requests(state / "journal")
+    assert read_request(path).ranges == ((2, 3),)
+    assert "no record is chosen" in run(state, "resend", "--machine", "nobody", status=2)
+    assert "1 requests are not done yet" in run(state, "status")
+
+
+def test_what_was_journalled_is_replayed_in_order(state: Path) -> None:
+    events = [json.loads(line) for line in run(state, "replay", "--speed", "1000").splitlines()]
+
+    assert [event["subject"] for event in events] == [f"slot-{number}" for number in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("inspect", "--from", "9", "--to", "2"), "--from is behind --to"),
+        (("inspect", "--since", "soon"), "'soon' is no moment"),
+        (("replay", "--speed", "0"), "--speed is no number of times"),
+        (("inspect", "--class", "D"), "'D' is none of A, B, C"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_one_line(
+    state: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in run(state, *arguments, status=2).replace("'A', 'B', 'C'", "A, B, C")
+
+
+def test_where_there_is_no_journal_it_is_one_line(tmp_path: Path) -> None:
+    assert "does not exist" in run(tmp_path, "status", status=5)
