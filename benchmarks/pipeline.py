@@ -11,7 +11,7 @@ import gzip
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,17 @@ class Watch:
     cpu_seconds: float = 0.0
     rss: list[int] = field(default_factory=list)  # bytes, one a sample
 
+    @property
+    def peak_mb(self) -> float:
+        """The most it held."""
+        return max(self.rss) / 1e6
+
+    @property
+    def growth_mb(self) -> float:
+        """How much more it held at most in the second half than in the first: 0 or so is flat."""
+        middle = len(self.rss) // 2
+        return (max(self.rss[middle:]) - max(self.rss[: middle or 1])) / 1e6
+
 
 class Pipeline:
     """The processes and their folder: `with Pipeline(folder) as pipeline`.
@@ -63,17 +74,26 @@ class Pipeline:
         rates: whether broker and forwarder keep to 100 publishes/s and 512 KiB/s.
         settings: more for the forwarder.
         port: where the forwarder connects, if not to the broker itself.
+        away: leave the broker out until `start_broker`.
     """
 
     def __init__(
-        self, folder: Path, *, rates: bool = True, settings: Mapping[str, Any] | None = None, port: int = 0
+        self,
+        folder: Path,
+        *,
+        rates: bool = True,
+        settings: Mapping[str, Any] | None = None,
+        port: int = 0,
+        away: bool = False,
     ) -> None:
         self.folder = folder
         self.broker_port = _free_port()
         self._rates = rates
         self._settings = settings or {}
         self._port = port or self.broker_port
+        self._away = away
         self._held = ExitStack()
+        self._done: dict[str, Path] = {}  # what sources leave behind when they may end
         self.processes: dict[str, TrialProcess] = {}
         self.watched: dict[str, Watch] = {}
 
@@ -88,8 +108,8 @@ class Pipeline:
         ]
         self._add("broker", broker if self._rates else [*broker, "--no-rates"])
         self._add("forwarder", ["edge_agent", "forward", "--config", str(self.folder / "agent.yaml")])
-        self.processes["broker"].start()
-        self.wait("the broker", StandinControl.socket_in(self.folder / "broker").exists)
+        if not self._away:
+            self.start_broker()
         return self
 
     def __exit__(
@@ -107,10 +127,16 @@ class Pipeline:
         """What the broker accepted."""
         return self.folder / "received.jsonl"
 
+    def start_broker(self) -> None:
+        """Start the broker, and wait until it listens."""
+        self.processes["broker"].start()
+        self.wait("the broker", StandinControl.socket_in(self.folder / "broker").exists)
+
     def source(self, name: str, *arguments: str) -> Path:
         """Start a source; the file that is there once it has appended everything."""
         done = self.folder / f"{name}.done"
         done.unlink(missing_ok=True)
+        self._done[name] = done
         command = ["benchmarks.event_source", str(self.journal), "--done", str(done), *arguments]
         self._add(name, command).start()
         return done
@@ -125,18 +151,23 @@ class Pipeline:
         self.processes[name].stop()
 
     def check(self) -> None:
-        """Raise AgentError if broker or forwarder has ended."""
-        for name in WATCHED:
-            self.processes[name].check()
+        """Raise AgentError if a process has ended that should not have."""
+        for name, process in self.processes.items():
+            if name not in self._done or not self._done[name].exists():
+                process.check()
 
     def status(self) -> dict[str, Any]:
         """What the forwarder says of itself."""
         return read_status(self.folder / "agent" / "status" / "forwarder.json")
 
-    def wait(self, what: str, ready: Any, seconds: float = 60.0) -> None:  # noqa: ANN401  a condition
-        """Wait for something, and for nothing if a process has ended with an error."""
-        running = [process for process in self.processes.values() if process.pid and process.name in WATCHED]
-        wait_for(what, ready, running, seconds)
+    def wait(self, what: str, ready: Callable[[], object], seconds: float = 60.0) -> None:
+        """Wait for something, and for nothing if a process has ended that should not have."""
+
+        def looked() -> object:
+            self.check()
+            return ready()
+
+        wait_for(what, looked, [], seconds)
 
     def watch(self, *names: str) -> None:
         """Begin to watch processes."""
@@ -178,6 +209,7 @@ class Pipeline:
             "certificate": str(pki.device_certificate),
             "key": str(pki.device_key),
             "cloud_limits": self._rates,
+            "max_reconnect_ms": 2_000,  # a benchmark is short
         }
         settings = {
             "site": SITE,
@@ -188,10 +220,6 @@ class Pipeline:
             **self._settings,
         }
         (self.folder / "agent.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-
-
-# Those that are not expected to end by themselves.
-WATCHED = frozenset({"broker", "forwarder"})
 
 
 def entries(ledger: Path) -> Iterator[Entry]:
