@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from edge_agent.events.delivery_class import class_of
 from edge_agent.standin.encoding import encode
 from edge_agent.standin.ledger import Entry
 from edge_agent.standin.packets import Properties, Publish
+from edge_agent.uplink.batch import CONTENT_TYPE
 
 BATCH = 100
 BYTES_BAR = 65.0
@@ -87,17 +89,25 @@ def count(entry: Entry, by_class: dict[str, Sent]) -> None:
     payload = plain(entry)
     document = json.loads(payload)
     events = document if isinstance(document, list) else [document]
-    sent = by_class["".join(sorted({class_of(event).value for event in events}))]
+    name = "".join(sorted({class_of(event).value for event in events}))
+    sequences = [str(int(event["sequence"])) for event in events]
+    journal = str(events[0]["id"]).partition("/")[0]
+    sent = by_class[name]
     sent.publishes += 1
     sent.events += len(events)
     sent.plain_bytes += len(payload)
-    sent.packet_bytes += len(encode(publish(entry)))
+    sent.packet_bytes += len(encode(publish(entry, sequences, journal, name)))
 
 
-def publish(entry: Entry) -> Publish:
+def publish(entry: Entry, sequences: Sequence[str], journal: str, delivery_class: str) -> Publish:
     """The packet as it was, but for its number."""
     encoding = (("content-encoding", entry.encoding),) if entry.encoding else ()
-    properties = Properties(content_type=entry.content_type, user_properties=encoding)
+    whose = (("journal", journal), ("first", sequences[0]), ("last", sequences[-1]))
+    several = entry.content_type == CONTENT_TYPE
+    properties = Properties(
+        content_type=entry.content_type,
+        user_properties=(*encoding, *(whose if several else ()), ("class", delivery_class)),
+    )
     return Publish(entry.topic, entry.payload, qos=1, packet_id=1, properties=properties)
 
 
