@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import heading, percentile, row, scratch
-from benchmarks.pipeline import Arrival, Pipeline, until
+from benchmarks.pipeline import Arrival, Lateness, Pipeline, until
 
 P50_MS, P99_MS = 50.0, 120.0
 CPU_SECONDS = 0.25  # a thousand events: appending and forwarding
@@ -53,8 +53,9 @@ def run(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     time.sleep(WARM_UP_SECONDS)
     began = time.monotonic()
     pipeline.watch("source", "forwarder", "broker")
-    for _ in until(began + arguments.seconds):
-        pipeline.sample()
+    with Lateness() as lateness:
+        for _ in until(began + arguments.seconds):
+            pipeline.sample()
     pipeline.end_watch()
     ended = time.monotonic()
     pipeline.wait("the source's end", done.exists)
@@ -62,6 +63,7 @@ def run(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     arrivals = pipeline.arrivals()
     heading(f"{arguments.rate:,.0f} events/s from {arguments.lines} lines for {arguments.seconds:.0f} s")
     row("missing", missing(arrivals), "events", most=0)
+    row("a process that only sleeps woke late, p99", lateness.p99_ms(), "ms")
     tell(pipeline, [one for one in arrivals if began <= one.observed_at < ended], ended - began, making)
 
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import heading, percentile, row, scratch
-from benchmarks.pipeline import Pipeline
+from benchmarks.pipeline import Lateness, Pipeline
 
 WITHIN_BAR, UNTHROTTLED_BAR = 8_000.0, 12_000.0  # events/s
 LIVE_P99_MS = 300.0
@@ -59,8 +59,10 @@ def drain(pipeline: Pipeline, arguments: argparse.Namespace, *, live: float) -> 
     pipeline.wait("the cloud", lambda: pipeline.status().get("connected"))
     began = time.monotonic()
     pipeline.watch("forwarder", "live")
-    while pipeline.status().get("depth", CAUGHT_UP) >= CAUGHT_UP:
-        pause(pipeline)
+    with Lateness() as lateness:
+        while pipeline.status().get("depth", CAUGHT_UP) >= CAUGHT_UP:
+            pause(pipeline)
+    row("a process that only sleeps woke late, p99", lateness.p99_ms(), "ms")
     ended = time.monotonic()
     pipeline.end_watch()
     pipeline.stop("live")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from typing import Any, Self
 
 import yaml
 
-from benchmarks.figures import cpu_seconds, rss_bytes
+from benchmarks.figures import cpu_seconds, percentile, rss_bytes
 from benchmarks.workload import GATEWAY, SITE
 from edge_agent.credentials.dev_pki import make_pki
 from edge_agent.health import read_status
@@ -28,6 +29,7 @@ from edge_agent.standin.control import StandinControl
 from edge_agent.standin.ledger import Entry, read_ledger
 from edge_agent.trial.processes import TrialProcess, wait_for
 
+SLEEP_SECONDS = 0.01
 SUCCESS = frozenset({0x00, 0x10})
 _IDENTITY = re.compile(rb'"id":"([^"]+)","sequence":"(\d+)"')
 _OBSERVED = re.compile(rb'"monotonictime":"([\d.]+)"')
@@ -64,6 +66,38 @@ class Watch:
         """How much more it held at most in the second half than in the first: 0 or so is flat."""
         middle = len(self.rss) // 2
         return (max(self.rss[middle:]) - max(self.rss[: middle or 1])) / 1e6
+
+
+class Lateness:
+    """How late this computer lets a process go on that only sleeps: `with Lateness() as lateness`.
+
+    What it says of the slowest hundredth is what any of the figures beside it holds of other people's work.
+    """
+
+    def __init__(self) -> None:
+        self._late: list[float] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._sleep, name="lateness", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def p99_ms(self) -> float:
+        """What one sleep in a hundred was late."""
+        return 1000 * percentile(self._late, 0.99)
+
+    def _sleep(self) -> None:
+        while not self._stopping.is_set():
+            began = time.perf_counter()
+            time.sleep(SLEEP_SECONDS)
+            self._late.append(time.perf_counter() - began - SLEEP_SECONDS)
 
 
 class Pipeline:
