@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.figures import heading, percentile, row, scratch
 from benchmarks.pipeline import Lateness, Pipeline
+from benchmarks.workload import MIX
 
 WITHIN_BAR, UNTHROTTLED_BAR = 8_000.0, 12_000.0  # events/s
 LIVE_P99_MS = 300.0
@@ -41,6 +42,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
     parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--mix", type=float, nargs=3, default=MIX, metavar=("A", "B", "C"), help="per cent")
     parser.add_argument("--live-rate", type=float, default=50.0, help="events a second that go on meanwhile")
     parser.add_argument(
         "--parts", nargs="+", choices=("within", "unthrottled"), default=["within", "unthrottled"]
@@ -51,10 +53,12 @@ def parse() -> argparse.Namespace:
 def drain(pipeline: Pipeline, arguments: argparse.Namespace, *, live: float) -> None:
     """Fill, and let it out."""
     limits = "within the quotas" if live else "unthrottled"
+    a, b, c = arguments.mix
+    limits += f"; {a:g} % A, {b:g} % B, {c:g} % C"
     heading(f"{arguments.records:,} records {limits}" + (f", {live:g} live events/s beside" if live else ""))
-    fill(pipeline, arguments.records)
+    fill(pipeline, arguments)
     pace = ["--rate", str(live), "--seconds", str(FILL_SECONDS)] if live else ["--linger", str(FILL_SECONDS)]
-    pipeline.source("live", *pace)  # without a rate it only keeps house
+    pipeline.source("live", *pace, *mixed(arguments))  # without a rate it only keeps house
     pipeline.start_broker()
     pipeline.wait("the cloud", lambda: pipeline.status().get("connected"))
     began = time.monotonic()
@@ -70,17 +74,22 @@ def drain(pipeline: Pipeline, arguments: argparse.Namespace, *, live: float) -> 
     tell(pipeline, arguments.records, began, ended, live=bool(live))
 
 
-def fill(pipeline: Pipeline, records: int) -> None:
+def mixed(arguments: argparse.Namespace) -> list[str]:
+    """What the sources are told of the mix."""
+    return ["--mix", *(str(share) for share in arguments.mix)]
+
+
+def fill(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     """A backlog, with the cloud away."""
     began = time.monotonic()
-    filled = pipeline.source("filler", "--count", str(records))
+    filled = pipeline.source("filler", "--count", str(arguments.records), *mixed(arguments))
     pipeline.wait("the journal", pipeline.journal.exists)
     pipeline.processes["forwarder"].start()
     pipeline.wait("the forwarder", pipeline.status)
     pipeline.watch("filler", "forwarder")
     while not filled.exists():
         pause(pipeline)
-    row("appended, with the cloud away", records / (time.monotonic() - began), "events/s")
+    row("appended, with the cloud away", arguments.records / (time.monotonic() - began), "events/s")
     for name in ("filler", "forwarder"):
         watch = pipeline.watched.pop(name)
         row(f"  {name}: memory at most", watch.peak_mb, "MB", most=RSS_MB)

@@ -15,9 +15,10 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.workload import Floor
+from benchmarks.workload import MIX, Floor
 from edge_agent.events.delivery_class import class_of_sealed
 from edge_agent.journal import Journal, open_journal
 
@@ -32,7 +33,7 @@ def main() -> None:
         if given.rate:
             play(journal, given, stopping)
         else:
-            pile_up(journal, given.count)
+            pile_up(journal, given.count, given.mix)
         given.done.touch()
         stopping.wait(given.linger)
 
@@ -44,15 +45,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--count", type=int, default=0, help="events, without a rate")
+    parser.add_argument("--mix", type=float, nargs=3, default=MIX, metavar=("A", "B", "C"), help="per cent")
     parser.add_argument("--only-seal", action="store_true")
     parser.add_argument("--done", type=Path, required=True, help="touched when all are appended")
     parser.add_argument("--linger", type=float, default=0.0, help="seconds to keep house afterwards")
     return parser.parse_args()
 
 
-def pile_up(journal: Journal, count: int) -> None:
+def pile_up(journal: Journal, count: int, mix: Sequence[float]) -> None:
     """A backlog."""
-    floor = Floor()
+    floor = Floor(mix=mix)
     while count > 0:
         journal.append(list(floor.events(min(count, COMMIT))))
         count -= COMMIT
@@ -76,7 +78,7 @@ def line(
 ) -> None:
     """One machine's events, at random moments."""
     rest = random.Random(number)  # noqa: S311  spreads the lines, guards nothing
-    floor = Floor(machines=1, seed=number, first=1001 + number)
+    floor = Floor(machines=1, seed=number, first=1001 + number, mix=given.mix)
     due = began
     while (due := due + rest.expovariate(given.rate / given.lines)) < began + given.seconds:
         if stopping.wait(max(0.0, due - time.monotonic())):

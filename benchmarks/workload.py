@@ -7,7 +7,7 @@ badly. Of class B half are faults, a quarter snapshots of all seventeen meters a
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edge_agent.clock import Clock
 from edge_agent.events import EventBody, Observation, credits_of, seal
@@ -25,7 +25,7 @@ from edge_agent.events.slot import (
 
 SITE, GATEWAY = "hall", "benchmark"
 SOURCE = f"/floor/{SITE}/{GATEWAY}"
-SHARES = {DeliveryClass.A: 0.02, DeliveryClass.B: 0.20, DeliveryClass.C: 0.78}
+MIX = (2.0, 20.0, 78.0)  # per cent of A, B and C
 
 CREDITS = (
     ("coin_in", "0x00"), ("coin_out", "0x01"), ("jackpot", "0x02"), ("hand_paid_cancelled_credits", "0x03"),
@@ -130,7 +130,10 @@ class Machine:
 class Floor:
     """Machines that say things, in the shares of a busy floor. One a thread: it is not locked."""
 
-    def __init__(self, machines: int = 64, seed: int = 1, first: int = 1001) -> None:
+    def __init__(
+        self, machines: int = 64, seed: int = 1, first: int = 1001, mix: Sequence[float] = MIX
+    ) -> None:
+        self._mix = mix
         self._rest = random.Random(seed)  # noqa: S311  makes events differ, guards nothing
         self._machines = [Machine(f"slot-{first + n}", self._rest) for n in range(machines)]
         self._clock = Clock()
@@ -138,7 +141,7 @@ class Floor:
     def sealed(self, at: float) -> bytes:
         """The next event, observed at a monotonic moment."""
         machine = self._rest.choice(self._machines)
-        (wanted,) = self._rest.choices([*SHARES], [*SHARES.values()])
+        (wanted,) = self._rest.choices([*DeliveryClass], self._mix)
         return seal(Observation(machine.name, at, machine.body(wanted)), self._clock.reading(), SOURCE)
 
     def events(self, count: int) -> Iterator[bytes]:
