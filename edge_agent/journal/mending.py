@@ -16,6 +16,7 @@ from edge_agent.chain import LINK_BYTES
 from edge_agent.journal.disk import FILE_MODE, FOLDER_MODE, sync_file, sync_folder, translated
 from edge_agent.journal.examination import Examination, examine
 from edge_agent.journal.frames import Frame, Kind, encode, lost
+from edge_agent.journal.glance import is_as_written
 from edge_agent.journal.record import Gap
 from edge_agent.journal.segment import Header, make_segment, segment_path
 
@@ -48,6 +49,8 @@ class Mender:
 
     def mend(self, first: int, last: int) -> bool:
         """See to it that a sealed segment is intact; whether it was not."""
+        if is_as_written(segment_path(self._folder, first), first, last, journal=self._journal):
+            return False
         found = self.examine(first, last)
         if found.intact:
             return False
