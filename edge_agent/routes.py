@@ -63,7 +63,9 @@ def routes_of(settings: Settings, *, carries_properties: bool = True) -> Mapping
             topic=settings.event_topic(name, one.template),
             single=one.encoding == "event",
             compress=one.compresses and carries_properties,
-            linger=one.linger_ms / 1000,
+            linger=(
+                max(one.linger_ms, settings.forwarder.linger_ms if one.encoding == "batch" else 0) / 1000
+            ),
         )
         for name, one in settings.forwarder.classes.each()
     }

@@ -103,7 +103,15 @@ class ForwarderSettings(_Model):
     window: int = Field(default=20, ge=1, le=100, description="publishes awaiting their PUBACK")
     batch_records: int = Field(default=200, ge=1, le=5_000)
     batch_bytes: int = Field(default=100_000, ge=1_000, le=128 * 1024, description="before compression")
-    linger_ms: int = Field(default=0, ge=0, le=60_000, description="wait this long for a batch to fill")
+    linger_ms: int = Field(
+        default=0, ge=0, le=60_000, description="batches of every class wait to fill at least this long"
+    )
+    publishes_per_second: int = Field(
+        default=100, ge=1, le=100, description="at most, live and backlog together"
+    )
+    bytes_per_second: int = Field(
+        default=512 * 1024, ge=16 * 1024, le=512 * 1024, description="likewise, as they are on the wire"
+    )
     classes: ClassesSettings = ClassesSettings()
 
 

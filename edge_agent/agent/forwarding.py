@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_agent.agent.absences import absence_of
 from edge_agent.agent.changes import FORWARDER_HOLDS, changed, concerns
-from edge_agent.agent.checks import check_uplink
+from edge_agent.agent.checks import check_uplink, uplink_of
 from edge_agent.agent.enrolling import enrol_if_needed
 from edge_agent.agent.faults import tell_of_a_fault
 from edge_agent.agent.folders import make_folders
@@ -23,10 +23,11 @@ from edge_agent.agent.uplinks import confirmations_of, make_uplink
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
 from edge_agent.events import identify
-from edge_agent.forwarder import Forwarder
+from edge_agent.forwarder import Forwarder, Quota
 from edge_agent.health import PERIOD_SECONDS, StatusFile
-from edge_agent.journal import DEFAULT_CONSUMER, Journal, journal_is_there, open_journal
+from edge_agent.journal import DEFAULT_CONSUMER, Journal, Record, journal_is_there, open_journal
 from edge_agent.logs import set_up_logs
+from edge_agent.routes import routes_of
 from edge_agent.settings import Settings
 from edge_agent.supervision import Supervisor
 from edge_agent.uplink import Uplink
@@ -124,16 +125,28 @@ def _make_forwarder(settings: Settings, journal: Journal, uplink: Uplink) -> For
     return Forwarder(
         journal,
         uplink,
-        compose=lambda journal_id, record: identify(record.payload, journal_id, record.sequence),
+        compose=event_of,
         absence=absence_of(settings, Clock()),
-        topic=settings.events_topic,
+        routes=routes_of(settings, carries_properties=uplink.state.carries_properties),
         window=settings.forwarder.window,
         batch_records=settings.forwarder.batch_records,
         batch_bytes=settings.forwarder.batch_bytes,
-        linger=settings.forwarder.linger_ms / 1000,
-        compress=uplink.state.carries_properties,
+        quota=_quota_of(settings),
         confirmations=confirmations_of(settings),
     )
+
+
+def event_of(journal_id: str, record: Record) -> bytes:
+    """A record as it leaves, with its identity and its place in the chain."""
+    return identify(record.payload, journal_id, record.sequence, record.chain, record.before)
+
+
+def _quota_of(settings: Settings) -> Quota | None:
+    """What may leave in a second; None where nobody counts: in a file, and with a broker of one's own."""
+    uplink = uplink_of(settings)
+    if uplink.kind == "file" or not uplink.cloud_limits:
+        return None
+    return Quota(settings.forwarder.publishes_per_second, settings.forwarder.bytes_per_second)
 
 
 async def _follow(

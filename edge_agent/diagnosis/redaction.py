@@ -45,6 +45,8 @@ SHOWN = frozenset(
         "forwarder.batch_records",
         "forwarder.batch_bytes",
         "forwarder.linger_ms",
+        "forwarder.publishes_per_second",
+        "forwarder.bytes_per_second",
         *(
             f"forwarder.classes.{one}.{name}"
             for one in "ABC"

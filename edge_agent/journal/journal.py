@@ -251,7 +251,9 @@ class Journal:
         """
         classes = CLASSES if delivery_class is None else (delivery_class,)
         known = {} if delivery_class is None or count is None else {delivery_class: count}
-        counts = {cls: known.get(cls) or self._reader.entries(cls, first, last) for cls in classes}
+        counts = {
+            cls: known[cls] if cls in known else self._reader.entries(cls, first, last) for cls in classes
+        }
         self._acknowledging(consumer).acknowledge(first, last, counts)
 
     def set_aside(self, consumer: str, sequences: int | Sequence[int], reason: str) -> None:

@@ -47,6 +47,14 @@ class Withheld:
         self._due[topic] = now + self._probe
         return True
 
+    def refuses(self, topic: str, now: float) -> bool:
+        """Whether it is refused, and not to be tried yet."""
+        return now < self._due.get(topic, now)
+
+    def due(self, now: float) -> list[str]:
+        """Those that are refused and to be tried."""
+        return [topic for topic, due in self._due.items() if now >= due]
+
     def left(self, now: float) -> float | None:
         """Seconds until a topic is tried again; None when none is refused."""
         return max(0.0, min(self._due.values()) - now) if self._due else None

@@ -17,11 +17,18 @@ from structlog.testing import capture_logs
 
 from edge_agent.forwarder import SPAN_WINDOWS, UNCONFIRMED, Forwarder
 from edge_agent.journal import Journal, Record, open_journal
+from edge_agent.routes import Route
 from edge_agent.testing.memory_nucleus import MemoryNucleus
 from edge_agent.testing.virtual_loop import run_virtually
 from edge_agent.uplink.confirmation import CONFIRM_SECONDS, Confirmations
 
 TOPIC, CONFIRMED_ON = "floor/lab/gw-07/ev/batch", "cmd/lab/gw-07/received"
+
+
+def routes(
+    topic: str = TOPIC, *, linger: float = 0.0, compress: bool = True, single: bool = False
+) -> dict[str, Route]:
+    return {cls: Route(cls, topic, single=single, compress=compress, linger=linger) for cls in "ABC"}
 
 
 def compose(journal_id: str, record: Record) -> bytes:
@@ -76,7 +83,8 @@ async def run(
         seconds: float = options.pop("seconds", CONFIRM_SECONDS)
         confirmations = Confirmations(CONFIRMED_ON, seconds)
         given_options: dict[str, Any] = {"confirmations": confirmations, "batch_records": 1, "window": 4}
-        given_options |= {"compose": compose, "topic": TOPIC, "jitter": lambda: 0.5} | options
+        ways = {"compress": options.pop("compress", True)}
+        given_options |= {"compose": compose, "routes": routes(**ways), "jitter": lambda: 0.5} | options
         forwarder = Forwarder(journal, nucleus, **given_options)
         running = asyncio.create_task(forwarder.run())
 

@@ -12,6 +12,7 @@ import pytest
 from edge_agent.forwarder import Forwarder
 from edge_agent.journal import Record, open_journal
 from edge_agent.nucleus import Nucleus
+from edge_agent.routes import Route
 from edge_agent.testing.confirming_cloud import ConfirmingCloud
 from edge_agent.testing.nucleus import LITE, OWN_TOPICS, NucleusDouble
 from edge_agent.uplink.confirmation import Confirmations
@@ -39,6 +40,10 @@ async def confirm(double: NucleusDouble, cloud: ConfirmingCloud) -> None:
         await asyncio.sleep(0.01)
 
 
+# The nucleus carries no properties that would say that something is compressed.
+ROUTES = {cls: Route(cls, TOPIC, single=False, compress=False, linger=0.0) for cls in "ABC"}
+
+
 async def fail(double: NucleusDouble) -> None:
     """What the line does: each time it goes, whatever the cloud has not acknowledged goes with it."""
     for _outage in range(4):
@@ -63,8 +68,7 @@ async def forward(
             journal,
             uplink,
             compose=compose,
-            topic=TOPIC,
-            compress=uplink.state.carries_properties,
+            routes=ROUTES,
             confirmations=confirmations,
             jitter=lambda: 0.1,
         )

@@ -23,6 +23,7 @@ from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.errors import CredentialError
 from edge_agent.forwarder import Forwarder
 from edge_agent.journal import Journal, Record, open_journal
+from edge_agent.routes import Route
 from edge_agent.testing.mosquitto import Mosquitto
 from edge_agent.testing.patience import until
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
@@ -93,7 +94,7 @@ def forward(
             open_journal(folder / "journal.db", role="forward") as journal,
         ):
             collector.append([b"%d" % number for number in range(records)])
-            forwarder = Forwarder(journal, uplink, compose=compose, topic=EVENTS)
+            forwarder = Forwarder(journal, uplink, compose=compose, routes=ROUTES)
             await uplink.start()
             running = asyncio.create_task(forwarder.run())
             gateway = Gateway(collector, journal, uplink, forwarder, running)
@@ -107,6 +108,9 @@ def forward(
             return gateway
 
     return asyncio.run(run())
+
+
+ROUTES = {cls: Route(cls, EVENTS, single=False, compress=True, linger=0.0) for cls in "ABC"}
 
 
 def compose(_journal_id: str, record: Record) -> bytes:
