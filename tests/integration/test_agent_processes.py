@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from edge_agent.events import read_batch
 from edge_agent.health import read_status
 from edge_agent.testing import patience
 
@@ -69,7 +68,7 @@ class Gateway:
         """The types of the events that went out."""
         out = self.state / "out.jsonl"
         messages = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
-        return [event["type"] for message in messages for event in read_batch(payload_of(message))]
+        return [event["type"] for message in messages for event in events_of(message)]
 
     def close(self) -> None:
         for process in self._processes:
@@ -90,6 +89,12 @@ def payload_of(message: dict[str, Any]) -> bytes:
     if "payload_base64" in message:
         return gzip.decompress(base64.b64decode(message["payload_base64"]))
     return str(message["payload"]).encode()
+
+
+def events_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of a batch, or the one that travels alone."""
+    found = json.loads(payload_of(message))
+    return found if isinstance(found, list) else [found]
 
 
 def stop(process: subprocess.Popen[str]) -> str:

@@ -70,7 +70,7 @@ def test_the_recipe_permits_the_forwarder_all_it_asks_of_a_nucleus(
         one.merge({"site": SITE})
         other.merge(change)
         with started(collector, one, tmp_path), started(forwarder, other, tmp_path) as log:
-            told = {f"{floor}/ev/batch", f"{floor}/status", shadow}
+            told = {f"{floor}/ev/floor.agent.started", f"{floor}/status", shadow}
             other.wait_until(lambda: told <= {message.topic for message in other.arrived}, PATIENCE_SECONDS)
             heard = {f"{commands}/+", f"{commands}/received", f"{shadow}/accepted", f"{shadow}/rejected"}
             other.wait_until(lambda: filters(other) == heard, PATIENCE_SECONDS)
