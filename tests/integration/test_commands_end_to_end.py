@@ -133,8 +133,8 @@ class Gateway:
         by_id = {
             event["id"]: event
             for topic, document in self.entries()
-            if topic.endswith("/ev/batch")
-            for event in document
+            if "/ev/" in topic
+            for event in (document if isinstance(document, list) else [document])
             if event["type"] == kind
         }
         return list(by_id.values())

@@ -26,7 +26,6 @@ from edge_agent.credentials.certificate import read_certificates
 from edge_agent.credentials.dev_pki import Validity, issue, make_ca, make_pki
 from edge_agent.credentials.identity import Generation, IdentityStore
 from edge_agent.credentials.issuing import IssuingAuthority
-from edge_agent.events import read_batch
 from edge_agent.health import read_status
 from edge_agent.journal import open_journal
 from edge_agent.settings import Settings, load_settings
@@ -95,13 +94,19 @@ class Gateway:
         return [
             event
             for entry in read_ledger(self.standin.config.ledger_file)
-            if entry.topic.endswith("/ev/batch")
-            for event in read_batch(gzip.decompress(entry.payload) if entry.encoding else entry.payload)
+            if "/ev/" in entry.topic
+            for event in events_of(gzip.decompress(entry.payload) if entry.encoding else entry.payload)
         ]
 
     def types(self) -> list[str]:
         """Their types."""
         return [str(event["type"]) for event in self.events()]
+
+
+def events_of(payload: bytes) -> list[Mapping[str, Any]]:
+    """Those of a batch, or the one that travels alone."""
+    found = json.loads(payload)
+    return found if isinstance(found, list) else [found]
 
 
 ROTATION_ONLY = {
