@@ -8,9 +8,12 @@ from typing import NamedTuple
 from edge_agent.chain import digest, link_over
 from edge_agent.verify.event import Arrived, written_anew
 
+# In place of a digest: what stands in for a record says nothing of its content.
+STANDS_IN = b"stands in"
+
 
 class Copy(NamedTuple):
-    """One arrival. Nothing is known of the content of what was settled, nor of what a stand-in stands for."""
+    """One arrival. Of what was settled the content is not known any more, and the digest is empty."""
 
     chain: bytes
     before: bytes = b""  # the link it names for the record before it, where that one is never sent

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_agent.chain import genesis, link
-from edge_agent.verify.copies import Copy, digests_of
+from edge_agent.verify.copies import STANDS_IN, Copy, digests_of
 from edge_agent.verify.event import LAST_SEQUENCE, Arrived
 from edge_agent.verify.links import Links
 from edge_agent.verify.spans import Span, Spans
@@ -63,9 +63,12 @@ class Ledger:
 
     def take(self, event: Arrived, *, again: bool = False) -> bool:
         """Enter an event; `again` if it was entered before and is only to be looked at once more."""
-        self._counting = not again
+        self._counting = not again and event.sequence > self.begins_after
         if event.source not in self.sources and len(self.sources) < MAX_SOURCES:
             self.sources.append(event.source)
+        if self._counting and (event.sequence in self.arrived or event.sequence in self.stand_ins):
+            self.repeated.add(event.sequence)
+            self.repeats += 1
         if event.kind == SET_ASIDE:
             return self._take_stand_in(event)
         if not event.chain:
@@ -127,7 +130,7 @@ class Ledger:
         stand_in = self.links.get(sequence) if self.stand_ins else b""
         if stand_in and stand_in != event.chain:
             self.altered.add(sequence)
-            self._open(sequence, (Copy(stand_in), copy))
+            self._open(sequence, (Copy(stand_in, digest=STANDS_IN), copy))
         elif self._fits(sequence, copy):
             self._settle(sequence, copy)
         else:
@@ -143,9 +146,9 @@ class Ledger:
         answers = [self._same(sequence, one, copy) for one in copies]
         if True in answers:
             self._complete(sequence, answers.index(True), copy)
-            return self._repeat(sequence)
+            return False
         if None in answers:
-            return self._repeat(sequence, compared=False)
+            return self._not_compared()
         self.altered.add(sequence)
         if len(copies) < MAX_COPIES:
             self._open(sequence, (*copies, copy))
@@ -158,7 +161,7 @@ class Ledger:
         self.broken.discard(sequence)
         self._open(sequence, (copy,))
         self._settle_if_it_fits(sequence)
-        return self._repeat(sequence, compared=False)
+        return self._not_compared()
 
     def _copies(self, sequence: int) -> tuple[Copy, ...]:
         """What is known of a record that arrived."""
@@ -194,7 +197,7 @@ class Ledger:
         return copy.follows(preceding) if preceding else None
 
     def _verdict(self, sequence: int, copies: Sequence[Copy]) -> bool | None:
-        fits = {self._fits(sequence, copy) for copy in copies}
+        fits = {self._fits(sequence, copy) for copy in copies if copy.digest != STANDS_IN}
         return True if True in fits else False if False in fits else None
 
     def _settle_if_it_fits(self, sequence: int) -> None:
@@ -249,19 +252,17 @@ class Ledger:
             return True
         if sequence in self.unchained:
             before = self.digests.get(sequence)
-            return self._repeat_or_alarm(sequence, before == (anew or as_it_came) if before else None)
+            return self._news_if_other(sequence, before == (anew or as_it_came) if before else None)
         answers = {
             self._same(sequence, one, Copy(one.chain, one.before, as_it_came, anew))
             for one in self._copies(sequence)
         }
-        return self._repeat_or_alarm(
-            sequence, True if True in answers else None if None in answers else False
-        )
+        return self._news_if_other(sequence, True if True in answers else None if None in answers else False)
 
     def _take_chained(self, event: Arrived) -> bool:
         """A record that had arrived without its link."""
         before, (as_it_came, anew) = self.digests.get(event.sequence), digests_of(event)
-        news = self._repeat_or_alarm(event.sequence, before == (anew or as_it_came) if before else None)
+        news = self._news_if_other(event.sequence, before == (anew or as_it_came) if before else None)
         self.unchained.discard(event.sequence)
         self._take_first(event)
         return news
@@ -270,28 +271,26 @@ class Ledger:
         """Its link is that of the record in whose place it stands; what it says was never sealed there."""
         sequence, known = event.sequence, self.known(event.sequence)
         if sequence in self.stand_ins and (not known or event.chain in known):
-            return self._repeat(sequence)
+            return False
         self.stand_ins.add(sequence)
         if event.chain and known and event.chain not in known:
             self.altered.add(sequence)
             copies = self.open.get(sequence) or (Copy(known[0], self.relied_on.get(sequence, b"")),)
-            self._open(sequence, (*copies, Copy(event.chain))[:MAX_COPIES])
+            self._open(sequence, (*copies, Copy(event.chain, digest=STANDS_IN))[:MAX_COPIES])
         elif event.chain and not known:
             self.links.put(sequence, event.chain)
         self._goes_on(sequence)
         return True
 
-    # Counting
+    # What came of a repeat
 
-    def _repeat(self, sequence: int, *, compared: bool = True) -> bool:
-        if self._counting and sequence > self.begins_after:
-            self.repeated.add(sequence)
-            self.repeats += 1
-            self.uncompared += not compared
+    def _not_compared(self) -> bool:
+        self.uncompared += self._counting
         return False
 
-    def _repeat_or_alarm(self, sequence: int, same: bool | None) -> bool:  # noqa: FBT001  three answers
-        if same is not False:
-            return self._repeat(sequence, compared=same is not None)
-        self.altered.add(sequence)
-        return True
+    def _news_if_other(self, sequence: int, same: bool | None) -> bool:  # noqa: FBT001  three answers
+        if same is None:
+            return self._not_compared()
+        if not same:
+            self.altered.add(sequence)
+        return not same

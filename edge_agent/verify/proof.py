@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from typing import NamedTuple
 
 from edge_agent.verify.claims import Claims
@@ -23,7 +24,7 @@ class Asked(NamedTuple):
 def prove(ledger: Ledger, claims: Claims, asked: Asked) -> JournalReport:
     """What is proven of a journal."""
     there = Spans([*ledger.arrived, *ledger.stand_ins])
-    gaps = sorted(claims.gaps, key=lambda gap: (gap.told_by, gap.first))
+    gaps = sorted(claims.gaps, key=astuple)
     bounds = _bounds(asked, ledger.begins_after + 1, there, gaps)
     gone = Spans(span for gap in gaps for span in gap.spans())
     missing = without(without([bounds], there), gone)
@@ -47,7 +48,7 @@ def prove(ledger: Ledger, claims: Claims, asked: Asked) -> JournalReport:
         damaged=tuple(gap for reason, gap in declared if reason != "shed"),
         unreadable=claims.unreadable.within(bounds),
         checkpoints=claims.counted(),
-        untrue_checkpoints=_singles([*claims.disagreeing(), *_each(claims.forged)]).within(bounds),
+        untrue_checkpoints=_singles(claims.untrue()).within(bounds),
     )
 
 
@@ -78,7 +79,3 @@ def _verdicts(ledger: Ledger) -> tuple[Spans, Spans]:
 
 def _singles(sequences: Iterable[int]) -> Spans:
     return Spans(Span(sequence, sequence) for sequence in sequences)
-
-
-def _each(spans: Spans) -> Iterable[int]:
-    return (number for span in spans for number in range(span.first, span.last + 1))

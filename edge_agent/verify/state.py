@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
-from edge_agent.verify.checkpoints import CheckpointCounts
+from edge_agent.verify.checkpoints import Checkpoint
 from edge_agent.verify.claims import Claims
 from edge_agent.verify.copies import Copy
 from edge_agent.verify.declared import Gap
@@ -50,28 +50,34 @@ def load_ledger(ledger: Ledger, saved: Mapping[str, Any]) -> None:
 
 def save_claims(claims: Claims) -> dict[str, Any]:
     """Claims, as JSON has them."""
+    awaited = {one for told in claims.awaited.values() for one in told}
     return {
-        "gaps": [list(astuple(gap)) for gap in claims.gaps],
+        "gaps": [list(astuple(gap)) for gap in sorted(claims.gaps, key=astuple)],
         "unreadable": claims.unreadable.steps(),
-        "forged": claims.forged.steps(),
-        "counts": list(astuple(claims.counts)),
-        "awaited": {
-            number: [[told_by, _text(chain)] for told_by, chain in told]
-            for number, told in claims.awaited.items()
-        },
+        "checkpoints": [
+            [
+                one.told_by,
+                one.sequence,
+                _text(one.chain),
+                _text(one.signature),
+                one.certificate,
+                came_of_it,
+                one in awaited,
+            ]
+            for one, came_of_it in claims.checkpoints.items()
+        ],
     }
 
 
 def load_claims(claims: Claims, saved: Mapping[str, Any]) -> None:
     """Fill empty claims with what was saved of some."""
-    claims.gaps = [Gap(*gap) for gap in saved["gaps"]]
+    claims.gaps = {Gap(*gap) for gap in saved["gaps"]}
     claims.unreadable = Spans.of_steps(saved["unreadable"])
-    claims.forged = Spans.of_steps(saved["forged"])
-    claims.counts = CheckpointCounts(*saved["counts"])
-    claims.awaited = {
-        int(number): [(told_by, b64decode(chain)) for told_by, chain in told]
-        for number, told in saved["awaited"].items()
-    }
+    for told_by, sequence, chain, signature, certificate, came_of_it, is_awaited in saved["checkpoints"]:
+        one = Checkpoint(told_by, sequence, b64decode(chain), b64decode(signature), certificate)
+        claims.checkpoints[one] = came_of_it
+        if is_awaited:
+            claims.awaited.setdefault(sequence, set()).add(one)
 
 
 def _text(link: bytes) -> str:

@@ -138,11 +138,10 @@ class Verifier:
         self._events += not again
         ledger, claims = self._of(event.journal)
         news = ledger.take(event, again=again)
-        if news:
-            if event.kind in (GAP, CHECKPOINT):
-                claims.take(event, self._check_signature)
-            if claims.awaited:
-                claims.arrived(event.sequence)
+        if claims.awaited:
+            claims.arrived(event.sequence)
+        if news and event.kind in (GAP, CHECKPOINT):
+            claims.take(event, self._check_signature)
 
     def _of(self, journal: str) -> tuple[Ledger, Claims]:
         found = self._journals.get(journal)

@@ -77,19 +77,19 @@ def _verdict(journal: JournalReport) -> str:
 
 def _details(journal: JournalReport) -> Iterator[str]:
     for spans, what in (
-        (journal.missing, "missing, and nothing was said of them"),
-        (journal.altered, "arrived more than once with different content"),
+        (journal.missing, "missing, and nothing was said of it"),
+        (journal.altered, "altered: arrived more than once with different content"),
         (
             journal.out_of_chain,
-            "do not fit the record before them: one of the two is not what was journalled",
+            "out of chain: it or the record before it is not what was journalled",
         ),
         (
             journal.untrue_checkpoints,
-            "checkpoints that are forged, or speak of another record than what arrived",
+            "a checkpoint that is forged, or speaks of another record than what arrived",
         ),
-        (journal.unreadable, "gap records or checkpoints that make no sense"),
+        (journal.unreadable, "a gap record or checkpoint that makes no sense"),
         (journal.set_aside, "set aside: the gateway keeps the record, its place says why"),
-        (journal.unchecked, "here, but not checked against the record before them"),
+        (journal.unchecked, "here, but not checked against the record before it"),
         (journal.repeated, f"arrived more than once, {_counted(journal.repeats, 'repeat')} in all"),
     ):
         if spans:

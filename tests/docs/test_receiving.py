@@ -114,7 +114,7 @@ def test_the_function_alarms_where_something_contradicts(
 
     said = capsys.readouterr().out
     assert said.startswith("ALARM\n  gw-07\n")
-    assert "11: do not fit the record before them" in said
+    assert "11: out of chain" in said
 
 
 def test_the_function_keeps_gateways_apart(function: Function) -> None:

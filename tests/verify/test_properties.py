@@ -10,6 +10,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.chain import written
 from edge_agent.verify import Report, Span, Verifier, verify
 from tests.verify.journals import Telling, altered, ranges, seal, telling
 
@@ -96,8 +97,8 @@ def test_the_report_names_exactly_what_was_done(spoilt: Spoilt) -> None:
     assert sum(gap.arrived for gap in journal.shed) == len(spoilt.late)
     assert numbers(journal.out_of_chain) == spoilt.changed & checkable
     assert numbers(journal.unchecked) == (told["here"] - checkable - spoilt.stood_in - {0})
-    assert numbers(journal.repeated) == spoilt.repeated
-    assert journal.repeats == 2 * len(spoilt.repeated)
+    assert numbers(journal.repeated) == spoilt.repeated | spoilt.contradicted
+    assert journal.repeats == 2 * len(spoilt.repeated) + len(spoilt.contradicted)
     assert numbers(journal.altered) == spoilt.contradicted
     assert numbers(journal.set_aside) == spoilt.stood_in
     assert journal.complete == (journal.sound and not spoilt.absent)
@@ -121,3 +122,49 @@ def fed_in_batches(events: list[bytes], size: int) -> Report:
         verifier.feed(b"[" + b",".join(events[start : start + size]) + b"]")
         saved = verifier.save()
     return Verifier.restore(saved).report()
+
+
+def hostile_mixture(random: Random) -> list[bytes]:
+    """A journal, and another that was made anew from some record on, in pieces that contradict each other."""
+    count = random.randint(1, 12)
+    told, forger, branch = telling(count), Telling(), random.randint(0, count)
+    for sequence in range(1, count + 1):
+        forger.add(game=sequence if sequence <= branch else 1_000 + sequence)
+    for _ in range(random.randint(0, 2)):
+        at, of = random.randint(0, count), random.choice([told, forger])
+        told.add("floor.agent.journal_checkpoint", sequence=at, chain=written(of.links[at]))
+    if random.random() < 0.5:
+        told.add_gap(set(random.sample(range(1, count + 1), random.randint(1, count))))
+    last = len(told.sealed)
+    return [
+        hostile_event(random, told, forger, random.randint(1, last))
+        for _ in range(random.randint(1, 3 * last))
+    ]
+
+
+def hostile_event(random: Random, told: Telling, forger: Telling, sequence: int) -> bytes:
+    of = forger if sequence < len(forger.links) and random.random() < 0.2 else told
+    event = of.event(sequence, before=random.random() < 0.3)
+    match random.choice("......abcd"):
+        case "a":
+            return altered(event)
+        case "b":
+            stand_in = seal("floor.agent.record_set_aside", {"reason": random.choice("xy")})
+            return of.event(sequence, before=random.random() < 0.3, sealed=stand_in)
+        case "c":
+            return event.replace(b'"chain":"%s",' % written(of.links[sequence]).encode(), b"")
+        case "d":
+            return json.dumps(json.loads(event), indent=1).encode()
+        case _:
+            return event
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=200, deadline=None)
+def test_what_contradicts_itself_is_told_alike_in_any_order(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  any will do
+    events = hostile_mixture(random)
+    expected = verify(events)
+    random.shuffle(events)
+
+    assert fed_in_batches(events, random.randint(1, 5)) == expected
