@@ -18,6 +18,7 @@ from edge_agent.chain import genesis, link
 from edge_agent.verify.copies import STANDS_IN, Copy, digests_of
 from edge_agent.verify.event import LAST_SEQUENCE, Arrived
 from edge_agent.verify.links import Links
+from edge_agent.verify.marks import Marks
 from edge_agent.verify.spans import Span, Spans
 
 SET_ASIDE = "floor.agent.record_set_aside"
@@ -45,7 +46,7 @@ class Ledger:
         self.genesis = genesis(journal)
         self.begins_after = 0  # what came up to there was proven, or given up
         self.sources: list[str] = []
-        self.arrived = Spans()
+        self.arrived = Marks()
         self.stand_ins = Spans()  # told of as set aside
         self.unchained = Spans()  # arrived without a link
         self.unchecked = Spans()  # open once, and given up before they could be settled
@@ -66,14 +67,15 @@ class Ledger:
         self._counting = not again and event.sequence > self.begins_after
         if event.source not in self.sources and len(self.sources) < MAX_SOURCES:
             self.sources.append(event.source)
-        if self._counting and (event.sequence in self.arrived or event.sequence in self.stand_ins):
+        is_here = event.sequence in self.arrived
+        if self._counting and (is_here or event.sequence in self.stand_ins):
             self.repeated.add(event.sequence)
             self.repeats += 1
         if event.kind == SET_ASIDE:
             return self._take_stand_in(event)
         if not event.chain:
             return self._take_unchained(event)
-        if event.sequence not in self.arrived:
+        if not is_here:
             return self._take_first(event)
         if event.sequence in self.unchained:
             return self._take_chained(event)
@@ -106,7 +108,7 @@ class Ledger:
         self.begins_after = sequence
         links = self.known(sequence)
         beyond = Span(sequence + 1, LAST_SEQUENCE)
-        self.arrived = Spans([Span(1, sequence), *self.arrived])
+        self.arrived.add_through(sequence)
         for name in ("stand_ins", "unchained", "unchecked", "broken", "altered", "repeated"):
             setattr(self, name, Spans(getattr(self, name).within(beyond)))
         self.repeats = self.uncompared = 0
@@ -127,10 +129,10 @@ class Ledger:
                 self.links.passed(sequence - 1)
                 return True
         copy = Copy.of(event)
-        stand_in = self.links.get(sequence) if self.stand_ins else b""
-        if stand_in and stand_in != event.chain:
+        stand_ins = self._stand_ins_of(sequence)
+        if any(one.chain != event.chain for one in stand_ins):
             self.altered.add(sequence)
-            self._open(sequence, (Copy(stand_in, digest=STANDS_IN), copy))
+            self._open(sequence, (*stand_ins, copy))
         elif self._fits(sequence, copy):
             self._settle(sequence, copy)
         else:
@@ -168,6 +170,13 @@ class Ledger:
         settled = Copy(self.links.get(sequence), self.relied_on.get(sequence, b""))
         return self.open.get(sequence, (settled,))
 
+    def _stand_ins_of(self, sequence: int) -> tuple[Copy, ...]:
+        """What stood in for a record that had not arrived."""
+        if sequence not in self.stand_ins:
+            return ()
+        link = self.links.get(sequence)
+        return self.open.get(sequence) or ((Copy(link, digest=STANDS_IN),) if link else ())
+
     def _same(self, sequence: int, one: Copy, other: Copy) -> bool | None:
         """Whether two copies are the same record; None if that cannot be told any more."""
         if not one.chain:
@@ -197,7 +206,7 @@ class Ledger:
         return copy.follows(preceding) if preceding else None
 
     def _verdict(self, sequence: int, copies: Sequence[Copy]) -> bool | None:
-        fits = {self._fits(sequence, copy) for copy in copies if copy.digest != STANDS_IN}
+        fits = {self._fits(sequence, copy) for copy in copies if copy.digest != STANDS_IN} or {True}
         return True if True in fits else False if False in fits else None
 
     def _settle_if_it_fits(self, sequence: int) -> None:
@@ -275,7 +284,7 @@ class Ledger:
         self.stand_ins.add(sequence)
         if event.chain and known and event.chain not in known:
             self.altered.add(sequence)
-            copies = self.open.get(sequence) or (Copy(known[0], self.relied_on.get(sequence, b"")),)
+            copies = self._copies(sequence) if sequence in self.arrived else self._stand_ins_of(sequence)
             self._open(sequence, (*copies, Copy(event.chain, digest=STANDS_IN))[:MAX_COPIES])
         elif event.chain and not known:
             self.links.put(sequence, event.chain)

@@ -23,7 +23,8 @@ class Asked(NamedTuple):
 
 def prove(ledger: Ledger, claims: Claims, asked: Asked) -> JournalReport:
     """What is proven of a journal."""
-    there = Spans([*ledger.arrived, *ledger.stand_ins])
+    arrived = ledger.arrived.spans()
+    there = Spans([*arrived, *ledger.stand_ins])
     gaps = sorted(claims.gaps, key=astuple)
     bounds = _bounds(asked, ledger.begins_after + 1, there, gaps)
     gone = Spans(span for gap in gaps for span in gap.spans())
@@ -43,7 +44,7 @@ def prove(ledger: Ledger, claims: Claims, asked: Asked) -> JournalReport:
         altered=ledger.altered.within(bounds),
         out_of_chain=out_of_chain.within(bounds),
         unchecked=unchecked.within(bounds),
-        set_aside=Spans(without(ledger.stand_ins, ledger.arrived)).within(bounds),
+        set_aside=Spans(without(ledger.stand_ins, arrived)).within(bounds),
         shed=tuple(gap for reason, gap in declared if reason == "shed"),
         damaged=tuple(gap for reason, gap in declared if reason != "shed"),
         unreadable=claims.unreadable.within(bounds),

@@ -14,13 +14,14 @@ from edge_agent.verify.declared import Gap
 from edge_agent.verify.ledger import Ledger
 from edge_agent.verify.spans import Spans
 
-_SPANS = ("arrived", "stand_ins", "unchained", "unchecked", "broken", "altered", "repeated")
+_SPANS = ("stand_ins", "unchained", "unchecked", "broken", "altered", "repeated")
 
 
 def save_ledger(ledger: Ledger) -> dict[str, Any]:
     """A ledger, as JSON has it."""
     return {
         **{name: getattr(ledger, name).steps() for name in _SPANS},
+        "arrived": ledger.arrived.save(),
         "begins_after": ledger.begins_after,
         "sources": ledger.sources,
         "repeats": ledger.repeats,
@@ -36,6 +37,7 @@ def load_ledger(ledger: Ledger, saved: Mapping[str, Any]) -> None:
     """Fill an empty ledger with what was saved of one."""
     for name in _SPANS:
         setattr(ledger, name, Spans.of_steps(saved[name]))
+    ledger.arrived.load(saved["arrived"])
     ledger.begins_after = saved["begins_after"]
     ledger.sources = [*saved["sources"]]
     ledger.repeats, ledger.uncompared = saved["repeats"], saved["uncompared"]

@@ -8,7 +8,7 @@ import json
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.chain import link
@@ -179,11 +179,13 @@ def test_a_sealed_byte_that_is_no_character_survives_the_reading() -> None:
     assert link(told.links[0], 1, sealed) != told.links[1]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_whatever_are_read_to_their_end(content: bytes) -> None:
     assert all(one for one in events_in(BytesIO(content)))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([*EVENTS, b"{", b'"', b"\n", b"AAAA", b"[", b"]", b"]]", b'{"id":"']), max_size=12

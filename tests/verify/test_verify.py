@@ -360,5 +360,6 @@ def test_the_state_of_a_proof_that_goes_on_for_long_stays_small() -> None:
 
     verifier.begin_after(JOURNAL, len(told.sealed))
 
-    assert before > 12_500
-    assert len(json.dumps(verifier.save())) < 12_500
+    after = len(json.dumps(verifier.save()))
+    assert after < 13_000  # the links: 16 bytes each, in base64
+    assert before - after > 4_000
