@@ -108,6 +108,19 @@ class Line:
     def __repr__(self) -> str:
         return f"<Line {self.name} {self.station.counters.state}>"
 
+    @property
+    def station(self) -> Station:
+        """What is at this end: another one after a fault of ours."""
+        return self._station
+
+    @station.setter
+    def station(self, station: Station) -> None:
+        self._station = station
+        # Found out once: to ask it at every turn costs as much as a poll.
+        self._timed = station if isinstance(station, Timed) else None
+        self._metered = station if isinstance(station, Metered) else None
+        self._commandable = station if isinstance(station, Commandable) else None
+
     def start(self) -> None:
         """Start the line's thread. Repeating it changes nothing."""
         if self.thread.ident is None:
@@ -137,7 +150,7 @@ class Line:
 
     def read_meters(self) -> bool:
         """Have the counters read at the next safe moment; whether this device has any to ask for."""
-        self._meters_wanted = isinstance(self.station, Metered)
+        self._meters_wanted = self._metered is not None
         return self._meters_wanted
 
     def command(
@@ -215,18 +228,18 @@ class Line:
         """Pass on what was wanted of this line meanwhile. It changes what is asked, never when."""
         if self._advising is not None and self._advising.advice != self.advice:
             self._pass_on(self._advising.advice)
-        if isinstance(self.station, Timed) and self._monotonic() >= self._time_due:
+        if self._timed is not None and self._monotonic() >= self._time_due:
             self._time_due = self._monotonic() + TELL_TIME_SECONDS
-            self.station.tell_time(self._local_time(), self._monotonic())
-        if self._meters_wanted and isinstance(self.station, Metered):
+            self._timed.tell_time(self._local_time(), self._monotonic())
+        if self._meters_wanted and self._metered is not None:
             self._meters_wanted = False
-            self.station.read_meters(self._monotonic())
-        while self._commands and isinstance(self.station, Commandable):
-            self.station.command(*self._commands.popleft())
+            self._metered.read_meters(self._monotonic())
+        while self._commands and self._commandable is not None:
+            self._commandable.command(*self._commands.popleft())
 
     def _tell_outcomes(self) -> None:
-        if self._on_outcome is not None and isinstance(self.station, Commandable):
-            for result in self.station.take_outcomes():
+        if self._on_outcome is not None and self._commandable is not None:
+            for result in self._commandable.take_outcomes():
                 self._on_outcome(result)
 
     def _pass_on(self, advice: tuple[str, ...]) -> None:
@@ -240,9 +253,8 @@ class Line:
         now, confidential = self._monotonic(), self.station.confidential
         self._secrecy.covers(now, confidential=confidential)
         # Only who commands a device can know a number before the device has said it.
-        discloses = (
-            self._on_outcome is not None and isinstance(self.station, Commandable) and self.station.discloses
-        )
+        commanded = self._commandable if self._on_outcome is not None else None
+        discloses = commanded is not None and commanded.discloses
         self._log.debug("sent", data=_shown(data, withheld=discloses))
         if (recorder := self._recorder) is not None:
             recorder.sent(data, now, confidential=confidential, discloses=discloses)

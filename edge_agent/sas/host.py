@@ -258,7 +258,9 @@ class HostConnection(HostEar):
         if self.state is HostState.STARTING:
             self.state = HostState.REPEATING
         self._last_key = self._same_key = poll_key(asked.poll)
-        self._reader.expect(asked.poll, self._mode is not Mode.ONE_BYTE, again=asked.late_answers)
+        self._reader.expect(
+            asked.poll, self._mode is not Mode.ONE_BYTE, again=asked.late_answers, frame=asked.frame
+        )
         self.last_poll = asked.frame
         return encode_host_message(asked.frame)
 

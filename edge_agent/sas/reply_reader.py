@@ -106,10 +106,20 @@ class ReplyReader:
         """Whether characters wait for more, or for `finish`."""
         return bool(self._low or self._rubbish)
 
-    def expect(self, poll: Poll, real_time: bool, *, again: bool = False) -> None:  # noqa: FBT001  how it reports now
-        """`poll` goes out, for the first time or again; what is left of earlier characters is forgotten."""
+    def expect(
+        self,
+        poll: Poll,
+        real_time: bool,  # noqa: FBT001  how it reports now
+        *,
+        again: bool = False,
+        frame: bytes = b"",
+    ) -> None:
+        """`poll` goes out, for the first time or again; what is left of earlier characters is forgotten.
+
+        `frame`: what it is in bytes, where that is known.
+        """
         self._poll = poll
-        self._sent = encode_poll(poll)
+        self._sent = frame or encode_poll(poll)
         self._real_time = real_time
         self._answered = poll.address != self._address
         self._repeated = again and isinstance(poll, GeneralPoll)
@@ -154,7 +164,8 @@ class ReplyReader:
             elif isinstance(found, _Echo):
                 self._echoed = True
             else:
-                heard += self._before()
+                if self._rubbish:
+                    heard += self._before()
                 heard.append(found)
             del self._characters[:size], self._low[:size]
         return heard
@@ -204,8 +215,9 @@ class ReplyReader:
         """A frame, or a stray address."""
         for size in self._frame_sizes(final=final):
             if len(self._low) >= size:
-                if crc_is_good(self._low[:size]):
-                    return size, self._decoded(bytes(self._low[:size]))
+                frame = bytes(self._low[:size])
+                if crc_is_good(frame):
+                    return size, self._decoded(frame)
             elif not final:
                 return None
         # A type R poll has no CRC: it is an echo only where the answer, or nothing, follows.
@@ -276,7 +288,7 @@ class ReplyReader:
 
     def _decoded(self, frame: bytes) -> Reply | Garbage:
         try:
-            reply = decode_reply(frame, self._poll)
+            reply = decode_reply(frame, self._poll, checked=True)
         except RemoteProtocolError as error:
             return Garbage(frame, error.what)
         self._answered = not self._repeated

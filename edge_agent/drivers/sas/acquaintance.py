@@ -142,8 +142,9 @@ class Acquaintance:
     @property
     def askable(self) -> MachineProfile:
         """The profile, as if the machine did not know what it was not heard to answer, or is not asked."""
-        left_out = self._missed | self.quirks.avoided_polls
-        return self.profile.without(*left_out) if left_out else self.profile
+        if not self._missed and not self.vendor.quirks.avoided_polls:
+            return self.profile
+        return self.profile.without(*self._missed, *self.vendor.quirks.avoided_polls)
 
     @property
     def unanswered(self) -> frozenset[int]:
@@ -169,17 +170,19 @@ class Acquaintance:
             return self._mode(enable=False)
         if self.can_real_time and self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough):
             return self._mode(enable=True)
-        return self._questions.next_request(self._address, self.askable)
+        return None if self._questions.over else self._questions.next_request(self._address, self.askable)
 
     def answered(self, poll: LongPollRequest, values: Mapping[str, Any]) -> bool:
         """A question was answered; whether it is another machine or its meters count in another unit."""
         command = poll.command
         before, self.profile = self.profile, self.profile.learn(command, values)
-        self.vendor = self._vendors.vendor_of(self.profile)
         self._questions.close(poll)
         self._doubts.pop(command, None)
         if command not in self._answered:
             self._answered |= {command}
+        if self.profile is before:
+            return False
+        self.vendor = self._vendors.vendor_of(self.profile)
         if command == VERSION_AND_SERIAL:
             return self._is_another(values)
         was, now_is = before.denomination, self.profile.denomination
@@ -321,6 +324,7 @@ class Acquaintance:
         if before in {0, check}:
             return False
         self.profile = MachineProfile().learn(VERSION_AND_SERIAL, values)
+        self.vendor = self._vendors.vendor_of(self.profile)
         self.known, self._switch_off, self._mode_refused = False, True, False
         self._answered = frozenset({VERSION_AND_SERIAL})
         self._begin_asking()

@@ -45,8 +45,8 @@ class Cadence:
 
     def is_due(self, now: float) -> bool:
         """Whether a poll should leave now."""
-        due = self.due
-        return due is not None and now >= due
+        free = self._free_at
+        return free is not None and now >= free and now >= self._held_until and now >= (self._due or free)
 
     def free(self, now: float, *, free: bool) -> None:
         """Whether the line is free for a new poll."""

@@ -11,7 +11,7 @@ as `unanswered` (see `sas.host`, rule 10): whether it was carried out is for the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from edge_agent.errors import LocalProtocolError
@@ -107,8 +107,11 @@ class Commander:
         self._awaiting = True
         return self._poll
 
-    def hear(self, events: Iterable[HostEvent]) -> tuple[list[HostEvent], list[EventBody]]:
-        """The events that are not about a command, and what is to be journalled of it."""
+    def hear(self, events: Sequence[HostEvent]) -> tuple[Sequence[HostEvent], list[EventBody]]:
+        """The events, one or more, that are not about a command, and what is to be journalled of it."""
+        if self._poll is None and self._given_up is None:
+            self._calm = isinstance(events[-1], Answered | Acknowledged)
+            return events, []
         others: list[HostEvent] = []
         told: list[EventBody] = []
         for event in events:

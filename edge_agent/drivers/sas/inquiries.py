@@ -15,7 +15,7 @@ from edge_agent.drivers.sas.duties import OVERFLOW, READS, Duty
 from edge_agent.drivers.sas.metering import Metering
 from edge_agent.drivers.sas.normalise import MoneyRules
 from edge_agent.drivers.sas.reads import VALIDATION_RECORD, Read
-from edge_agent.drivers.sas.records import Records
+from edge_agent.drivers.sas.records import KINDS, Records
 from edge_agent.drivers.sas.roles import PRIMARY, Role
 from edge_agent.drivers.sas.schedule import Schedule
 from edge_agent.events import EventBody
@@ -91,6 +91,8 @@ class Inquiries:
         wanted = self._schedule.duty_done(poll)
         if poll.command == METER_COLLECT_STATUS and answer.values["machine_status"] == NO_CHANGE_PENDING:
             self._afterwards = None
+        if wanted is None and poll.command not in KINDS:
+            return []
         rules = MoneyRules.of(self._identity, self._machine.profile.denomination)
         told = self._records.told(
             poll, answer.values, rules, wanted=wanted, repeated=answer.possibly_repeated

@@ -82,18 +82,18 @@ class PartReader:
         self._identity = identity
         self._round_seconds = round_seconds
         self._turn = 0
-        self._due = float("-inf")
+        self.due = float("-inf")  # nothing is asked before
         self._asked: tuple[Part, LongPollRequest] | None = None
         self._accounts: dict[Part, _Account] = {}
         self._failures: dict[Part, int] = {}
 
     def requests(self, profile: MachineProfile, now: float) -> Iterator[LongPollRequest]:
         """What to ask now: one poll if a part is due, else none."""
-        if now < self._due:
+        if now < self.due:
             return
         parts = [part for part in parts_of(profile) if self._failures.get(part, 0) < MOST_FAILURES]
         if not parts:
-            self._due = now + FIRST_GAP_SECONDS
+            self.due = now + FIRST_GAP_SECONDS
             return
         part = parts[self._turn % len(parts)]
         request = self._request(part, profile)
@@ -147,7 +147,7 @@ class PartReader:
         self._asked = None
         self._turn += 1
         gap = FIRST_GAP_SECONDS if self._turn < count else self._round_seconds / count
-        self._due = now + max(FIRST_GAP_SECONDS, gap)
+        self.due = now + max(FIRST_GAP_SECONDS, gap)
 
     def _publish(
         self,

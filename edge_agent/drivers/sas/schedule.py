@@ -157,7 +157,7 @@ class Schedule:
             meter = reader.next_request()
         if meter is not None:
             yield meter
-        elif self._acquaintance.settled and reader.idle and not short_only:
+        elif now >= self._parts.due and self._acquaintance.settled and reader.idle and not short_only:
             yield from self._parts.requests(self._acquaintance.askable, now)
 
     def _is_sure(self, request: LongPollRequest) -> bool:
@@ -165,9 +165,11 @@ class Schedule:
         return request.command == REAL_TIME_EVENTS or self._acquaintance.has_answered(request.command)
 
     def _beat(self, avoid: int | None) -> LongPollRequest:
-        profile = self._acquaintance.askable
-        others = [beat for beat in self._beats if beat.command != avoid]
-        return next((beat for beat in others if profile.answers(beat.command)), others[0])
+        unanswered = self._acquaintance.askable.unsupported
+        for beat in self._beats:
+            if beat.command != avoid and beat.command not in unanswered:
+                return beat
+        return next(beat for beat in self._beats if beat.command != avoid)
 
 
 def is_risky(request: LongPollRequest) -> bool:

@@ -130,9 +130,9 @@ class SasStation:
             rough=kept.rough,
         )
         self._commander = Commander(identity.subject, options.address, options.command_host)
-        self._note_body = b""
-        self._vendor = vendors.of_none
-        self._heed_vendor()
+        self._note_body = self._note = b""
+        self._noted: tuple[bytes, bytes] | None = None  # the frames in the note; None: it has to be written
+        self._heed_profile()
         self._hurried = False
         self._chores_due = float("-inf")
         self._kept: Note | None = kept  # until the link is open, and it is known what time it is
@@ -243,8 +243,11 @@ class SasStation:
         """See Station."""
         if self._attention.noteworthy:
             self._attention.noteworthy = False
-            self._note_body = write_body(self._to_keep())
-        return write_note(self._note_body, self._host.last_poll, self._host.last_event)
+            self._note_body, self._noted = write_body(self._to_keep()), None
+        frames = self._host.last_poll, self._host.last_event
+        if frames != self._noted:
+            self._note, self._noted = write_note(self._note_body, *frames), frames
+        return self._note
 
     @property
     def confidential(self) -> bool:
@@ -272,32 +275,33 @@ class SasStation:
     def _after(self, now: float) -> bool:
         """Take what the connection has learnt; whether that was anything."""
         events = self._host.events()
-        others, told = self._commander.hear(events)
-        self._attention.pay(others, now, real_time=self._host.real_time)
-        for body in told:
-            self._attention.command_settled(body, now)
+        if events:
+            others, told = self._commander.hear(events)
+            self._attention.pay(others, now, real_time=self._host.real_time)
+            for body in told:
+                self._attention.command_settled(body, now)
+            if self._machine.profile is not self._heeded:
+                self._heed_profile()
         self._cadence.free(now, free=self._host.ready(now))
-        self._host.refuses_with = self._machine.refuses_with
-        if self._machine.vendor is not self._vendor:
-            self._heed_vendor()
         return bool(events)
 
     def _may_send(self, poll: Poll) -> bool:
         """What the role allows, and the command an integrator's program has given: the gate of this line."""
         return may_send(self._options.role, poll) or self._commander.is_own(poll)
 
-    def _heed_vendor(self) -> None:
-        """The machine is, as far as it or the site has said, one of a vendor with ways of its own."""
-        self._vendor = self._machine.vendor
-        self._host.wait_at_least(self._vendor.quirks.reply_window)
-        self._metering.reader.settle_seconds = self._vendor.quirks.settle_seconds
+    def _heed_profile(self) -> None:
+        """What follows from what the machine has said it is, and from its vendor's ways."""
+        self._heeded, quirks = self._machine.profile, self._machine.quirks
+        self._host.refuses_with = self._machine.refuses_with
+        self._host.wait_at_least(quirks.reply_window)
+        self._metering.reader.settle_seconds = quirks.settle_seconds
+        may_be_fast = self._options.force_poll_ms or self._heeded.has(FAST_POLLING)
+        shortest = max(quirks.poll_seconds, 0.0 if may_be_fast else COMMON_POLL_SECONDS)
+        self._usual_interval = max(self._options.poll_ms / 1000, shortest)
+        self._hurried_interval = max(COMMON_POLL_SECONDS, shortest)
 
     def _interval(self) -> float:
-        asked = COMMON_POLL_SECONDS if self._hurried else self._options.poll_ms / 1000
-        asked = max(asked, self._machine.quirks.poll_seconds)
-        if self._options.force_poll_ms or self._machine.profile.has(FAST_POLLING):
-            return asked
-        return max(asked, COMMON_POLL_SECONDS)
+        return self._hurried_interval if self._hurried else self._usual_interval
 
     def _to_keep(self) -> Note:
         profile = self._machine.profile
