@@ -93,7 +93,9 @@ class JournalSettings(_Model):
         default=15, ge=1, le=1440, description="the chain of records is signed this often, if any are new"
     )
     keep_days: int | None = Field(
-        default=None, ge=1, description="telemetry and meters that wait longer may go; default: any age"
+        default=None,
+        ge=1,
+        description="telemetry and meters that wait longer may go, if the clock is right; default: any age",
     )
 
 

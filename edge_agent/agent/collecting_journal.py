@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.agent.journal_watch import JournalWatch
 from edge_agent.clock import Clock
-from edge_agent.events import EventBody, Observation, seal
+from edge_agent.events import ClockQuality, EventBody, Observation, seal
 from edge_agent.events.delivery_class import class_of_sealed
 from edge_agent.journal import Budget, Journal, open_journal
 from edge_agent.settings import JournalSettings, Settings
@@ -22,7 +22,9 @@ def watch_of(settings: Settings, clock: Clock) -> JournalWatch:
     return JournalWatch(sealed)
 
 
-def open_to_collect(settings: Settings, watch: JournalWatch, *, housekeeping: bool = True) -> Journal:
+def open_to_collect(
+    settings: Settings, watch: JournalWatch, clock: Clock, *, housekeeping: bool = True
+) -> Journal:
     """The journal of the settings, open to collect. Raises JournalError or InUseError."""
     journal = open_journal(
         settings.journal_path,
@@ -31,6 +33,7 @@ def open_to_collect(settings: Settings, watch: JournalWatch, *, housekeeping: bo
         classify=class_of_sealed,
         describe_gap=watch.describe,
         on_fill=watch.see,
+        clock_is_right=lambda: clock.reading().quality is ClockQuality.SYNCHRONISED,
         housekeeping=housekeeping,
     )
     watch.declare_to(journal.declare)

@@ -75,7 +75,7 @@ def _collect_with(
     with ExitStack() as held:
         make_folders(settings)
         with told_to_be_opening(settings):
-            journal = held.enter_context(open_to_collect(settings, watch))
+            journal = held.enter_context(open_to_collect(settings, watch, clock))
         journalist = Journalist(settings, clock, journal)
         keeper = ClockKeeper(clock, journalist)
         readings = Readings()

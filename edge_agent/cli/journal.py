@@ -167,8 +167,9 @@ def _repair(options: argparse.Namespace) -> int:
     from edge_agent.clock import Clock
 
     settings = gateway_settings(options)
+    clock = Clock()
     try:
-        journal = open_to_collect(settings, watch_of(settings, Clock()), housekeeping=False)
+        journal = open_to_collect(settings, watch_of(settings, clock), clock, housekeeping=False)
     except InUseError as running:
         raise InUseError(
             f"{running.what}, which mends damage by itself",

@@ -35,6 +35,7 @@ class Keeping:
     classify: Classify
     describe_gap: DescribeGap
     on_fill: Callable[[Fill], object]
+    clock_is_right: Callable[[], bool]
     housekeeping: bool  # whether segments are deleted and looked after in a thread
     segment_bytes: int
 
@@ -100,6 +101,7 @@ def _housekeeper(
         seal=appender.begin_segment,
         age_seconds=keeping.budget.age_seconds,
         wall=wall,
+        clock_is_right=keeping.clock_is_right,
     )
     housekeeper = Housekeeper(
         path,

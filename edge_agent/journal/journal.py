@@ -80,6 +80,7 @@ def open_journal(
     classify: Classify = _all_matter,
     describe_gap: DescribeGap = plainly,
     on_fill: Callable[[Fill], object] = lambda _fill: None,
+    clock_is_right: Callable[[], bool] = lambda: True,
     housekeeping: bool = True,
     segment_bytes: int = SEGMENT_BYTES,
     wait_seconds: float = 0.0,
@@ -96,6 +97,7 @@ def open_journal(
         classify: the class of a payload.
         describe_gap: what is appended for records that are no longer there.
         on_fill: told how full it is, every second, in the housekeeper's thread.
+        clock_is_right: whether the wall clock can be believed; ages are not judged by one that cannot.
         housekeeping: whether the one who collects also deletes and looks after segments, in a thread.
         segment_bytes: a segment is followed by another at about this size.
         wait_seconds: how long a reader waits for the one who collects to make it.
@@ -106,7 +108,7 @@ def open_journal(
         JournalDamaged: there is something else at `path`.
         JournalError: it is not there, or cannot be opened.
     """
-    keeping = Keeping(budget, classify, describe_gap, on_fill, housekeeping, segment_bytes)
+    keeping = Keeping(budget, classify, describe_gap, on_fill, clock_is_right, housekeeping, segment_bytes)
     with ExitStack() as opening:  # closed in the opposite order, also when opening fails half-way
         if role == "collect":
             half, reader, consumers = collecting(path, keeping, wall, opening)

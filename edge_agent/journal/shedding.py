@@ -47,6 +47,7 @@ class Shedder:
         seal: begins another segment, so that the newest can be written anew too.
         age_seconds: what waits longer may go; None: any age.
         wall: seconds since 1970.
+        clock_is_right: whether ages can be told by it: a clock that was never set makes all seem old.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Shedder:
         seal: Callable[[], object],
         age_seconds: float | None = None,
         wall: Callable[[], float] = time.time,
+        clock_is_right: Callable[[], bool] = lambda: True,
     ) -> None:
         self._folder = folder
         self._gauge = gauge
@@ -69,6 +71,7 @@ class Shedder:
         self._begin_segment = seal
         self._age_seconds = age_seconds
         self._wall = wall
+        self._clock_is_right = clock_is_right
         self._without_c: set[int] = set()  # segments in which no C is left
         self._thinned: dict[int, int] = {}
 
@@ -98,7 +101,7 @@ class Shedder:
 
     def _shed_old(self) -> int:
         """What waits for longer than the age of the budget: C goes, B is thinned once."""
-        if self._age_seconds is None:
+        if self._age_seconds is None or not self._clock_is_right():
             return 0
         lost, oldest = 0, self._wall() - self._age_seconds
         for first, last in self._sealed():

@@ -36,6 +36,7 @@ class Bench:
         self.gaps: list[Gap] = []
         self.appended: dict[int, bytes] = {}
         self.now = 0.0
+        self.clock_is_right = True
         self.journal: Journal
 
     def describe(self, gap: Gap) -> bytes:
@@ -52,6 +53,7 @@ class Bench:
             housekeeping=False,
             segment_bytes=SEGMENT,
             wall=lambda: self.now,
+            clock_is_right=lambda: self.clock_is_right,
         )
         return self.journal
 
@@ -227,6 +229,19 @@ def test_what_waits_too_long_goes_without_the_journal_being_full(bench: Bench) -
     assert len(left[A]) == 200
     assert {gap.why for gap in bench.gaps} == {"age"}
     assert max(bench.declared()) <= 400
+
+
+def test_a_clock_that_is_not_right_makes_nothing_old(bench: Bench) -> None:
+    bench.journal.close()
+    bench.clock_is_right = False
+    bench.open(Budget(minimum_free_bytes=0, age_seconds=3600.0))
+    for _round in range(100):
+        bench.append(A, B, C, C)
+    bench.now = 1e9
+
+    bench.journal.shed()
+
+    assert bench.gaps == []
 
 
 def test_the_level_is_told_with_the_time_that_is_left() -> None:
