@@ -80,6 +80,13 @@ def read_received(file: Path) -> tuple[list[Arrived], int]:
     return sorted(first.values(), key=lambda arrived: arrived.sequence), copies
 
 
+def read_payloads(file: Path) -> Iterator[bytes]:
+    """What was published of records, as it came, for a receiver's own proof."""
+    for entry in read_ledger(file) if file.exists() else ():
+        if next(_events_of(entry), None) is not None:
+            yield entry.payload
+
+
 def _events_of(entry: Entry) -> Iterator[Mapping[str, Any]]:
     """Those of a batch, or the one that came alone; none of a status, an answer or a canary."""
     kind = (entry.content_type or "").partition(";")[0]

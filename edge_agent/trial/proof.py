@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.journal import DEFAULT_CONSUMER, open_journal
-from edge_agent.trial.evidence import Arrived, Matched, match, read_raised, read_received
+from edge_agent.trial.evidence import Arrived, Matched, match, read_payloads, read_raised, read_received
 from edge_agent.trial.meters import MeterCheck, check_meters
 from edge_agent.trial.plan import TrialFolder, TrialPlan
+from edge_agent.verify import Report, in_sentences, verify
 from edge_agent.words import counted
 
 # So many lost events are named; the files of the run have the rest.
@@ -46,6 +47,8 @@ class Proof:
     lost: int
     lost_events: tuple[str, ...]
     gaps: int
+    received_in_chain: bool
+    chain: tuple[str, ...]  # what a receiver's proof says of it
     tables_complete: bool
     variances: int
     meter_checks: tuple[MeterCheck, ...]
@@ -66,7 +69,8 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether nothing was lost and everything agrees."""
-        return not self.lost and not self.gaps and self.meters_agree and self.tables_complete
+        complete = not self.lost and not self.gaps and self.received_in_chain
+        return complete and self.meters_agree and self.tables_complete
 
     def as_dict(self) -> dict[str, Any]:
         """The proof as `--json` prints it."""
@@ -85,6 +89,8 @@ class Proof:
             "lost": self.lost,
             "lost_events": list(self.lost_events),
             "gaps": self.gaps,
+            "received_in_chain": self.received_in_chain,
+            "chain": list(self.chain),
             "tables_complete": self.tables_complete,
             "meters_agree": self.meters_agree,
             "meter_variances_reported": self.variances,
@@ -111,6 +117,11 @@ class Proof:
             ("received by the cloud", f"{self.received:>8}", f"{self.repeats} repeats removed by identity"),
             ("lost", f"{self.lost:>8}", _named(self.lost_events) or self._wire_repeats()),
             (
+                "in chain",
+                f"{'all' if self.received_in_chain else 'NOT ALL':>8}",
+                "every record is what was journalled, and in its place",
+            ),
+            (
                 "tables",
                 f"{self.tables:>8}",
                 "every sequence complete" if self.tables_complete else "INCOMPLETE",
@@ -119,7 +130,8 @@ class Proof:
         ]
         lines = ["", f"Proof, {self.seconds:.0f} s of play, seed {self.seed}", ""]
         lines += [f"  {what:<24}{figure:>12}   {remark}".rstrip() for what, figure, remark in rows]
-        lines += [f"  {'':24}{'':12}   {check}" for check in self.meter_checks[:MOST_NAMED]]
+        failed = () if self.received_in_chain else self.chain
+        lines += [f"  {'':24}{'':12}   {check}" for check in (*failed, *self.meter_checks[:MOST_NAMED])]
         lines += ["", *self._figures(), ""]
         lines.append(
             "Nothing was lost, and every meter is explained."
@@ -174,6 +186,7 @@ def prove(
     arrived, copies = read_received(folder / "received.jsonl")
     with open_journal(folder / "agent" / "journal", role="read") as journal:
         journalled, acknowledged = journal.head, journal.position(DEFAULT_CONSUMER)
+    receiver = verify(read_payloads(folder / "received.jsonl"), first=1, head=acknowledged)
     matched = match(raised, arrived)
     by_subject: dict[str, list[Arrived]] = defaultdict(list)
     for one in arrived:
@@ -196,6 +209,8 @@ def prove(
         lost=len(matched.lost),
         lost_events=tuple(f"{entry['line']} {entry['code']}" for entry in matched.lost[:MOST_NAMED]),
         gaps=_gaps(arrived, acknowledged),
+        received_in_chain=_is_complete(receiver, acknowledged),
+        chain=tuple(in_sentences(receiver)),
         tables_complete=not any(entry["line"] in plan.table_names for entry in matched.lost),
         variances=sum(one.event["type"] == "floor.slot.meter_variance" for one in arrived),
         meter_checks=tuple(checks),
@@ -218,6 +233,11 @@ def _gaps(arrived: Sequence[Arrived], acknowledged: int) -> int:
     """How many acknowledged records are missing among those received."""
     received = {one.sequence for one in arrived}
     return sum(sequence not in received for sequence in range(1, acknowledged + 1))
+
+
+def _is_complete(receiver: Report, acknowledged: int) -> bool:
+    """Whether one journal arrived, all of it that was acknowledged, and in chain."""
+    return not acknowledged or (len(receiver.journals) == 1 and receiver.complete)
 
 
 def _latency(matched: Matched, began: float) -> dict[str, float | None]:
