@@ -67,8 +67,11 @@ def use_hosts(file: Path) -> None:
         raise OSError(ctypes.get_errno(), "unshare")
     resolver = file.with_suffix(".resolv")
     resolver.write_text(_NO_NAME_SERVER)
+    # A small disk of another test would stay mounted here when it is unmounted there.
+    disks = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if "/dev/loop" in line]
     for command in (
         ["mount", "--make-rprivate", "/"],
+        *(["umount", "--lazy", disk] for disk in disks),
         ["mount", "--bind", str(file), "/etc/hosts"],
         ["mount", "--bind", str(resolver), os.path.realpath("/etc/resolv.conf")],
     ):

@@ -69,7 +69,7 @@ class PowerLoss:
 
     def write_back(self, chance: random.Random) -> None:
         """Have the kernel write some of a file that was not synced, unasked, as it does whenever it likes."""
-        file = chance.choice([*_files(self._folder)])
+        file = chance.choice(sorted(_files(self._folder)))
         inode = file.stat().st_ino
         self._content[inode] = torn(self._content.get(inode, b""), file.read_bytes(), chance)
 

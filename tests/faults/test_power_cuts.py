@@ -129,7 +129,8 @@ class Story:
         """What the kernel does for a process that is gone: close what it had open."""
         for descriptor in Path("/proc/self/fd").iterdir():
             with suppress(OSError):
-                if self._folder in descriptor.readlink().parents:
+                path = descriptor.readlink()
+                if self._folder in (path, *path.parents):
                     os.close(int(descriptor.name))
 
     def _judge(self, image: Path) -> None:
