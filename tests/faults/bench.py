@@ -52,7 +52,6 @@ class Bench:
             "certificate": str(pki.device_certificate),
             "key": str(pki.device_key),
             "keep_alive_seconds": 30,
-            "ack_timeout_seconds": 5,
             "max_reconnect_ms": 2_000,
         }
         self.state = folder / "state"

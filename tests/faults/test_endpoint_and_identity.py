@@ -82,7 +82,7 @@ def enrolled(tmp_path: Path) -> Iterator[Bench]:
 def test_an_identity_replaced_while_running_loses_nothing(
     enrolled: Bench, counts: Counts, report: Report
 ) -> None:
-    bench, times = enrolled, counts(2, 10)
+    bench, times = enrolled, counts(1, 10)
     source = bench.running_source("--rate", "500")
     store = IdentityStore(Path(bench.uplink["identity"]))
 
