@@ -120,6 +120,7 @@ class Line:
         self._timed = station if isinstance(station, Timed) else None
         self._metered = station if isinstance(station, Metered) else None
         self._commandable = station if isinstance(station, Commandable) else None
+        self._shared = isinstance(station, Shared)
 
     def start(self) -> None:
         """Start the line's thread. Repeating it changes nothing."""
@@ -206,12 +207,12 @@ class Line:
             self._heed()
             now = self._monotonic()
             self._back_by = now + LONGEST_READ_SECONDS
-            self.station.handle_timer(now)
+            self._station.handle_timer(now)
             try:
                 self._make_durable()
                 self._tell_outcomes()
-                data = self.station.data_to_send(self._monotonic())
-                self._notebook.keep(self.station.note())
+                data = self._station.data_to_send(self._monotonic())
+                self._notebook.keep(self._station.note())
                 self.held_back = False
             except JournalError as refused:
                 self._hold_back(refused)
@@ -222,7 +223,7 @@ class Line:
             arrived = self._link.read(self._patience())
             if arrived:
                 self._show_heard(arrived)
-                self.station.receive_data(arrived, self._monotonic())
+                self._station.receive_data(arrived, self._monotonic())
 
     def _heed(self) -> None:
         """Pass on what was wanted of this line meanwhile. It changes what is asked, never when."""
@@ -250,7 +251,7 @@ class Line:
         self.advice = advice
 
     def _show_sent(self, data: bytes) -> None:
-        now, confidential = self._monotonic(), self.station.confidential
+        now, confidential = self._monotonic(), self._station.confidential
         self._secrecy.covers(now, confidential=confidential)
         # Only who commands a device can know a number before the device has said it.
         commanded = self._commandable if self._on_outcome is not None else None
@@ -260,7 +261,7 @@ class Line:
             recorder.sent(data, now, confidential=confidential, discloses=discloses)
 
     def _show_heard(self, data: bytes) -> None:
-        now, confidential = self._monotonic(), self.station.confidential
+        now, confidential = self._monotonic(), self._station.confidential
         self._log.debug(
             "heard", data=_shown(data, withheld=self._secrecy.covers(now, confidential=confidential))
         )
@@ -269,7 +270,7 @@ class Line:
 
     def _make_durable(self) -> None:
         """Append all that was learnt. It is forgotten here only when `append` has returned."""
-        observations = self.station.take_observations()
+        observations = self._station.take_observations()
         if observations:
             self._note_trouble(observations)
             self._not_yet_durable += [self._seal(observation) for observation in observations]
@@ -278,7 +279,7 @@ class Line:
             self._not_yet_durable = []
 
     def _note_trouble(self, observations: Sequence[Observation]) -> None:
-        if isinstance(self.station, Shared):
+        if self._shared:
             return  # one device's trouble is not the line's
         for observation in observations:
             match observation.body:
@@ -328,7 +329,7 @@ class Line:
         self._stopping.wait(seconds)
 
     def _patience(self) -> float:
-        due = self.station.next_timer()
+        due = self._station.next_timer()
         if due is None:
             return LONGEST_READ_SECONDS
         return min(max(0.0, due - self._monotonic()), LONGEST_READ_SECONDS)

@@ -63,7 +63,7 @@ class Leaving:
 
     Args:
         baud: the port's speed.
-        handover: seconds until a character begins on the wire, at most; 0 for a port without a wire.
+        handover: seconds until a character begins on the wire, at most.
     """
 
     def __init__(self, baud: int, handover: float) -> None:
@@ -73,9 +73,8 @@ class Leaving:
 
     def wrote(self, characters: int) -> None:
         """So many characters were handed over just now."""
-        if self._handover:
-            begins = max(time.monotonic() + self._handover, self._gone_at)
-            self._gone_at = begins + characters * self._character
+        begins = max(time.monotonic() + self._handover, self._gone_at)
+        self._gone_at = begins + characters * self._character
 
     @property
     def seconds(self) -> float:
@@ -95,7 +94,8 @@ class WakeupParity:
     def __init__(self, fd: int, adapter: Adapter, baud: int) -> None:
         self._fd = fd
         self._marking = False
-        self._leaving = Leaving(baud, adapter.handover)
+        # A pseudo-terminal has no wire: what was written has left.
+        self._leaving = Leaving(baud, adapter.handover) if adapter.handover else None
         attributes = termios.tcgetattr(fd)
         attributes[_IFLAG] = termios.INPCK | termios.PARMRK
         attributes[_CFLAG] &= ~(_STICKS | termios.PARODD)
@@ -112,11 +112,12 @@ class WakeupParity:
         """Change parity, once everything written has left."""
         if mark == self._marking:
             return
-        if early := self._leaving.seconds:
+        if self._leaving is not None and (early := self._leaving.seconds):
             time.sleep(early)
         fcntl.ioctl(self._fd, termios.TCSETSW, self._mark if mark else self._space)
         self._marking = mark
 
     def wrote(self, characters: int) -> None:
         """So many characters were handed to the kernel just now."""
-        self._leaving.wrote(characters)
+        if self._leaving is not None:
+            self._leaving.wrote(characters)
