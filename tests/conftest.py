@@ -11,11 +11,15 @@ from hypothesis import HealthCheck, settings
 
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread
+from edge_agent.testing.tries import tries
+
+# Examples of each property that does not say otherwise; see `edge_agent.testing.tries` for the long run.
+EVERYDAY = 40
 
 # In a fresh checkout Hypothesis first makes its tables of Unicode. It counts that as generating data, and
 # fails whichever test of text happens to come first.
-settings.register_profile("fresh checkout", suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("fresh checkout")
+settings.register_profile("agent", suppress_health_check=[HealthCheck.too_slow], max_examples=tries(EVERYDAY))
+settings.load_profile("agent")
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from edge_agent.forwarder import Forwarder
 from edge_agent.journal import CLASSES, Journal, Record, open_journal
 from edge_agent.routes import Route
 from edge_agent.testing.memory_uplink import MemoryUplink
+from edge_agent.testing.tries import tries
 from edge_agent.testing.virtual_loop import run_virtually
 
 TOPIC = "floor/lab/gw-07/ev/batch"
@@ -140,7 +141,7 @@ async def endure(folder: Path, story: list[tuple[str, int]], seed: int) -> tuple
         return [event["sequence"] for event in uplink.events()], collector.head
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(story=st.lists(faults, max_size=25), seed=st.integers(0, 2**16))
 def test_every_record_arrives_at_least_once_and_none_is_acknowledged_before(
     story: list[tuple[str, int]], seed: int

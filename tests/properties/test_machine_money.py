@@ -20,6 +20,7 @@ from edge_agent.simulator.aft_transfer import TRANSFER_TYPES, Way
 from edge_agent.simulator.games import Bet
 from edge_agent.simulator.machine_meters import meter
 from edge_agent.testing.machine_bench import ABLE, MachineBench
+from edge_agent.testing.tries import tries
 
 SPEC = replace(ABLE, attendant_pays_from_cents=2_000, ticket_limit_cents=5_000, credit_limit_cents=20_000)
 STYLES = ("secure_enhanced", "system", "standard")
@@ -270,5 +271,5 @@ class MachineMoney(RuleBasedStateMachine):
         assert {row.way for row in TRANSFER_TYPES.values()} == set(Way)
 
 
-MachineMoney.TestCase.settings = settings(deadline=None, max_examples=25, stateful_step_count=50)
+MachineMoney.TestCase.settings = settings(deadline=None, max_examples=tries(12), stateful_step_count=50)
 TestMachineMoney = MachineMoney.TestCase

@@ -21,6 +21,7 @@ from edge_agent.sas.long_polls import CONFIDENTIAL_ANSWERS
 from edge_agent.sas.messages import LongPollRequest, encode_poll
 from edge_agent.sas.wakeup import marked, stuff
 from edge_agent.station import DeviceIdentity
+from edge_agent.testing.tries import tries
 
 # Distinct pieces, so that any three bytes of it in a row are recognised.
 NUMBER = bytes.fromhex("6172839405162738 49")
@@ -129,7 +130,7 @@ def test_the_answers_that_are_damaged_below_make_sense_when_they_are_whole(comma
     assert driver.station.counters.state != "silent"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(
     command=st.sampled_from(sorted(CONFIDENTIAL_ANSWERS)),
     damage=st.sampled_from(DAMAGES),

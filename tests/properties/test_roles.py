@@ -26,6 +26,7 @@ from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
 from edge_agent.sas.poll_reader import PollReader
 from edge_agent.sas.wakeup import WakeupDecoder
 from edge_agent.station import DeviceIdentity
+from edge_agent.testing.tries import tries
 
 IDENTITY = DeviceIdentity("slot-1", "USD")
 # Bytes that are BCD, and the marks that mean "none" somewhere.
@@ -152,7 +153,7 @@ def notes(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([write_note(write_body(note), frame, b""), rest]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(15), deadline=None)
 @given(
     role=st.sampled_from(["observer", "primary"]),
     real_time=st.sampled_from(["auto", "off"]),

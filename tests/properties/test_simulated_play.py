@@ -12,6 +12,7 @@ from edge_agent.sas.messages import LongPollRequest
 from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.gaming_machine import GamingMachine
 from edge_agent.simulator.specification import Chances, GameSpec, MachineSpec
+from edge_agent.testing.tries import tries
 
 LIKELY = st.floats(0.0, 0.3)
 
@@ -107,7 +108,7 @@ class Clerk:
 
 
 @given(spec=st.one_of(FLOOR, EVENTFUL), seed=st.integers(0, 2**32), rate=st.sampled_from((0.5, 1.0, 20.0)))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=tries(15))
 def test_hours_of_play_balance_at_every_event(spec: MachineSpec, seed: int, rate: float) -> None:
     machine = GamingMachine(spec, lambda _: Clerk(), seed, rate)
     clerk = machine.connection

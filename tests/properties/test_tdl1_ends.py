@@ -13,6 +13,7 @@ from edge_agent.station import NOTE_LIMIT_BYTES, DeviceIdentity
 from edge_agent.tdl1 import DeviceCard, DeviceEnd, HostEnd, Kind, Message, encode
 from edge_agent.tdl1.device import RING_EVENTS
 from edge_agent.tdl1.host import MOST_UNTAKEN
+from edge_agent.testing.tries import tries
 
 Name = tuple[int | None, int]
 
@@ -146,7 +147,7 @@ class Story:
         return bytes(byte for byte in data if self.chance.random() >= self.loss)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(seed=st.integers(0, 2**32), loss=st.sampled_from([0.0, 0.003, 0.01]), reboots=st.booleans())
 @example(seed=1, loss=0.01, reboots=True)
 def test_what_a_device_raised_and_kept_is_told(seed: int, loss: float, reboots: bool) -> None:  # noqa: FBT001  drawn
