@@ -48,6 +48,7 @@ from edge_agent.sas.poll_lengths import LONGEST_MESSAGE_BYTES
 from edge_agent.sas.polls.multi_denomination import BasePoll, BaseReply
 from edge_agent.sas.reply_reader import RUBBISH_LIMIT_BYTES
 from edge_agent.sas.wakeup import WakeupDecoder, encode_host_message
+from edge_agent.testing.tries import tries
 
 ADDRESSES = st.integers(1, 127)
 SHORT_TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=20)
@@ -225,7 +226,7 @@ def test_replies_come_back_as_they_were(reply: DataReply | EventReply) -> None:
 
 
 EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.command:02X}")
-A_FEW = settings(max_examples=10)
+A_FEW = settings(max_examples=tries(5))
 
 
 @EVERY_ROW

@@ -28,7 +28,7 @@ from edge_agent.testing.wires import (
 )
 
 ADDRESS = 1
-MANY, SOME = 2_000, 400
+MANY, SOME = 800, 300
 # What is pending when the story is over is told within this, on the worst of the wires.
 PATIENCE_SECONDS = 600.0
 # No wire here takes longer than this for a story: 20 % loss needs a minute for ten game starts.
