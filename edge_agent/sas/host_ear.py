@@ -57,6 +57,8 @@ from edge_agent.sas.outstanding import NEVER, Outstanding
 from edge_agent.sas.reply_times import ReplyTimes
 from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder
 
+_EVENTS = (EventReply, ExceptionReply)
+
 
 class HostState(Enum):
     """What the connection is about."""
@@ -225,7 +227,7 @@ class HostEar:
         asked = self._asked
         if asked is None or not asked.has_left:
             self._times.heard_late()
-            if isinstance(reply, EventReply | ExceptionReply) and is_event(reply):
+            if isinstance(reply, _EVENTS) and is_event(reply):
                 self._hear_event_again(reply)
         elif self._is_refused(reply, asked, now):
             # Nothing was taken in: another poll would acknowledge what may not have been heard.
@@ -239,7 +241,7 @@ class HostEar:
         else:
             self._mode = mode_after(reply, asked.poll, self._mode)
             self._answered(asked, now, proof=not isinstance(reply, Nack))
-            if isinstance(reply, EventReply | ExceptionReply) and is_event(reply):
+            if isinstance(reply, _EVENTS) and is_event(reply):
                 self._hear_event(reply, certain=asked.certain)
             else:
                 self._hear_answer(reply, asked, now)

@@ -47,7 +47,7 @@ class Mode(Enum):
 
 def is_event(reply: Reply) -> bool:
     """Whether it reports something that happened."""
-    return isinstance(reply, EventReply | ExceptionReply) and reply.code not in IDLE_CODES
+    return isinstance(reply, (EventReply, ExceptionReply)) and reply.code not in IDLE_CODES
 
 
 def is_doubtful(reply: Reply, asked: Outstanding, mode: Mode) -> bool:

@@ -243,7 +243,7 @@ class ReplyReader:
             # Nobody knows how long it is: only silence ends it.
             return (FRAME_BYTES if more <= FRAME_BYTES else len(self._low) if final else more,)
         size = FRAME_BYTES + (fixed_size(row.reply) or 0)
-        return tuple(range(size, size + row.reply_slack + 1))
+        return tuple(range(size, size + row.reply_slack + 1)) if row.reply_slack else (size,)
 
     def _event_sizes(self, code: int, *, final: bool) -> tuple[int, ...]:
         data = fixed_size(event_fields(code))

@@ -168,7 +168,7 @@ class Acquaintance:
         """What to ask to know the machine, or to keep its mode."""
         if self._switch_off or (real_time and self._is_to_be_off(now)):
             return self._mode(enable=False)
-        if self.can_real_time and self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough):
+        if self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough) and self.can_real_time:
             return self._mode(enable=True)
         return None if self._questions.over else self._questions.next_request(self._address, self.askable)
 

@@ -39,6 +39,8 @@ COMMANDS: Mapping[str, int] = {
     if Effect.CHANGES in {row.effect, *(unless.effect for unless in row.exceptions)}
 }
 
+_CALM = (Answered, Acknowledged)  # no event, and no silence
+
 _OUTCOMES: Mapping[type[HostEvent], CommandOutcome] = {
     Acknowledged: CommandOutcome.ACKNOWLEDGED,
     Answered: CommandOutcome.ANSWERED,
@@ -110,12 +112,12 @@ class Commander:
     def hear(self, events: Sequence[HostEvent]) -> tuple[Sequence[HostEvent], list[EventBody]]:
         """The events, one or more, that are not about a command, and what is to be journalled of it."""
         if self._poll is None and self._given_up is None:
-            self._calm = isinstance(events[-1], Answered | Acknowledged)
+            self._calm = isinstance(events[-1], _CALM)
             return events, []
         others: list[HostEvent] = []
         told: list[EventBody] = []
         for event in events:
-            self._calm = isinstance(event, Answered | Acknowledged)
+            self._calm = isinstance(event, _CALM)
             poll = getattr(event, "poll", None)
             if poll is not None and poll is self._poll:
                 values = event.values if isinstance(event, Answered) else {}
