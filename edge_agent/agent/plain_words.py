@@ -14,6 +14,8 @@ from edge_agent.words import counted
 LONG_WAIT_SECONDS = 300
 # The second of the days on which the agent warns ahead: now a visit must be planned.
 FEW_DAYS = 30
+# Above this telemetry is soon let go; see docs/delivery.md.
+FILLING_PERCENT = 70
 # Below this the journal soon refuses; see `journal.minimum_free_mb`.
 LITTLE_FREE_MB = 256
 
@@ -78,6 +80,8 @@ def _wanting_beyond(report: Report) -> Iterator[str]:
         yield f"{counted(uplink['dead_letters'], 'record')} the cloud will never take, kept as dead letters"
     if (journal["oldest_seconds"] or 0) > LONG_WAIT_SECONDS:
         yield f"the journal: the oldest record has waited for {_duration(journal['oldest_seconds'])}"
+    if (journal["used_percent"] or 0) >= FILLING_PERCENT:
+        yield f"the journal: {journal['used_percent']} % of its room are used{_lasting(journal)}"
     if journal["free_mb"] is not None and journal["free_mb"] < LITTLE_FREE_MB:
         yield f"the disk: only {journal['free_mb']} MB are free"
     days = report["certificate"]["days_left"]
@@ -126,7 +130,13 @@ def _journal(journal: Mapping[str, Any]) -> str:
     else:
         held = "nothing waits"
     told = counted(journal["head"], "record")
-    return f"{told} so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free"
+    lasting = _lasting(journal) if waiting else ""
+    return f"{told} so far, {held}, {journal['size_mb']} MB, {journal['free_mb']} MB free{lasting}"
+
+
+def _lasting(journal: Mapping[str, Any]) -> str:
+    hours = journal["hours_left"]
+    return "" if hours is None else f", room for {_duration(3600 * hours)} more at the present rate"
 
 
 def _uplink(uplink: Mapping[str, Any]) -> str:

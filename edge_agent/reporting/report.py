@@ -122,6 +122,8 @@ def _without_lines(sources: Sources) -> Document:
             "oldest_seconds": _whole(forwarder.get("oldest_seconds")),
             "size_mb": _mebibytes(journal.get("bytes")),
             "free_mb": _mebibytes(journal.get("free_bytes")),
+            "used_percent": _whole(journal.get("used_percent")),
+            "hours_left": _whole(journal.get("hours_left")),
         },
         "uplink": {
             **sources.uplink,

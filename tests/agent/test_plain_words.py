@@ -30,7 +30,15 @@ def report(**said: Any) -> dict[str, Any]:
                 "last_event": "2025-06-11T08:31:00Z",
             }
         },
-        "journal": {"head": 421, "waiting": 0, "oldest_seconds": 0, "size_mb": 4, "free_mb": 1024},
+        "journal": {
+            "head": 421,
+            "waiting": 0,
+            "oldest_seconds": 0,
+            "size_mb": 4,
+            "free_mb": 1024,
+            "used_percent": 1,
+            "hours_left": None,
+        },
         "uplink": {
             "kind": "iot_core",
             "promise": "delivered",
@@ -155,6 +163,11 @@ def test_what_is_raised_at_a_machine_is_told_with_its_line(
         ),
         ({"uplink": {"dead_letters": 3}}, "3 records the cloud will never take, kept as dead letters"),
         ({"journal": {"oldest_seconds": 7200}}, "the journal: the oldest record has waited for 2 h"),
+        (
+            {"journal": {"used_percent": 91, "hours_left": 5}},
+            "the journal: 91 % of its room are used, room for 5 h more at the present rate",
+        ),
+        ({"journal": {"used_percent": 70}}, "the journal: 70 % of its room are used"),
         ({"journal": {"free_mb": 100}}, "the disk: only 100 MB are free"),
         (
             {"certificate": {"days_left": 7}},
@@ -191,6 +204,11 @@ def test_a_gateway_without_an_uplink_or_a_certificate_is_no_trouble() -> None:
         (
             {"waiting": 12, "oldest_seconds": 90},
             "421 records so far, 12 records waiting, the oldest for 90 s, 4 MB, 1024 MB free",
+        ),
+        (
+            {"waiting": 12, "oldest_seconds": 90, "hours_left": 100},
+            "421 records so far, 12 records waiting, the oldest for 90 s, 4 MB, 1024 MB free, "
+            "room for 4 days more at the present rate",
         ),
     ],
 )

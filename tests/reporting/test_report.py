@@ -27,7 +27,14 @@ def sources(lines: dict[str, Any] | None = None, **said: Any) -> Sources:
         "settings": "0123456789abcdef",
         "clock": "synchronised",
         "lines": lines or {},
-        "journal": {"id": "01JXF3E4B5", "head": 421, "bytes": 3 * 2**20 + 1, "free_bytes": 2**30},
+        "journal": {
+            "id": "01JXF3E4B5",
+            "head": 421,
+            "bytes": 3 * 2**20 + 1,
+            "free_bytes": 2**30,
+            "used_percent": 70.6,
+            "hours_left": 18.4,
+        },
     }
     forwarder = {
         "monotonic": 100.0,
@@ -67,6 +74,8 @@ def test_everything_a_fleet_wants_to_know_is_in_it() -> None:
             "oldest_seconds": 12,
             "size_mb": 4,
             "free_mb": 1024,
+            "used_percent": 71,
+            "hours_left": 18,
         },
         "uplink": {
             "kind": "iot_core",
