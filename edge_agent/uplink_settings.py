@@ -74,7 +74,12 @@ class UplinkSettings(_Model):
     client_id: str | None = Field(default=None, max_length=128, description="default: <gateway>-events")
     path: Path | None = Field(default=None, description="kind file: where the records go")
     keep_alive_seconds: int = Field(default=45, ge=30, le=1200)
-    ack_timeout_seconds: int = Field(default=20, ge=1, le=600)
+    ack_timeout_seconds: int = Field(
+        default=20,
+        ge=1,
+        le=600,
+        description="the SDK gives a publish up then; more than ack_watchdog_seconds",
+    )
     ack_watchdog_seconds: float = Field(
         default=8.0,
         ge=2,
@@ -107,6 +112,10 @@ class UplinkSettings(_Model):
             raise ValueError("proxy_credentials are given, and no proxy")
         if self.min_reconnect_ms > self.max_reconnect_ms:
             raise ValueError("min_reconnect_ms is more than max_reconnect_ms")
+        if self.ack_timeout_seconds <= self.ack_watchdog_seconds:
+            raise ValueError(
+                "ack_timeout_seconds is not more than ack_watchdog_seconds, which would never see it"
+            )
         return self
 
     def _needed(self) -> tuple[str, ...]:

@@ -113,6 +113,10 @@ def test_settings_are_frozen(file: Path) -> None:
             "min_reconnect_ms is more than max_reconnect_ms",
         ),
         (
+            ("ca: ca.pem", "ca: ca.pem, ack_timeout_seconds: 8"),
+            "ack_timeout_seconds is not more than ack_watchdog_seconds",
+        ),
+        (
             ("ca: ca.pem", "ca: ca.pem, proxy: 'http://me:secret@proxy:3128'"),
             r"uplink\.proxy: String should match pattern",
         ),

@@ -78,15 +78,19 @@ def _wanting_beyond(report: Report) -> Iterator[str]:
         yield f"the uplink: the cloud does not let us subscribe to {topic_filter}"
     if uplink["dead_letters"]:
         yield f"{counted(uplink['dead_letters'], 'record')} the cloud will never take, kept as dead letters"
+    yield from _wanting_of_the_journal(journal)
+    days = report["certificate"]["days_left"]
+    if days is not None and days < FEW_DAYS:
+        yield f"the certificate: {_days(days, 'only ')} — see `edge-agent certs check`"
+
+
+def _wanting_of_the_journal(journal: Mapping[str, Any]) -> Iterator[str]:
     if (journal["oldest_seconds"] or 0) > LONG_WAIT_SECONDS:
         yield f"the journal: the oldest record has waited for {_duration(journal['oldest_seconds'])}"
     if (journal["used_percent"] or 0) >= FILLING_PERCENT:
         yield f"the journal: {journal['used_percent']} % of its room are used{_lasting(journal)}"
     if journal["free_mb"] is not None and journal["free_mb"] < LITTLE_FREE_MB:
         yield f"the disk: only {journal['free_mb']} MB are free"
-    days = report["certificate"]["days_left"]
-    if days is not None and days < FEW_DAYS:
-        yield f"the certificate: {_days(days, 'only ')} — see `edge-agent certs check`"
 
 
 def _line(name: str, line: Mapping[str, Any], now: float) -> str:

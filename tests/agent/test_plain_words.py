@@ -206,9 +206,11 @@ def test_a_gateway_without_an_uplink_or_a_certificate_is_no_trouble() -> None:
             "421 records so far, 12 records waiting, the oldest for 90 s, 4 MB, 1024 MB free",
         ),
         (
-            {"waiting": 12, "oldest_seconds": 90, "hours_left": 100},
-            "421 records so far, 12 records waiting, the oldest for 90 s, 4 MB, 1024 MB free, "
-            "room for 4 days more at the present rate",
+            {"waiting": 2, "oldest_seconds": 9, "free_mb": 9, "hours_left": 100},
+            (
+                "421 records so far, 2 records waiting, the oldest for 9 s, 4 MB, 9 MB free"
+                ", room for 4 days more at the present rate"
+            ),
         ),
     ],
 )

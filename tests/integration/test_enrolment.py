@@ -37,6 +37,9 @@ from edge_agent.uplink.base import Message
 
 pytestmark = pytest.mark.integration
 
+# An answer that does not come is waited for no longer than this.
+SHORT = ("--set", "uplink.ack_timeout_seconds=3", "--set", "uplink.ack_watchdog_seconds=2")
+
 PATIENCE_SECONDS = 30.0
 
 SETTINGS = """
@@ -236,7 +239,7 @@ def test_no_answer_is_told_and_a_second_run_goes_on(
 ) -> None:
     gateway.control.drop_answers("provision", following=1)
 
-    assert gateway.certs("enrol", "--set", "uplink.ack_timeout_seconds=1") == 7
+    assert gateway.certs("enrol", *SHORT) == 7
     assert "no answer on $aws/provisioning-templates/edge-agent-enrol" in capsys.readouterr().err
 
     assert gateway.certs("enrol") == 0
