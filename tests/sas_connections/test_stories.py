@@ -110,7 +110,7 @@ def test_wires_that_delay_echo_or_cut_lose_nothing_and_repeats_are_flagged(
 
 
 @pytest.mark.parametrize("real_time", [True, False], ids=["real_time", "one_byte"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_answers_far_later_than_a_host_waits_are_not_taken_for_others(seed: int, *, real_time: bool) -> None:
     story = tell(LATE, real_time=real_time, seed=seed, events=150)
 
@@ -118,7 +118,7 @@ def test_answers_far_later_than_a_host_waits_are_not_taken_for_others(seed: int,
     assert story.account.exact
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_noise_never_crashes_and_the_conversation_goes_on(seed: int) -> None:
     story = tell(NOISY, real_time=True, seed=seed, events=SOME, deaths=0.02)
 
