@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -134,28 +135,50 @@ def rates(folders: Sequence[Path], backlogs: Sequence[int], rounds: int) -> None
     """Read and acknowledge, whatever the backlog."""
     heading(f"Read and acknowledge {HANDED_OUT:,}, {rounds} rounds")
     stores = {f"{backlog:,}": Ours(folder) for folder, backlog in zip(folders, backlogs, strict=True)}
-    came_to = interleaved({name: handing_out(store, HANDED_OUT) for name, store in stores.items()}, rounds)
+    turns = {name: handing_out(store, HANDED_OUT) for name, store in stores.items()}
+    came_to = interleaved(turns, rounds)
     smallest = next(iter(came_to.values()))
-    for name, measured in came_to.items():
-        row(f"{name} open", statistics.median(measured), "events/s", least=RATE_BAR)
-    for name, measured in list(came_to.items())[1:]:
-        row(f"{name} open, to the smallest", median_ratio(measured, smallest), "x", least=SAME_RATE)
+    for name, taken in came_to.items():
+        row(f"{name} open", statistics.median(one.rate for one in taken), "events/s", least=RATE_BAR)
+        row("  of the processor's time", statistics.median(one.cpu_us for one in taken), "us/event")
+    for name, taken in list(came_to.items())[1:]:
+        ratio = median_ratio([one.rate for one in taken], [one.rate for one in smallest])
+        row(f"{name} open, to the smallest", ratio, "x", least=SAME_RATE)
     for store in stores.values():
         store.close()
 
 
-def handing_out(store: Store, count: int) -> Callable[[], float]:
-    """A turn: so many more go in, so many come out; events a second of the latter."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What it took to hand out."""
 
-    def turn() -> float:
+    events: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Of the processor, an event."""
+        return 1e6 * self.cpu_seconds / self.events
+
+
+def handing_out(store: Store, count: int) -> Callable[[], Taken]:
+    """A turn: so many more go in, so many come out; only the latter is timed."""
+
+    def turn() -> Taken:
         fill(store, count)
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.thread_time()
         left = count
         while left > 0:
             taken = store.take(left)
             assert taken
             left -= taken
-        return count / (time.perf_counter() - began)
+        return Taken(count, time.perf_counter() - began, time.thread_time() - cpu)
 
     return turn
 
@@ -205,9 +228,10 @@ def peers(folder: Path, rounds: int) -> None:
             fill(store, backlog - PEERS_HAND_OUT)
         turns = {store.name: handing_out(store, PEERS_HAND_OUT) for store in stores}
         came_to = interleaved(turns, rounds // 3)
-        ours = came_to["journal"]
+        came_to_rates = {name: [one.rate for one in taken] for name, taken in came_to.items()}
+        ours = came_to_rates["journal"]
         for store in stores:
-            measured = came_to[store.name]
+            measured = came_to_rates[store.name]
             what = f"{store.name} ({statistics.median(measured):,.0f} events/s): journal to it"
             row(what, median_ratio(ours, measured), "x")
             store.close()
