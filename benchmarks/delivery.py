@@ -95,6 +95,9 @@ def tell(pipeline: Pipeline, arrivals: list[Arrival], seconds: float, making: fl
     row("source to PUBACK, p50", percentile(took, 0.5), "ms", most=P50_MS)
     row("source to PUBACK, p99", percentile(took, 0.99), "ms", most=P99_MS)
     row("source to PUBACK, worst", max(took), "ms")
+    for name in sorted({one.delivery_class for one in arrivals}):
+        of_class = [one.took_ms for one in arrivals if one.delivery_class == name]
+        row(f"  class {name} ({len(of_class):,}), p99", percentile(of_class, 0.99), "ms")
     used = {name: watch.cpu_seconds / len(took) * 1000 for name, watch in pipeline.watched.items()}
     both = used["source"] - making + used["forwarder"]
     row("CPU a thousand events, append and forward", both, "s", most=CPU_SECONDS)

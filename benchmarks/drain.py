@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.figures import heading, percentile, row, scratch
-from benchmarks.pipeline import Lateness, Pipeline
+from benchmarks.pipeline import Arrival, Lateness, Pipeline
 from benchmarks.workload import MIX
 
 WITHIN_BAR, UNTHROTTLED_BAR = 8_000.0, 12_000.0  # events/s
@@ -113,15 +114,21 @@ def tell(pipeline: Pipeline, records: int, began: float, ended: float, *, live: 
     row("drained", left / (last - began), "events/s", least=WITHIN_BAR if live else UNTHROTTLED_BAR)
     if live:
         since = began + LIVE_SETTLE_SECONDS
-        took = [
-            one.took_ms for one in arrivals if one.sequence > records and since <= one.observed_at < ended
-        ]
-        row(f"live events meanwhile ({len(took):,}), p50", percentile(took, 0.5), "ms")
-        row("live events meanwhile, p99", percentile(took, 0.99), "ms", most=LIVE_P99_MS)
+        tell_live([one for one in arrivals if one.sequence > records and since <= one.observed_at < ended])
     forwarder = pipeline.watched["forwarder"]
     row("forwarder: CPU a thousand events", 1000 * forwarder.cpu_seconds / left, "s")
     row("  forwarder: memory at most", forwarder.peak_mb, "MB", most=RSS_MB)
     row("  forwarder: growth in the second half", forwarder.growth_mb, "MB", most=GROWTH_MB)
+
+
+def tell_live(arrivals: Sequence[Arrival]) -> None:
+    """What live events noticed."""
+    took = [one.took_ms for one in arrivals]
+    row(f"live events meanwhile ({len(took):,}), p50", percentile(took, 0.5), "ms")
+    row("live events meanwhile, p99", percentile(took, 0.99), "ms", most=LIVE_P99_MS)
+    for name in sorted({one.delivery_class for one in arrivals}):
+        took = [one.took_ms for one in arrivals if one.delivery_class == name]
+        row(f"  class {name} ({len(took):,}), p99", percentile(took, 0.99), "ms")
 
 
 if __name__ == "__main__":

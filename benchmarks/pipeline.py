@@ -8,6 +8,7 @@ of a process is read from /proc.
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import socket
 import threading
@@ -24,6 +25,7 @@ import yaml
 from benchmarks.figures import cpu_seconds, percentile, rss_bytes
 from benchmarks.workload import GATEWAY, SITE
 from edge_agent.credentials.dev_pki import make_pki
+from edge_agent.events.delivery_class import class_of
 from edge_agent.health import read_status
 from edge_agent.standin.control import StandinControl
 from edge_agent.standin.ledger import Entry, read_ledger
@@ -40,6 +42,7 @@ class Arrival:
     """One event that was PUBACKed."""
 
     sequence: int
+    delivery_class: str  # of the first event of its publish: a batch holds one class
     observed_at: float  # monotonic seconds
     acked_at: float
 
@@ -224,8 +227,10 @@ class Pipeline:
         for entry in entries(self.ledger):
             if entry.acked_at is None or entry.puback not in SUCCESS:
                 continue
-            for sequence, observed_at in events_of(entry):
-                first.setdefault(sequence, Arrival(sequence, observed_at, entry.acked_at))
+            payload = plain(entry)
+            its_class = class_of_publish(payload)
+            for sequence, observed_at in events_of(payload):
+                first.setdefault(sequence, Arrival(sequence, its_class, observed_at, entry.acked_at))
         return [first[sequence] for sequence in sorted(first)]
 
     def _add(self, name: str, arguments: Sequence[str]) -> TrialProcess:
@@ -268,9 +273,14 @@ def plain(entry: Entry) -> bytes:
     return gzip.decompress(entry.payload) if entry.encoding == "gzip" else entry.payload
 
 
-def events_of(entry: Entry) -> Iterator[tuple[int, float]]:
+def class_of_publish(payload: bytes) -> str:
+    """The class of its first event."""
+    event, _end = json.JSONDecoder().raw_decode(payload.decode(), payload.startswith(b"["))
+    return class_of(event).value
+
+
+def events_of(payload: bytes) -> Iterator[tuple[int, float]]:
     """Of each event of a publish, its sequence and when it was observed."""
-    payload = plain(entry)
     sequences = [int(found[2]) for found in _IDENTITY.finditer(payload)]
     observed = [float(found[1]) for found in _OBSERVED.finditer(payload)]
     assert len(sequences) == len(observed), "an event without a number or a time"
