@@ -116,7 +116,7 @@ def tell(pipeline: Pipeline, arrivals: list[Arrival], seconds: float, making: fl
 
 
 def in_pieces(arrivals: Sequence[Arrival]) -> list[list[float]]:
-    """What events took, in pieces of the run: a disk that others keep busy for a moment spoils few of them."""
+    """What events took, in pieces of the run: who keeps the disk busy for a moment spoils few of them."""
     pieces: dict[int, list[float]] = defaultdict(list)
     for one in arrivals:
         pieces[int(one.observed_at / PIECE_SECONDS)].append(one.took_ms)
