@@ -25,7 +25,7 @@ from edge_agent.clock import Clock
 from edge_agent.events import identify
 from edge_agent.forwarder import Forwarder, Quota
 from edge_agent.health import PERIOD_SECONDS, StatusFile
-from edge_agent.journal import DEFAULT_CONSUMER, Journal, Record, journal_is_there, open_journal
+from edge_agent.journal import CLASSES, DEFAULT_CONSUMER, Journal, Record, journal_is_there, open_journal
 from edge_agent.logs import set_up_logs
 from edge_agent.routes import routes_of
 from edge_agent.settings import Settings
@@ -138,7 +138,7 @@ def _make_forwarder(settings: Settings, journal: Journal, uplink: Uplink) -> For
 
 def event_of(journal_id: str, record: Record) -> bytes:
     """A record as it leaves, with its identity and its place in the chain."""
-    return identify(record.payload, journal_id, record.sequence, record.chain, record.before)
+    return identify(record.payload, journal_id, record.sequence, record.chain or None, record.before)
 
 
 def _quota_of(settings: Settings) -> Quota | None:
@@ -201,8 +201,15 @@ def _summary(uplink: Uplink) -> str:
 
 
 def _status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[str, Any]:
+    now = time.time()
+    ages = {cls: journal.oldest_age(DEFAULT_CONSUMER, now, cls) for cls in CLASSES}
     return {
         **asdict(forwarder.counters),
+        **forwarder.figures(now),
+        "classes": {
+            cls.value: {"waiting": journal.depth(DEFAULT_CONSUMER, cls), "oldest_seconds": round(age, 3)}
+            for cls, age in ages.items()
+        },
         "connected": uplink.state.reachable,
         "promise": uplink.state.promise.value,
         "connects": uplink.state.connects,
@@ -210,5 +217,5 @@ def _status(forwarder: Forwarder, uplink: Uplink, journal: Journal) -> Mapping[s
         "last_reason": forwarder.counters.last_reason or uplink.state.last_reason,
         "depth": journal.depth(DEFAULT_CONSUMER),
         "refused_filters": uplink.state.refused_filters,
-        "oldest_seconds": journal.oldest_age(DEFAULT_CONSUMER, time.time()),
+        "oldest_seconds": max(ages.values()),
     }

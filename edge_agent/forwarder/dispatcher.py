@@ -28,8 +28,10 @@ SPAN_WINDOWS = 10
 _METERED_PAYLOAD_BYTES = METERED_BYTES - 400
 # Shares of the publishes that live batches of one class use at most, so that the rest gets through.
 _LIVE_SHARE, _LIVE_SHARE_WHILE_DRAINING = 0.3, 0.2
-# So many reads, or passings-by, a turn: then others have the loop.
+# So many events are passed by a turn: then others have the loop.
 _STEPS = 8
+# Finding what a segment holds takes 10 ms and more, once.
+_READS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Dispatcher:
         self, journal: Journal, lanes: Lanes, quota: Quota, withheld: Withheld, *, window: int
     ) -> None:
         self.again_in = 0.0  # seconds after which it is worth asking again
+        self._is_looking = False  # a lane was not read to its end, and has found nothing yet
         self.is_throttled = False  # something would leave, but for the quota
         self._journal = journal
         self._lanes = lanes
@@ -94,7 +97,10 @@ class Dispatcher:
         is_late = self._is_late(place, turn.now)
         for lane in lanes:
             keep = EVERYTHING if is_late else lane.keep
+            self._is_looking = False
             batch = self._of_lane(lane, keep, turn)
+            if self._is_looking:  # what is less urgent must not go before it
+                return None
             if batch is None:
                 continue
             reserve = 0 if lane.is_live or is_late else turn.window.reserve
@@ -113,9 +119,14 @@ class Dispatcher:
         """The next batch of a lane that may leave, as far as its topic is concerned."""
         for _step in range(_STEPS):
             batch = lane.waiting or self._cut(lane, keep, turn)
+            if batch is not None and len(batch.records) > 1 and batch.size > self._quota.largest():
+                lane.take(batch)  # it compressed less than was expected
+                lane.replace(batch, lane.packing.halves(batch))
+                continue
             if batch is None or not self._withheld.refuses(batch.message.topic, turn.now):
                 return batch
-            if TYPE not in lane.packing.route.topic or self._lanes.parked.is_full:
+            of_its_own = TYPE in lane.packing.route.topic and not lane.is_resent
+            if not of_its_own or self._lanes.parked.is_full:
                 return None
             topic = batch.message.topic
             self._lanes.parked.add(topic, lane.delivery_class, lane.put_aside(batch))
@@ -137,12 +148,12 @@ class Dispatcher:
         return lane.cut(turn.now, size, turn.payload_maximum)
 
     def _read(self, lane: Lane, turn: _Turn) -> None:
-        for _step in range(_STEPS):
+        for _read in range(_READS):
             if not (lane.has_room() and lane.has_more(turn.head)):
                 return
             lane.read(self._journal, turn.now)
             lane.pass_over(turn.now)
-        self.again_in = 0.0
+        self.again_in, self._is_looking = 0.0, lane.is_empty
 
     @property
     def _spacing(self) -> float:

@@ -32,6 +32,7 @@ from edge_agent.forwarder.dispatcher import Dispatcher, Window
 from edge_agent.forwarder.lane import Lane, Limits
 from edge_agent.forwarder.lanes import Lanes
 from edge_agent.forwarder.quota import Quota, Unlimited
+from edge_agent.forwarder.usage import Usage
 from edge_agent.journal import CLASSES, DEFAULT_CONSUMER, Journal
 from edge_agent.routes import Route
 from edge_agent.uplink.backoff import Backoff
@@ -99,6 +100,7 @@ class Forwarder:
         self._dispatcher = Dispatcher(
             journal, self._lanes, quota or Unlimited(), self._withheld, window=window
         )
+        self._usage = Usage()
         self._session = -1  # the uplink's, that lanes were made for
         self._sent_through = journal.position(consumer)
         self._publishing: dict[asyncio.Task[None], Batch] = {}
@@ -122,6 +124,7 @@ class Forwarder:
         try:
             while not self._stopping:
                 self._take_stock()
+                await self._see_to_requests()
                 if not self._uplink.state.connected:
                     await self._until_connected()
                 elif self._uplink.state.connects != self._session:
@@ -132,7 +135,7 @@ class Forwarder:
                     self._send(*found)
                     await asyncio.sleep(0)  # it leaves before the next one is cut
                 else:
-                    await self._nap(min(self._dispatcher.again_in, self._until_overdue()))
+                    await self._wait_for_more()
         finally:
             await self._drain()
 
@@ -140,6 +143,10 @@ class Forwarder:
         """Send nothing more. `run` returns when what is in flight is answered, or soon anyway."""
         self._stopping = True
         self._wake.set()
+
+    def figures(self, wall_now: float) -> dict[str, float]:
+        """What of the quota is used, and how long what is live and what is not has waited, for the status."""
+        return {**self._usage.figures(_now()), **self._lanes.ages(wall_now)}
 
     # What goes out.
 
@@ -164,6 +171,7 @@ class Forwarder:
 
     def _send(self, lane: Lane, batch: Batch) -> None:
         batch.sent_at = _now()
+        self._usage.sent(batch.size, batch.sent_at)
         self._sent_through = max(self._sent_through, batch.through)
         task = asyncio.create_task(self._publish(lane, batch), name=f"publish[{batch.first}..{batch.last}]")
         self._publishing[task] = batch
@@ -281,6 +289,11 @@ class Forwarder:
     async def _set_aside(self, lane: Lane, batch: Batch, reason: str) -> None:
         """Nothing will ever take these: keep them where someone looks, and go on."""
         sequences = [record.sequence for record in batch.records]
+        if lane.is_resent:  # it lies there already, or was acknowledged
+            self._log.warning("refused again", first=batch.first, last=batch.last, reason=reason)
+            batch.refused = True
+            batch.settle()
+            return
         try:
             await asyncio.to_thread(self._journal.set_aside, self._consumer, sequences, reason)
         except JournalError as error:
@@ -305,6 +318,17 @@ class Forwarder:
             self._heed(self._confirmations)
         self._lanes.pass_over(_now())
         self._acknowledge()
+
+    async def _see_to_requests(self) -> None:
+        """Look for requests to send something again, and forget those that are done."""
+        resending = self._lanes.resending
+        if resending.take_stock(_now()):
+            try:
+                await asyncio.to_thread(resending.finish)
+            except JournalError as error:
+                self._log.warning("a resend request cannot be removed yet", reason=str(error))
+                resending.put_off(_now())
+        resending.look(_now())
 
     def _heed(self, confirmations: Confirmations) -> None:
         """Settle what the cloud confirms, and send again what it should have confirmed by now."""
@@ -344,6 +368,12 @@ class Forwarder:
     def _until_overdue(self) -> float:
         front = self._lanes.front() if self._confirmations else None
         return max(0.0, front[1].overdue_at - _now()) if front else math.inf
+
+    async def _wait_for_more(self) -> None:
+        began = _now()
+        await self._nap(min(self._dispatcher.again_in, self._until_overdue()))
+        if self._dispatcher.is_throttled:
+            self._usage.throttled(_now() - began, began)
 
     async def _until_connected(self) -> None:
         connected = asyncio.create_task(self._uplink.wait_connected(), name="forwarder-until-connected")

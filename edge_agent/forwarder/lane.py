@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -56,6 +56,7 @@ class Lane:
         spans: what is to be read, in order; one without end is live.
         limits: of a batch.
         keep: of the quota, for lanes that are more urgent.
+        is_resent: somebody asked for it again: nothing of it is acknowledged.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class Lane:
         *,
         limits: Limits,
         keep: Keep,
+        is_resent: bool = False,
     ) -> None:
         self.delivery_class = delivery_class
         self.packing = packing
         self.keep = keep
         self._limits = limits
         self._spans = deque(spans)
+        self.is_resent = is_resent
         self.is_live = any(span.until is None for span in self._spans)
         self._edge = self._through = 0  # cut, or passed over, up to here; read up to here
         self._until: int | None = 0
@@ -103,6 +106,11 @@ class Lane:
         most = min(self._limits.records, _SINGLES_READ) if self.packing.route.single else self._limits.records
         return len(self._buffer) < most and self._buffered_bytes < self._limits.size
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was read that is not cut."""
+        return not self._buffer
+
     def read(self, journal: Journal, now: float) -> None:
         """Read on a little, from one segment."""
         limit = min(self._limits.records, _SINGLES_READ if self.packing.route.single else _MOST_READ)
@@ -115,6 +123,12 @@ class Lane:
         self._buffered_bytes += sum(len(record.payload) + _IDENTITY_BYTES for record in found.records)
         self._gone += found.passed - len(found.records)
         self._through = found.through
+
+    def fill(self, records: Sequence[Record]) -> None:
+        """These are to be sent, as if they had been read."""
+        self._buffer.extend(records)
+        self._buffered_bytes += sum(len(record.payload) + _IDENTITY_BYTES for record in records)
+        self._through = self._until = records[-1].sequence
 
     def next_open(self) -> float:
         """The first sequence that may be of it and is in no batch."""
@@ -187,8 +201,7 @@ class Lane:
 
     def put_aside(self, batch: Batch) -> Span:
         """It leaves the lane without being acknowledged: what it was."""
-        if batch in self._waiting:
-            self._waiting.remove(batch)
+        self._waiting.remove(batch)
         self._batches.remove(batch)
         return Span(batch.first - 1, batch.last)
 
@@ -204,6 +217,12 @@ class Lane:
         """Those that the cloud has, up to a sequence, and that were not settled; they wait no longer."""
         self._waiting = [batch for batch in self._waiting if batch.through > through]
         return [batch for batch in self._batches if not batch.settled and batch.through <= through]
+
+    def oldest(self) -> float | None:
+        """When the oldest record of it that was read and is not settled was appended, by the wall clock."""
+        front = self.front()
+        records = front.records if front is not None else self._buffer
+        return records[0].appended_at if records else None
 
     def front(self) -> Batch | None:
         """The first batch that is not settled."""

@@ -13,12 +13,14 @@ from edge_agent.forwarder.batch import Batch, Packing
 from edge_agent.forwarder.lane import Lane, Limits
 from edge_agent.forwarder.parked import Parked
 from edge_agent.forwarder.quota import Keep
+from edge_agent.forwarder.resending import Resending
 from edge_agent.forwarder.spans import Span, open_spans
 from edge_agent.journal import CLASSES, Journal
 
 # Shares of the bursts that are left for what is more urgent: money before the rest, live before backlog.
 _KEEP_LIVE = {DeliveryClass.A: Keep(), DeliveryClass.B: Keep(0.2, 0.1), DeliveryClass.C: Keep(0.2, 0.1)}
 _KEEP_BACKLOG = Keep(0.4, 0.25)
+_KEEP_RESENT = Keep(0.6, 0.4)
 # Beyond so many ranges a position would not be written whole: what is new then stays behind what is not.
 MOST_RANGES = 16
 
@@ -44,6 +46,7 @@ class Lanes:
         self._live: list[Lane] = []
         self._backlog: list[Lane] = []
         self._again: list[Lane] = []
+        self.resending = Resending(journal, consumer, self._resent_lane)
 
     def __iter__(self) -> Iterator[Lane]:
         yield from self._live
@@ -53,7 +56,7 @@ class Lanes:
     @property
     def groups(self) -> Sequence[Sequence[Lane]]:
         """The lanes in the order in which they are served; those of one group one after the other."""
-        return [*([lane] for lane in self._live), [*self._again, *self._backlog]]
+        return [*([lane] for lane in self._live), [*self._again, *self._backlog], [*self.resending]]
 
     @property
     def is_reading_again(self) -> bool:
@@ -69,6 +72,7 @@ class Lanes:
         """Begin a session: everything that is not acknowledged is backlog; how many were acknowledged."""
         count = self.acknowledge_all()
         self.parked.clear()
+        self.resending.begin_again()
         self._again.clear()
         acknowledged, head = self._journal.acknowledged(self._consumer), self._journal.head
         self._live, self._backlog = [], []
@@ -90,9 +94,16 @@ class Lanes:
         self._again.append(self._lane(delivery_class, spans))
 
     def pass_over(self, now: float) -> None:
-        """Move the lanes over what is not theirs, and forget those that are done."""
-        for lane in self:
+        """Move the lanes over what is not theirs."""
+        for lane in (*self, *self.resending):
             lane.pass_over(now)
+
+    def ages(self, wall_now: float) -> dict[str, float]:
+        """Seconds that the oldest of what is live, and of what was read of the backlog, has waited."""
+        return {
+            "live_seconds": _oldest(self._live, wall_now),
+            "backlog_seconds": _oldest([*self._again, *self._backlog], wall_now),
+        }
 
     def acknowledge(self) -> int:
         """Acknowledge what is settled, as far as nothing before it in its lane is not; how many records."""
@@ -132,6 +143,16 @@ class Lanes:
                 self._consumer, first, last, delivery_class=lane.delivery_class, count=count
             )
 
+    def _resent_lane(self, delivery_class: DeliveryClass, spans: Sequence[Span], records: int | None) -> Lane:
+        return Lane(
+            delivery_class,
+            self._packings[delivery_class],
+            spans,
+            limits=Limits(records or self._limits.records, self._limits.size),
+            keep=_KEEP_RESENT,
+            is_resent=True,
+        )
+
     def _lane(self, delivery_class: DeliveryClass, spans: Sequence[Span]) -> Lane:
         is_live = any(span.until is None for span in spans)
         return Lane(
@@ -141,3 +162,8 @@ class Lanes:
             limits=self._limits,
             keep=_KEEP_LIVE[delivery_class] if is_live else _KEEP_BACKLOG,
         )
+
+
+def _oldest(lanes: Sequence[Lane], wall_now: float) -> float:
+    appended = [at for lane in lanes if (at := lane.oldest()) is not None]
+    return max(0.0, wall_now - min(appended)) if appended else 0.0

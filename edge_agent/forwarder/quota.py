@@ -19,6 +19,8 @@ BURST_SHARE_OF_PUBLISHES = 20
 BURST_SHARE_OF_BYTES = 16
 # Seconds begin and end between two publishes, and the last digit of a float is nobody's.
 _BELOW = 0.999
+# Of a token: what sums of floats are off, which no waiting makes up for.
+_ROUNDING = 1e-6
 
 
 class Bucket:
@@ -46,7 +48,8 @@ class Bucket:
 
     def wait(self, amount: float, now: float) -> float:
         """Seconds until so many may be taken. What is larger than the burst needs a full bucket."""
-        return max(0.0, (min(amount, self.burst) - self.level(now)) / self.rate)
+        missing = min(amount, self.burst) - self.level(now)
+        return missing / self.rate if missing > _ROUNDING else 0.0
 
     def take(self, amount: float, now: float) -> None:
         """Take them."""
@@ -114,6 +117,13 @@ class Unlimited(Quota):
         """Any."""
         return float("inf")
 
+    def is_plentiful(self, now: float) -> bool:  # noqa: ARG002  as Quota
+        """Always."""
+        return True
+
     def wait(self, size: int, now: float, keep: Keep = EVERYTHING) -> float:  # noqa: ARG002  as Quota
         """Never."""
         return 0.0
+
+    def take(self, size: int, now: float) -> None:
+        """Nothing is counted."""

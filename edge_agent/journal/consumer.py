@@ -84,6 +84,12 @@ class Consumer:
                 )
             self._dead_letters.add(found, reason)
 
+    def remove_dead_letters(self, sequences: Sequence[int]) -> None:
+        """These were of use after all; durable on return."""
+        with self._mutex:
+            self._claim_once()
+            self._dead_letters.remove(sequences)
+
     def sync(self) -> None:
         """Make its acknowledgements durable."""
         self._position.sync()

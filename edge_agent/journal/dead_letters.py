@@ -55,6 +55,16 @@ class DeadLetters:
                         f"see why they were refused, then move {self._path} away",
                     )
 
+    def remove(self, sequences: Sequence[int]) -> None:
+        """Keep them no longer: their consumer could use them after all. Durable on return."""
+        if not sequences or not self._path.exists():
+            return
+        with translated(self._path), closing(_connect(self._path)) as db, _transaction(db):
+            db.executemany(
+                "DELETE FROM dead_letters WHERE journal = ? AND sequence = ?",
+                ((self._journal_id, sequence) for sequence in sequences),
+            )
+
     def all(self) -> list[DeadLetter]:
         """Every letter kept, in the order they were set aside."""
         if not self._path.exists():

@@ -263,6 +263,10 @@ class Journal:
         several = [sequences] if isinstance(sequences, int) else sequences
         self._acknowledging(consumer).set_aside(several, reason)
 
+    def remove_dead_letters(self, consumer: str, sequences: Sequence[int]) -> None:
+        """`consumer` could use these after all: keep them no longer; durable on return."""
+        self._acknowledging(consumer).remove_dead_letters(sequences)
+
     # For anyone.
 
     def records(self, after: int = 0) -> Iterator[Record]:
@@ -305,12 +309,15 @@ class Journal:
                 waiting += max(0, appended - acknowledged.count(cls))
         return waiting
 
-    def oldest_age(self, consumer: str, wall_now: float) -> float:
+    def oldest_age(
+        self, consumer: str, wall_now: float, delivery_class: DeliveryClass | None = None
+    ) -> float:
         """Seconds since the oldest record that waits for `consumer` was appended; 0.0 if none waits."""
         acknowledged = self.acknowledged(consumer)
+        classes = CLASSES if delivery_class is None else (delivery_class,)
         oldest = [
             record.appended_at
-            for cls in CLASSES
+            for cls in classes
             for record in self.read(acknowledged.through(cls), limit=1, max_bytes=0, classes=(cls,)).records
         ]
         return max(0.0, wall_now - min(oldest)) if oldest else 0.0

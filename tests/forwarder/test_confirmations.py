@@ -357,7 +357,7 @@ def test_a_word_that_is_not_taken_either_is_given_up() -> None:
     assert [event["sequence"] for event in left.nucleus.events()] == [2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     chunks=st.lists(st.integers(1, 30), min_size=1, max_size=8),
     losses=st.floats(0.0, 0.6),
