@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from edge_agent.delivery import DeliveryClass
 
 # [first, last, how many records of the class]
 Range = list[int]
+_FIRST = itemgetter(0)
 CLASSES = tuple(DeliveryClass)
 
 
@@ -26,18 +28,32 @@ class Acknowledged:
         }
 
     def add(self, delivery_class: DeliveryClass, first: int, last: int, count: int) -> None:
-        """All of a class from `first` to `last`, `count` of them, are dealt with; again changes nothing.
-
-        A range that overlaps what is there counts only as far as it is new, judged by its share.
-        """
+        """All of a class from `first` to `last`, `count` of them, are dealt with; none of it was before."""
         ranges = self._ranges[delivery_class]
-        place = bisect_right(ranges, first, key=lambda each: each[0])
-        if place and ranges[place - 1][1] >= first - 1:
-            place -= 1
-        merged = [first, last, count]
-        while place < len(ranges) and ranges[place][0] <= last + 1:
-            merged = _merged(ranges.pop(place), merged)
-        ranges.insert(place, merged)
+        place = bisect_right(ranges, first, key=_FIRST)
+        if place < len(ranges) and ranges[place][0] == last + 1:
+            _first, last, more = ranges.pop(place)
+            count += more
+        if place and ranges[place - 1][1] == first - 1:
+            ranges[place - 1][1] = last
+            ranges[place - 1][2] += count
+        else:
+            ranges.insert(place, [first, last, count])
+
+    def open(self, delivery_class: DeliveryClass, first: int, last: int) -> list[tuple[int, int]]:
+        """What is not dealt with of a class from `first` to `last`."""
+        found, ranges = [], self._ranges[delivery_class]
+        for begin, end, _count in ranges[max(0, bisect_right(ranges, first, key=_FIRST) - 1) :]:
+            if begin > last:
+                break
+            if first < begin:
+                found.append((first, begin - 1))
+            first = max(first, end + 1)
+        return [*found, (first, last)] if first <= last else found
+
+    def copy(self) -> Acknowledged:
+        """As it is now."""
+        return Acknowledged({cls.value: self._ranges[cls] for cls in CLASSES})
 
     def ranges(self, delivery_class: DeliveryClass) -> tuple[tuple[int, int], ...]:
         """What is dealt with of a class, in order."""
@@ -48,9 +64,9 @@ class Acknowledged:
         ranges = self._ranges[delivery_class]
         return ranges[0][1] if ranges and ranges[0][0] == 1 else 0
 
-    def count(self, delivery_class: DeliveryClass) -> int:
-        """How many of a class are dealt with."""
-        return sum(count for _first, _last, count in self._ranges[delivery_class])
+    def count(self, delivery_class: DeliveryClass, *, after: int = 0) -> int:
+        """How many of a class are dealt with, in ranges that lie beyond `after`."""
+        return sum(count for first, _last, count in self._ranges[delivery_class] if first > after)
 
     def position(self) -> int:
         """The last sequence before which nothing is open, whatever its class."""
@@ -58,19 +74,8 @@ class Acknowledged:
 
     def covers(self, first: int, last: int) -> bool:
         """Whether all from `first` to `last` is dealt with, whatever its class."""
-        return all(any(begin <= first and last <= end for begin, end in self.ranges(cls)) for cls in CLASSES)
+        return not any(self.open(cls, first, last) for cls in CLASSES)
 
     def written(self, most: int) -> dict[str, list[Range]]:
         """For a file: at most so many ranges of a class, the first ones. What is left out is sent again."""
         return {cls.value: self._ranges[cls][:most] for cls in CLASSES}
-
-
-def _merged(one: Range, other: Range) -> Range:
-    first, last = min(one[0], other[0]), max(one[1], other[1])
-    overlap = min(one[1], other[1]) - max(one[0], other[0]) + 1
-    if overlap <= 0:
-        return [first, last, one[2] + other[2]]
-    if other[0] >= one[0] and other[1] <= one[1]:
-        return one
-    new = other[2] * (other[1] - other[0] + 1 - overlap) // (other[1] - other[0] + 1)
-    return [first, last, one[2] + new]

@@ -3,6 +3,9 @@
 Sequences rise by one from 1, for as long as the journal lives. A commit is one write and one fdatasync
 into the newest segment; when that is full, another is begun. After an error nothing of the commit is
 there: what may have reached the file is cut off again before anything else is written.
+
+A disk that failed to sync may have dropped what it was given and say nothing of it the next time. So
+what was there before is written to it once more, and what follows goes into another segment.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +21,7 @@ from edge_agent.chain import link
 from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError
 from edge_agent.journal.acknowledged import CLASSES
-from edge_agent.journal.disk import free_bytes, full, sync_data, translated, write_all
+from edge_agent.journal.disk import PAGE_BYTES, free_bytes, full, sync_data, translated, write_all
 from edge_agent.journal.frames import RECORD_LIMIT_BYTES, Kind, encode
 from edge_agent.journal.group_commit import GroupCommit
 from edge_agent.journal.head import Head, HeadNote
@@ -77,13 +81,19 @@ class Appender:
         self._allocated = 0
         self._file = (0, 0)
         self._in_doubt = False  # whether the last write ended without our knowing how
+        self._must_begin = False  # whether nothing more may be appended to this segment
+        self._owes_note = False  # whether the head's note could not be written
         self.turns = GroupCommit(self._write)
         with translated(folder):
             if tail.begun:
-                self._take_up()
+                self._fd = self._opened(tail.head.segment, tail.head.offset)
             else:
                 self._begin_segment()
-        note.repair(self._head)
+        try:
+            note.repair(self._head)
+        except BaseException:
+            os.close(self._fd)
+            raise
 
     @property
     def head(self) -> Head:
@@ -105,20 +115,38 @@ class Appender:
     def derive(self, consumer: str, through: int, payloads: Sequence[bytes]) -> range:
         """Make `payloads` durable together with how far `consumer` has read for them."""
         self._check(payloads)
-        first = self.turns.alone(lambda: self._write(payloads, {consumer: through}))
+        first = self.turns.alone(lambda: self._write(payloads, marks={consumer: through}))
         return range(first, first + len(payloads))
 
     def declare(self, payloads: Sequence[bytes]) -> range:
-        """As append, of what room is kept for: what says that other records are gone, or that it is full."""
-        first = self.turns.alone(lambda: self._write(payloads, {}, reserved=True))
+        """As `append`, of what room is kept for: what says that records are gone, or that it is full."""
+        self._check(payloads)
+        first = self.turns.alone(lambda: self._write(payloads, needs_room=False))
+        return range(first, first + len(payloads))
+
+    def take_over(self, payloads: Sequence[bytes], appended_at: float, marks: Mapping[str, int]) -> range:
+        """As `append`, of what was appended at that time to a journal before this one."""
+        self._check(payloads)
+        first = self.turns.alone(lambda: self._write(payloads, marks=marks, appended_at=appended_at))
         return range(first, first + len(payloads))
 
     def forgotten(self, through: int) -> None:
-        """Everything up to `through` is acknowledged and about to be deleted."""
+        """Everything up to `through` is acknowledged and about to be deleted. Durable on return."""
 
         def say() -> None:
             self._head = self._head._replace(forgotten=max(through, self._head.forgotten))
             self._note.write(self._head)
+            self._note.sync()
+
+        self.turns.alone(say)
+
+    def say_again(self) -> None:
+        """See to it that the head's note says where the head is: it may have been damaged, or deleted."""
+
+        def say() -> None:
+            if self._note.find_again() or self._owes_note or self._note.read() != self._head:
+                self._note.repair(self._head)
+                self._owes_note = False
 
         self.turns.alone(say)
 
@@ -127,6 +155,7 @@ class Appender:
 
         def begin() -> None:
             with translated(self._folder):
+                self._check_open()
                 self._settle()
                 if self._head.sequence >= self._head.segment:
                     self._begin_segment()
@@ -135,23 +164,32 @@ class Appender:
 
     def close(self) -> None:
         """Close once nobody commits. Repeating it changes nothing."""
-        self.turns.alone(self._close)
+        with translated(self._folder):
+            self.turns.alone(self._close)
 
     def _check(self, payloads: Sequence[bytes]) -> None:
         if any(len(payload) > RECORD_LIMIT_BYTES for payload in payloads):
             raise JournalError(f"a record is larger than {RECORD_LIMIT_BYTES} bytes", "split it")
 
+    def _check_open(self) -> None:
+        if self._fd < 0:
+            raise JournalError(f"journal {self._folder} is closed", "open it again")
+
     def _write(
-        self, payloads: Sequence[bytes], marks: Mapping[str, int] | None = None, *, reserved: bool = False
+        self,
+        payloads: Sequence[bytes],
+        *,
+        marks: Mapping[str, int] | None = None,
+        appended_at: float | None = None,
+        needs_room: bool = True,
     ) -> int:
         """One commit; its first sequence."""
         with translated(self._folder):
-            if self._fd < 0:
-                raise JournalError(f"journal {self._folder} is closed", "open it again")
-            self._look_around(0 if reserved else self._limits.minimum_free_bytes)
+            self._check_open()
+            self._look_around(needs_room=needs_room)
             self._settle()
-            data, head = self._encoded(payloads, marks or {})
-            if not reserved:
+            data, head = self._encoded(payloads, marks or {}, appended_at)
+            if needs_room:
                 self._limits.admit(len(data))
             if self._is_full_with(len(data)):
                 self._begin_segment()
@@ -165,13 +203,22 @@ class Appender:
         first = self._head.sequence + 1
         self._head = head._replace(segment=self._head.segment, offset=self._head.offset + len(data))
         self._marks.update(marks or {})
-        self._note.write(self._head)
+        self._say()
         return first
 
-    def _encoded(self, payloads: Sequence[bytes], marks: Mapping[str, int]) -> tuple[bytes, Head]:
+    def _say(self) -> None:
+        """Tell readers. The commit is durable whether or not that succeeds, so it has not failed then."""
+        try:
+            self._note.write(self._head)
+        except JournalError:
+            self._owes_note = True
+
+    def _encoded(
+        self, payloads: Sequence[bytes], marks: Mapping[str, int], appended_at: float | None
+    ) -> tuple[bytes, Head]:
         """The frames of a commit, and the head after it."""
         sequence, chain, counts = self._head.sequence, self._head.chain, [*self._head.counts]
-        now, final = self._wall(), len(payloads) - 1
+        now, final = self._wall() if appended_at is None else appended_at, len(payloads) - 1
         frames: list[bytes] = []
         for consumer, through in marks.items():
             said = json.dumps([consumer, through]).encode()
@@ -190,6 +237,7 @@ class Appender:
                     chain=chain,
                     delivery_class=its_class,
                     place=place,
+                    marked=bool(marks),
                 )
             )
         a, b, c = counts
@@ -198,15 +246,21 @@ class Appender:
     def _put(self, data: bytes) -> None:
         offset = self._head.offset
         end = offset + len(data)
+        zeros = min(PREALLOCATED_BYTES, max(0, self._limits.segment_bytes - end))
         if end > self._allocated:
-            zeros = min(PREALLOCATED_BYTES, max(0, self._limits.segment_bytes - end))
-            write_all(self._fd, data + bytes(zeros), offset)
-            self._allocated = end + zeros
-        else:
-            write_all(self._fd, data, offset)
-        sync_data(self._fd)
+            with suppress(OSError):  # if there is no room for them, there may still be for the commit
+                write_all(self._fd, bytes(zeros), end)
+                self._allocated = end + zeros
+        write_all(self._fd, data, offset)
+        try:
+            sync_data(self._fd)
+        except OSError:
+            self._must_begin = True
+            raise
 
     def _is_full_with(self, size: int) -> bool:
+        if self._must_begin:
+            return True
         has_records = self._head.sequence >= self._head.segment
         return has_records and self._head.offset + size > self._limits.segment_bytes
 
@@ -215,6 +269,9 @@ class Appender:
         if self._in_doubt:
             os.ftruncate(self._fd, self._head.offset)
             self._allocated = self._head.offset
+            begins = self._head.offset - self._head.offset % PAGE_BYTES
+            shared = os.pread(self._fd, self._head.offset - begins, begins)
+            write_all(self._fd, shared, begins)  # the page that also holds the end of what was there before
             sync_data(self._fd)
             self._in_doubt = False
 
@@ -225,13 +282,16 @@ class Appender:
         except OSError:
             self._in_doubt = True
 
-    def _look_around(self, minimum_free_bytes: int) -> None:
+    def _look_around(self, *, needs_room: bool) -> None:
         """Raise if there is no room, or no file: one that was deleted could be written to for ever."""
         free = free_bytes(self._folder)
-        if free < minimum_free_bytes:
+        if needs_room and free < self._limits.minimum_free_bytes:
             raise full(self._folder, free)
         try:
-            same = _identity(segment_path(self._folder, self._head.segment).stat()) == self._file
+            same = (
+                self._must_begin  # the next has its name, perhaps
+                or _identity(segment_path(self._folder, self._head.segment).stat()) == self._file
+            )
         except FileNotFoundError:
             same = False
         if not same:
@@ -244,20 +304,31 @@ class Appender:
         header = Header(
             head.journal, head.sequence + 1, self._wall(), head.chain, head.counts, dict(self._marks)
         )
+        # From here on the file may have its name, and what it will hold must not go into the one before.
+        self._must_begin = True
         size = make_segment(self._folder, header)
-        self._close()
+        fd = self._opened(header.first, size)
+        with suppress(OSError):  # the zeros stay then
+            self._close()
+        self._fd, self._must_begin = fd, False
         self._head = head._replace(segment=header.first, offset=size)
-        self._take_up()
-        self._note.write(self._head)
+        self._say()
+        with suppress(JournalError):  # an older note is none that lies
+            self._note.sync()
 
-    def _take_up(self) -> None:
-        path = segment_path(self._folder, self._head.segment)
-        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        status = os.fstat(self._fd)
-        self._file, self._allocated = _identity(status), self._head.offset
-        if status.st_size > self._head.offset:  # of a commit that was never finished, or zeros
-            os.ftruncate(self._fd, self._head.offset)
-            sync_data(self._fd)
+    def _opened(self, segment: int, offset: int) -> int:
+        """The file of a segment that is appended to from an offset on."""
+        fd = os.open(segment_path(self._folder, segment), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            status = os.fstat(fd)
+            if status.st_size > offset:  # of a commit that was never finished, or zeros
+                os.ftruncate(fd, offset)
+                sync_data(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._file, self._allocated = _identity(status), offset
+        return fd
 
     def _close(self) -> None:
         """The zeros that were written ahead go back to the disk."""

@@ -13,6 +13,7 @@ from edge_agent.errors import JournalDamaged, JournalError
 from edge_agent.journal.appender import Appender, Limits, Tail
 from edge_agent.journal.consumer import DEFAULT_CONSUMER, Consumers
 from edge_agent.journal.disk import FOLDER_MODE, sync_folder, translated
+from edge_agent.journal.former import begin_as, find_former, take_over
 from edge_agent.journal.gauge import Fill, Gauge
 from edge_agent.journal.head import HeadNote
 from edge_agent.journal.housekeeper import Housekeeper
@@ -21,6 +22,7 @@ from edge_agent.journal.mending import Mender
 from edge_agent.journal.opening import Opened, open_folder
 from edge_agent.journal.reader import Reader
 from edge_agent.journal.record import Budget, Gap
+from edge_agent.journal.segment import FORMAT, format_of, heading_of, segment_path, segments
 from edge_agent.journal.shedding import Shedder
 
 Classify = Callable[[bytes], DeliveryClass]
@@ -57,6 +59,9 @@ def collecting(
     opening.callback(_lock_for_collecting(path).release)
     note = HeadNote(path, write=True)
     opening.callback(note.close)
+    former = find_former(path)
+    if former is not None:
+        begin_as(former, path, note)
     opened = open_folder(path, note)
     gauge = Gauge(path, keeping.budget, time.monotonic)
     appender = Appender(
@@ -68,6 +73,8 @@ def collecting(
         wall=wall,
     )
     opening.callback(appender.close)
+    if former is not None:
+        take_over(former, opened.head, appender.marks, appender.take_over)
     reader = Reader(path)
     opening.callback(reader.close)
     consumers = Consumers(path, reader, opened.head.journal, opened.marks)
@@ -122,13 +129,37 @@ def _housekeeper(
     return housekeeper
 
 
-def _make_folder(path: Path) -> None:
-    """Make what is missing of the path, each name durable before anything is kept below it."""
+def check_folder(path: Path) -> None:
+    """Raise JournalDamaged if there is something else at `path` than a folder."""
     with translated(path):
         if path.exists() and not path.is_dir():
             raise JournalDamaged(
-                f"{path} is not a folder", "set `journal.path` to one; this file was left as it is"
+                f"{path} is not a folder",
+                "set `journal.path` to one, with a journal of an earlier agent in it as `journal.db`; "
+                "this file was left as it is",
             )
+
+
+def check_format(path: Path) -> None:
+    """Raise JournalDamaged if the journal at `path` cannot be gone on with as it is. Changes nothing.
+
+    One who opens it to collect always can: what a newer agent wrote is set aside then, and told.
+    """
+    check_folder(path)
+    if not path.exists():
+        return
+    newest = max((format_of(heading_of(segment_path(path, first))) for first in segments(path)), default=0)
+    if newest > FORMAT:
+        raise JournalDamaged(
+            f"journal {path} was written by a newer agent (format {newest}, not {FORMAT})",
+            "install that version again; the journal was left as it is",
+        )
+
+
+def _make_folder(path: Path) -> None:
+    """Make what is missing of the path, each name durable before anything is kept below it."""
+    check_folder(path)
+    with translated(path):
         missing = [folder for folder in (path, *path.absolute().parents) if not folder.exists()]
         for folder in reversed(missing):
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
@@ -136,4 +167,6 @@ def _make_folder(path: Path) -> None:
 
 
 def _lock_for_collecting(path: Path) -> Lock:
-    return Lock(path / "lock", f"journal {path}", "stop that collector first, or give this one its own")
+    return Lock(
+        path / "lock", f"journal {path}", "stop that collector first, or give this one its own", folder=path
+    )

@@ -5,15 +5,17 @@ Whoever acknowledges claims the consumer first: there is one at a time, in any p
 
 from __future__ import annotations
 
+import os
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import LocalProtocolError
 from edge_agent.journal.acknowledged import CLASSES, Acknowledged
 from edge_agent.journal.dead_letters import DeadLetters
+from edge_agent.journal.disk import sync_folder, translated
 from edge_agent.journal.lock import Lock
 from edge_agent.journal.position import Position
 from edge_agent.journal.reader import Reader
@@ -23,7 +25,7 @@ DEFAULT_CONSUMER = "forwarder"
 
 # A consumer's name is part of the names of its files.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_POSITION = ".position"
+_POSITION, _LOCK = ".position", ".lock"
 
 
 class Consumer:
@@ -44,7 +46,7 @@ class Consumer:
     def acknowledged(self) -> Acknowledged:
         """What it has dealt with."""
         with self._mutex:
-            return self._acknowledged if self._claim is not None else self._read()
+            return self._acknowledged.copy() if self._claim is not None else self._read()
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
@@ -56,8 +58,10 @@ class Consumer:
         with self._mutex:
             self._claim_once()
 
-    def acknowledge(self, first: int, last: int, counts: Mapping[DeliveryClass, int]) -> None:
-        """Of each class in `counts`, so many records from `first` to `last` have been dealt with."""
+    def acknowledge(
+        self, first: int, last: int, classes: Iterable[DeliveryClass] = CLASSES, count: int | None = None
+    ) -> None:
+        """Of each of `classes`, all from `first` to `last` is dealt with: `count` of them, if known."""
         with self._mutex:
             self._claim_once()
             head = self._reader.end().sequence
@@ -66,10 +70,11 @@ class Consumer:
                     f"consumer {self.name} acknowledged {last}, but the journal ends at {head}",
                     "acknowledge only what was read",
                 )
-            if first > last:
-                return
-            for cls, count in counts.items():
-                self._acknowledged.add(cls, first, last, count)
+            for cls in classes:
+                for begin, end in self._acknowledged.open(cls, max(first, 1), last):
+                    known = count if (begin, end) == (first, last) else None
+                    counted = self._reader.entries(cls, begin, end) if known is None else known
+                    self._acknowledged.add(cls, begin, end, counted)
             self._position.write(self._acknowledged)
 
     def set_aside(self, sequences: Sequence[int], reason: str) -> None:
@@ -107,17 +112,17 @@ class Consumer:
 
     def _read(self) -> Acknowledged:
         """What its file says; what is forgotten was acknowledged once, whatever became of the file."""
-        acknowledged = self._position.read()
+        acknowledged = self._position.read() or Acknowledged()
         gone = max(self._reader.end().forgotten, self._derived)
         for cls in CLASSES:
-            if gone > acknowledged.through(cls):
-                acknowledged.add(cls, 1, gone, 0)
+            for begin, end in acknowledged.open(cls, 1, gone):
+                acknowledged.add(cls, begin, end, 0)
         return acknowledged
 
     def _claim_once(self) -> None:
         if self._claim is None:
             claim = Lock(
-                self._folder / f"{self.name}.lock",
+                self._folder / f"{self.name}{_LOCK}",
                 f"consumer {self.name} of journal {self._folder}",
                 "stop that forwarder first; two would send everything twice",
             )
@@ -139,6 +144,7 @@ class Consumers:
         self._journal_id = journal_id
         self._derived = derived
         self._by_name: dict[str, Consumer] = {}
+        self._mutex = threading.Lock()
         self.refresh()
 
     def __getitem__(self, name: str) -> Consumer:
@@ -156,21 +162,28 @@ class Consumers:
 
     def refresh(self) -> None:
         """See who was registered meanwhile."""
-        names = {path.name.removesuffix(_POSITION) for path in self._folder.glob(f"*{_POSITION}")}
-        for name in sorted({DEFAULT_CONSUMER} | names):
-            if name not in self._by_name:
-                derived = self._derived.get(name, 0)
-                consumer = Consumer(self._folder, name, self._reader, self._journal_id, derived)
-                self._by_name[name] = consumer
+        with translated(self._folder):
+            names = os.listdir(self._folder)  # noqa: PTH208  several times a second: names, not paths
+        with self._mutex:
+            for name in sorted({DEFAULT_CONSUMER} | _registered(names)):
+                if name not in self._by_name:
+                    derived = self._derived.get(name, 0)
+                    consumer = Consumer(self._folder, name, self._reader, self._journal_id, derived)
+                    self._by_name[name] = consumer
 
     def register(self, name: str) -> None:
-        """Forget nothing from now on that it has not acknowledged; durable on return."""
+        """Forget nothing from now on that it has not acknowledged; durable on return.
+
+        It begins with the oldest record there is.
+        """
         check_name(name)
         position = Position(self._folder / f"{name}{_POSITION}", self._journal_id)
         if not position.path.exists():
             position.write(Acknowledged())
             position.close()
             position.sync()
+            with translated(self._folder):
+                sync_folder(self._folder)
         self.refresh()
 
     def all_cover(self, first: int, last: int) -> bool:
@@ -189,11 +202,25 @@ class Consumers:
             consumer.close()
 
 
-def acknowledged_in(folder: Path, journal_id: str) -> tuple[int, int]:
-    """The last sequence that any consumer has acknowledged, and up to which each has acknowledged all."""
-    positions = [Position(path, journal_id).read() for path in folder.glob(f"*{_POSITION}")]
-    furthest = (last for one in positions for cls in CLASSES for _first, last in one.ranges(cls))
-    return max(furthest, default=0), min((one.position() for one in positions), default=0)
+def acknowledged_in(folder: Path, journal_id: str) -> tuple[int, int | None]:
+    """The last sequence that any consumer has acknowledged, and up to which each has acknowledged all.
+
+    The latter is None when no position says so.
+    """
+    read = (Position(path, journal_id).read() for path in folder.glob(f"*{_POSITION}"))
+    known = [one for one in read if one is not None]
+    furthest = (last for one in known for cls in CLASSES for _first, last in one.ranges(cls))
+    return max(furthest, default=0), min((one.position() for one in known), default=None)
+
+
+def _registered(names: Iterable[str]) -> set[str]:
+    """Who has a position, or a lock: the position of one that ever forwarded may have been lost."""
+    found = {
+        name.removesuffix(_POSITION).removesuffix(_LOCK)
+        for name in names
+        if name.endswith((_POSITION, _LOCK))
+    }
+    return {name for name in found if _NAME.fullmatch(name)}
 
 
 def check_name(name: str) -> None:

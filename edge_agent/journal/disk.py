@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 
 from edge_agent.errors import JournalDamaged, JournalError, JournalFull
@@ -16,12 +17,71 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 # With less than this free, an I/O error is a full disk: quotas and shared memory files say so obliquely.
 FULL_DISK_BYTES = 1 << 20
 
+# What the name of a file ends with that is not yet one.
+NEW = ".new"
 
-def write_all(fd: int, data: bytes, offset: int) -> None:
+PAGE_BYTES = 4096
+
+
+def write_all(fd: int, data: bytes | bytearray, offset: int) -> None:
     """Write all of `data` at an offset: a disk that fills up takes a part before it says so."""
     written = 0
     while written < len(data):
         written += os.pwrite(fd, memoryview(data)[written:], offset + written)
+
+
+def read_at(fd: int, size: int, offset: int) -> bytes:
+    """What lies there, as far as the file goes. What the disk cannot read reads as zeros: it is damage."""
+    try:
+        return os.pread(fd, size, offset)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    end = offset + size
+    borders = [offset, *range(offset - offset % PAGE_BYTES + PAGE_BYTES, end, PAGE_BYTES), end]
+    return b"".join(_page(fd, at, until) for at, until in pairwise(borders))
+
+
+def _page(fd: int, begin: int, end: int) -> bytes:
+    try:
+        return os.pread(fd, end - begin, begin)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    return bytes(max(0, min(end, os.fstat(fd).st_size) - begin))
+
+
+def read_file(path: Path) -> bytes:
+    """All of a file, as `read_at` does; nothing if there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        return read_at(fd, os.fstat(fd).st_size, 0)
+    finally:
+        os.close(fd)
+
+
+def write_file(path: Path, *parts: bytes | bytearray) -> None:
+    """Put a file in its place, whole or not at all. Durable on return."""
+    new = path.with_name(f"{path.name}{NEW}")
+    try:
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        try:
+            offset = 0
+            for part in parts:
+                write_all(fd, part, offset)
+                offset += len(part)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        new.rename(path)
+    except OSError:
+        with suppress(OSError):  # what is left of it would take up room
+            new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def sync_data(fd: int) -> None:

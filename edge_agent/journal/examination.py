@@ -1,15 +1,20 @@
 """Examination: what is intact in a segment, and exactly what is not.
 
-Pure: bytes in, findings out. Frames are taken wherever they are found, in the order of their sequences;
-what no frame stands for is missing. In the newest segment the end is not known by the next one's name:
-there the frames say themselves how far everything had been durable before them, and the head's note
-does. What lies beyond was never promised and is no loss.
+Pure: bytes in, findings out. What lies one frame after the other is walked through and nothing of it is
+kept. Where something does not fit, frames are taken wherever they are found, in the order of their
+sequences; what no frame stands for is missing. In the newest segment the end is not known by the next
+one's name: there the frames say themselves how far everything had been durable before them, and the
+head's note does. What lies beyond was never promised and is no loss.
+
+A segment of another journal, or of a newer agent, holds nothing of ours, whatever it looks like.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from edge_agent.journal.frames import RECORDS, Frame, Kind, decode, scan
 from edge_agent.journal.segment import Header, header_of
@@ -24,11 +29,26 @@ class Examination:
     missing: tuple[tuple[int, int], ...]  # ranges of sequences
     last: int  # the last sequence it should hold; first - 1 when none
     end: int  # where its last frame that counts ends
-    found: tuple[Frame, ...]  # what counts, in the order of sequences, its payloads included
+    counts: tuple[int, int, int]  # records of each class that are there, or were let go
+    chain: bytes | None  # the link of the last of them; None: there is none
+    marks: Mapping[str, int] = field(default_factory=dict)  # how far consumers had derived
+    found: tuple[Frame, ...] = ()  # what counts, in the order of sequences; if it is intact, only when asked
+
+
+class _Bounds(NamedTuple):
+    first: int
+    last: int | None  # None: of the newest segment
+    durable: int
 
 
 def examine(
-    data: bytes, first: int, *, journal: str, last: int | None = None, durable: int = 0
+    data: bytes,
+    first: int,
+    *,
+    journal: str,
+    last: int | None = None,
+    durable: int = 0,
+    keep: bool = False,
 ) -> Examination:
     """Look at every byte of a segment.
 
@@ -38,32 +58,105 @@ def examine(
         journal: the id of the journal.
         last: the last sequence it must hold, by the name of the next; None for the newest.
         durable: what is known to have been durable, by the head's note.
+        keep: whether to keep the frames of a segment that is intact, too.
     """
+    bounds = _Bounds(first, last, max(durable, first - 1))
     heading = decode(data)
     header = header_of(heading)
-    if header is not None and (header.first != first or header.journal != journal):
-        header = None
-    frames = _each_once(
-        frame for frame in scan(data) if frame.sequence >= first and frame.kind != Kind.HEADER
+    if heading is None or heading.kind != Kind.HEADER:  # its head is damaged
+        return _salvaged(None, 0, _frames(data, first), bounds)
+    if header is None or (header.journal, header.first) != (journal, first):
+        return _salvaged(None, heading.end, (), bounds)
+    walked = _walked(data, (heading, header), bounds, [] if keep else None)
+    return walked or _salvaged(header, heading.end, _frames(data, first), bounds)
+
+
+def _walked(
+    data: bytes,
+    begins: tuple[Frame, Header],
+    bounds: _Bounds,
+    kept: list[Frame] | None,
+) -> Examination | None:
+    """What is found if everything lies where it should; None if anything does not."""
+    (heading, header), counts, marks, chain = begins, [0, 0, 0], dict[str, int](), None
+    at, expected, marked, ended = heading.end, bounds.first, 0, True
+    while (frame := decode(data, at)) is not None:
+        at = frame.end
+        if frame.sequence != expected or frame.kind == Kind.HEADER:
+            return None
+        if kept is not None:
+            kept.append(frame)
+        if frame.kind == Kind.MARK:
+            marks.update(mark_of(frame))
+            marked, ended = frame.sequence, False
+            continue
+        if frame.marked and frame.place == 0 and marked != frame.sequence:
+            return None
+        ended, expected = frame.kind != Kind.RECORD, frame.last + 1
+        if frame.kind != Kind.LOST:
+            counts[frame.delivery_class] += 1
+            chain = frame.chain
+    if not ended or data[at:].strip(b"\0"):
+        return None
+    if expected <= bounds.durable or (bounds.last is not None and expected != bounds.last + 1):
+        return None
+    a, b, c = counts
+    return Examination(
+        header,
+        intact=True,
+        missing=(),
+        last=expected - 1,
+        end=at,
+        counts=(a, b, c),
+        chain=chain,
+        marks=marks,
+        found=tuple(kept or ()),
     )
-    is_newest = last is None
+
+
+def _salvaged(header: Header | None, start: int, frames: Iterable[Frame], bounds: _Bounds) -> Examination:
+    """What is found wherever it lies."""
+    found, last = [*frames], bounds.last
     if last is None:
-        frames, last = _without_unpromised(frames, max(durable, first - 1))
+        found, last = _without_unpromised(found, bounds.durable)
     else:
-        frames = [frame for frame in frames if frame.last <= last]
-    missing = tuple(_missing(frames, first, last))
-    start = heading.end if heading is not None else 0
-    end = frames[-1].end if frames else start
-    whole = header is not None and not missing and _adjoin(frames, start)
-    clean = is_newest or not data[end:].strip(b"\0")
-    return Examination(header, whole and clean, missing, last, end, tuple(frames))
+        found = [frame for frame in found if frame.last <= last]
+    missing = tuple(_missing(found, bounds.first, last))
+    marks: dict[str, int] = {}
+    counts, chain = [0, 0, 0], None
+    for frame in found:
+        if frame.kind == Kind.MARK:
+            marks.update(mark_of(frame))
+        elif frame.kind != Kind.LOST:
+            counts[frame.delivery_class] += 1
+            chain = frame.chain
+    a, b, c = counts
+    return Examination(
+        header,
+        # Of the newest, what follows its end was never promised, and is cut off.
+        intact=bounds.last is None and header is not None and not missing and _adjoin(found, start),
+        missing=missing,
+        last=last,
+        end=found[-1].end if found else start,
+        counts=(a, b, c),
+        chain=chain,
+        marks=marks,
+        found=tuple(found),
+    )
 
 
-def _each_once(frames: Iterable[Frame]) -> list[Frame]:
-    """By sequence; a mark before the record it was committed with."""
+def mark_of(frame: Frame) -> dict[str, int]:
+    """How far a consumer had derived, by its mark."""
+    consumer, through = json.loads(frame.payload)
+    return {consumer: through}
+
+
+def _frames(data: bytes, first: int) -> list[Frame]:
+    """All there are, each once, by sequence; a mark before the record it was committed with."""
     by_place: dict[tuple[int, bool], Frame] = {}
-    for frame in frames:
-        by_place.setdefault((frame.sequence, frame.kind != Kind.MARK), frame)
+    for frame in scan(data):
+        if frame.sequence >= first and frame.kind != Kind.HEADER:
+            by_place.setdefault((frame.sequence, frame.kind != Kind.MARK), frame)
     return [by_place[place] for place in sorted(by_place)]
 
 
@@ -81,18 +174,22 @@ def _without_unpromised(frames: list[Frame], durable: int) -> tuple[list[Frame],
     for frame in frames:
         if frame.kind in RECORDS:
             durable = max(durable, frame.sequence - frame.place - 1)
-    beyond = [frame for frame in frames if frame.last > durable]
-    whole = _whole_commits(beyond, durable)
+        elif frame.kind != Kind.MARK:  # a segment that was rewritten, and was durable as it is
+            durable = max(durable, frame.last)
+    whole = _whole_commits(frames, durable)
     return [frame for frame in frames if frame.last <= whole], whole
 
 
 def _whole_commits(frames: list[Frame], durable: int) -> int:
     """The last sequence of the commits that follow what was durable without a hole."""
-    expected, whole = durable + 1, durable
+    expected, whole, marked = durable + 1, durable, 0
     for frame in frames:
-        if frame.kind not in RECORDS:
+        if frame.last <= durable:
             continue
-        if frame.sequence != expected:
+        if frame.kind == Kind.MARK:
+            marked = frame.sequence
+            continue
+        if frame.sequence != expected or (frame.marked and marked != frame.sequence - frame.place):
             break
         expected += 1
         if frame.kind == Kind.COMMITTED:

@@ -4,9 +4,10 @@
       2      1     1      4        8           8         4      16    4   | length bytes
 
 All big-endian. The CRC-32 covers everything but itself. Each frame stands alone: behind a damaged one
-the next is found by its magic and proven by its CRC. `place` counts the frames of one commit from 0 and
-the last of them has a kind of its own, so what a commit had not finished is told from what was lost:
-everything before a frame's commit was on the disk before that frame was written.
+the next is found by its magic, which no UTF-8 contains, and proven by its CRC. `place` counts the records
+of one commit from 0 and the last of them has a kind of its own, so what a commit had not finished is told
+from what was lost: everything before a frame's commit was on the disk before that frame was written. The
+highest bit of `place` says that the commit has a MARK: without it, it is not whole.
 
 A frame of kind GONE stands for a record that was let go: its payload is the record's digest, so the
 chain goes on over it. One of kind LOST stands for a range of records that damage took: its payload is
@@ -24,7 +25,9 @@ from typing import NamedTuple
 MAGIC = b"\xe5J"
 HEAD = struct.Struct(">2sBBIQdI16sI")
 HEAD_BYTES = HEAD.size
-_COVERED_BYTES = HEAD_BYTES - 4  # what the CRC covers of the head
+_COVERED = struct.Struct(">2sBBIQdI16s")  # what the CRC covers of the head
+_COVERED_BYTES = _COVERED.size
+_CRC = struct.Struct(">I")
 # The beginning of a head, which is all an index needs.
 BRIEF = struct.Struct(">2sBBIQ")
 
@@ -45,6 +48,8 @@ class Kind(IntEnum):
 
 RECORDS = frozenset({Kind.RECORD, Kind.COMMITTED})
 _KINDS = frozenset(Kind)
+_MARKED = 1 << 31
+CLASS_COUNT = 3
 _LAST = struct.Struct(">Q")
 
 
@@ -59,6 +64,7 @@ class Frame(NamedTuple):
     chain: bytes
     payload: bytes
     offset: int
+    marked: bool = False  # whether its commit has a mark
 
     @property
     def end(self) -> int:
@@ -82,13 +88,12 @@ def encode(
     chain: bytes,
     delivery_class: int = 0,
     place: int = 0,
+    marked: bool = False,
 ) -> bytes:
     """The bytes of one frame."""
-    head = HEAD.pack(MAGIC, kind, delivery_class, len(payload), sequence, appended_at, place, chain, 0)[
-        :_COVERED_BYTES
-    ]
-    crc = zlib.crc32(payload, zlib.crc32(head))
-    return head + crc.to_bytes(4, "big") + payload
+    place |= _MARKED * marked
+    head = _COVERED.pack(MAGIC, kind, delivery_class, len(payload), sequence, appended_at, place, chain)
+    return head + _CRC.pack(zlib.crc32(payload, zlib.crc32(head))) + payload
 
 
 def lost(first: int, last: int) -> bytes:
@@ -102,12 +107,19 @@ def decode(data: bytes | memoryview, offset: int = 0) -> Frame | None:
         return None
     magic, kind, cls, length, sequence, appended_at, place, chain, crc = HEAD.unpack_from(data, offset)
     start = offset + HEAD_BYTES
-    if magic != MAGIC or kind not in _KINDS or length > RECORD_LIMIT_BYTES or start + length > len(data):
+    if (
+        magic != MAGIC
+        or kind not in _KINDS
+        or cls >= CLASS_COUNT
+        or length > RECORD_LIMIT_BYTES
+        or start + length > len(data)
+    ):
         return None
     payload = bytes(data[start : start + length])
     if zlib.crc32(payload, zlib.crc32(data[offset : offset + _COVERED_BYTES])) != crc:
         return None
-    return Frame(kind, cls, sequence, appended_at, place, chain, payload, offset)
+    marked, place = place >= _MARKED, place & (_MARKED - 1)
+    return Frame(kind, cls, sequence, appended_at, place, chain, payload, offset, marked)
 
 
 def scan(data: bytes) -> Iterator[Frame]:

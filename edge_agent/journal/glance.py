@@ -7,6 +7,7 @@ keeps nothing of it, and lets others have the interpreter between two slices. It
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,9 @@ def is_as_written(
         try:
             with path.open("rb") as file:
                 return _walked(file, walk, pause) and walk.expected == last + 1
-        except FileNotFoundError:
+        except OSError as error:  # not there, or a sector that cannot be read: damage in either case
+            if error.errno not in {errno.ENOENT, errno.EIO}:
+                raise
             return False
 
 

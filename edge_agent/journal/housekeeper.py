@@ -21,10 +21,10 @@ import structlog
 from edge_agent.errors import JournalError
 from edge_agent.journal.appender import Appender
 from edge_agent.journal.consumer import Consumers
-from edge_agent.journal.disk import free_bytes, sync_folder, translated
+from edge_agent.journal.disk import free_bytes, translated
 from edge_agent.journal.gauge import Fill, Gauge
 from edge_agent.journal.mending import Mender
-from edge_agent.journal.segment import segment_path, segments
+from edge_agent.journal.segment import segments
 from edge_agent.journal.shedding import Shedder
 
 ROUND_SECONDS = 1.0
@@ -83,6 +83,7 @@ class Housekeeper:
         with self._mutex:
             if self._vanished is not None:
                 self._mender.declare_vanished(*self._vanished)
+                self._appender.forgotten(self._vanished[1])
                 self._vanished = None
             while self._damaged:
                 last = self._last_of(self._damaged[0])
@@ -106,8 +107,9 @@ class Housekeeper:
             for first, following in pairwise(firsts):
                 if not self._consumers.all_cover(first, following - 1):
                     break
-                self._mender.mend(first, following - 1)
-                self._delete(first, following - 1)
+                self._consumers.sync()
+                self._appender.forgotten(following - 1)
+                self._mender.retire(first, following - 1)
                 deleted += 1
         return deleted
 
@@ -145,6 +147,7 @@ class Housekeeper:
         """One round. On a full disk one chore may succeed, and make room, where another cannot."""
         self._rounds += 1
         chores: list[Callable[[], object]] = [
+            self._appender.say_again,
             self.mend,
             self.forget,
             self.make_room,
@@ -180,10 +183,3 @@ class Housekeeper:
         """The last sequence of a sealed segment; None when it is not there or not sealed."""
         following = next((each for each in segments(self._folder) if each > first), None)
         return None if following is None else following - 1
-
-    def _delete(self, first: int, last: int) -> None:
-        self._consumers.sync()
-        self._appender.forgotten(last)
-        with translated(self._folder):
-            segment_path(self._folder, first).unlink(missing_ok=True)
-            sync_folder(self._folder)

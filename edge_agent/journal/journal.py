@@ -24,9 +24,10 @@ their class, and knows nothing of what they mean.
 from __future__ import annotations
 
 import json
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -34,9 +35,8 @@ from typing import Literal, Self
 from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError, LocalProtocolError
 from edge_agent.journal.acknowledged import CLASSES, Acknowledged
-from edge_agent.journal.collecting import Classify, Collecting, DescribeGap, Keeping, collecting
+from edge_agent.journal.collecting import Classify, Collecting, DescribeGap, Keeping, check_folder, collecting
 from edge_agent.journal.consumer import DEFAULT_CONSUMER, Consumer, Consumers, check_name
-from edge_agent.journal.disk import translated
 from edge_agent.journal.gauge import Fill
 from edge_agent.journal.head import NAME as HEAD_NAME
 from edge_agent.journal.head import HeadNote
@@ -112,18 +112,19 @@ def open_journal(
     with ExitStack() as opening:  # closed in the opposite order, also when opening fails half-way
         if role == "collect":
             half, reader, consumers = collecting(path, keeping, wall, opening)
-            held = opening.pop_all()
-            return Journal(path, role, reader=reader, consumers=consumers, collecting=half, held=held)
+            name, held = reader.end().journal, opening.pop_all()
+            return Journal(path, role, name, reader=reader, consumers=consumers, collecting=half, held=held)
+        check_folder(path)
         _wait_for(path, wait_seconds)
         reader = Reader(path)
         opening.callback(reader.close)
-        consumers = Consumers(path, reader, reader.end().journal, {})
+        name = reader.end().journal
+        consumers = Consumers(path, reader, name, {})
         opening.callback(consumers.close)
         if role == "forward":
             consumers[consumer].claim()
-        return Journal(
-            path, role, reader=reader, consumers=consumers, collecting=None, held=opening.pop_all()
-        )
+        held = opening.pop_all()
+        return Journal(path, role, name, reader=reader, consumers=consumers, collecting=None, held=held)
 
 
 class Journal:
@@ -133,6 +134,7 @@ class Journal:
         self,
         path: Path,
         role: Role,
+        name: str,
         *,
         reader: Reader,
         consumers: Consumers,
@@ -141,7 +143,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.role = role
-        self.id = reader.end().journal
+        self.id = name
         self._reader = reader
         self._consumers = consumers
         self._collecting = collecting
@@ -187,6 +189,7 @@ class Journal:
         payloads only the position moves. Raises JournalError.
         """
         collector, registered = self._collector, self._consumers[consumer]
+        registered.claim()
         position = registered.acknowledged.position()
         if not position < through <= self.head:
             raise LocalProtocolError(
@@ -194,7 +197,8 @@ class Journal:
                 "derive from what was read and not derived from before",
             )
         sequences = collector.appender.derive(consumer, through, payloads) if payloads else range(0)
-        self.acknowledge(consumer, position + 1, through)
+        with suppress(JournalError):  # the mark in the journal says it too, and says it first
+            registered.acknowledge(position + 1, through)
         return sequences
 
     def register(self, consumer: str) -> None:
@@ -251,12 +255,11 @@ class Journal:
             delivery_class: of which; None: of every class.
             count: how many records of the class that is, if it is known: counting takes a while.
         """
-        classes = CLASSES if delivery_class is None else (delivery_class,)
-        known = {} if delivery_class is None or count is None else {delivery_class: count}
-        counts = {
-            cls: known[cls] if cls in known else self._reader.entries(cls, first, last) for cls in classes
-        }
-        self._acknowledging(consumer).acknowledge(first, last, counts)
+        acknowledging = self._acknowledging(consumer)
+        if delivery_class is None:
+            acknowledging.acknowledge(first, last)
+        else:
+            acknowledging.acknowledge(first, last, (delivery_class,), count)
 
     def set_aside(self, consumer: str, sequences: int | Sequence[int], reason: str) -> None:
         """Keep what `consumer` cannot use, with the reason; durable on return. Acknowledges nothing."""
@@ -303,11 +306,15 @@ class Journal:
         """How many records wait for `consumer`."""
         end, acknowledged = self._reader.end(), self.acknowledged(consumer)
         classes = CLASSES if delivery_class is None else (delivery_class,)
-        waiting = 0
-        for cls, appended in zip(CLASSES, end.counts, strict=True):
-            if cls in classes and acknowledged.through(cls) < end.sequence:
-                waiting += max(0, appended - acknowledged.count(cls))
-        return waiting
+        return sum(self._waiting(cls, end.counts[CLASSES.index(cls)], acknowledged) for cls in classes)
+
+    def _waiting(self, cls: DeliveryClass, appended: int, acknowledged: Acknowledged) -> int:
+        """Of a class. What damage took is counted by the segments, so it does not wait for ever."""
+        through = acknowledged.through(cls)
+        before = self._reader.count_through(cls, through)
+        if before is None:
+            return max(0, appended - acknowledged.count(cls))
+        return max(0, appended - before - acknowledged.count(cls, after=through))
 
     def oldest_age(
         self, consumer: str, wall_now: float, delivery_class: DeliveryClass | None = None
@@ -318,7 +325,7 @@ class Journal:
         oldest = [
             record.appended_at
             for cls in classes
-            for record in self.read(acknowledged.through(cls), limit=1, max_bytes=0, classes=(cls,)).records
+            for record in self._first_after(acknowledged.through(cls), cls)
         ]
         return max(0.0, wall_now - min(oldest)) if oldest else 0.0
 
@@ -326,15 +333,22 @@ class Journal:
         """Who is registered."""
         return [consumer.name for consumer in self._consumers]
 
+    def _first_after(self, after: int, cls: DeliveryClass) -> Sequence[Record]:
+        until = self.head
+        while after < until:
+            found = self.read(after, limit=1, max_bytes=0, classes=(cls,), until=until)
+            if found.records:
+                return found.records
+            after = found.through
+        return ()
+
     def dead_letters(self) -> list[DeadLetter]:
         """What consumers have set aside."""
         return [letter for consumer in self._consumers for letter in consumer.dead_letters]
 
     def size_bytes(self) -> int:
         """What the journal takes on the disk, what was set aside as damaged included."""
-        with translated(self.path):
-            files = [file for file in self.path.rglob("*") if file.is_file()]
-            return sum(file.stat().st_blocks * 512 for file in files)
+        return sum(_blocks_bytes(file) for file in self.path.rglob("*"))
 
     def changed(self) -> bool:
         """Whether anything was committed since last asked; True the first time. A few microseconds."""
@@ -358,13 +372,21 @@ class Journal:
         return self._consumers[consumer]
 
 
+def _blocks_bytes(file: Path) -> int:
+    """What a file takes up; nothing if it was deleted meanwhile."""
+    with suppress(OSError):
+        status = file.lstat()
+        return status.st_blocks * 512 if stat.S_ISREG(status.st_mode) else 0
+    return 0
+
+
 def _wait_for(path: Path, seconds: float) -> None:
     give_up_at = time.monotonic() + seconds
     while not journal_is_there(path):
         if time.monotonic() >= give_up_at:
             raise JournalError(
-                f"journal {path} does not exist",
-                "start the collector, which makes it, or check `journal.path`",
+                f"journal {path} does not exist, or does not say where it ends",
+                "start the collector, which makes and mends it, or check `journal.path`",
             )
         time.sleep(_LOOK_AGAIN_SECONDS)
 

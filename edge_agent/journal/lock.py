@@ -19,13 +19,18 @@ class Lock:
         path: the lock file; it stays when the lock is released, since removing it would race.
         what: what the lock guards, for the error, e.g. "journal /var/lib/edge-agent/journal.db".
         mend: what to do when another process holds it.
+        folder: is held too, where it is given: somebody may delete the file, to be rid of the lock.
     """
 
-    def __init__(self, path: Path, what: str, mend: str) -> None:
+    def __init__(self, path: Path, what: str, mend: str, *, folder: Path | None = None) -> None:
+        self._folder_fd = -1
         with translated(path):
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             try:
                 self._take()
+                if folder is not None:
+                    self._folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    fcntl.flock(self._folder_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 holder = os.pread(self._fd, _PID_DIGITS, 0).decode("ascii", "replace").strip() or "unknown"
                 self.release()
@@ -37,6 +42,8 @@ class Lock:
     def release(self) -> None:
         """Let others have it."""
         os.close(self._fd)
+        if self._folder_fd >= 0:
+            os.close(self._folder_fd)
 
     def _take(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,21 +6,24 @@ nobody can lose a record without saying so.
 
 from __future__ import annotations
 
-import shutil
+import os
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from edge_agent.chain import LINK_BYTES
-from edge_agent.journal.disk import FILE_MODE, FOLDER_MODE, sync_file, sync_folder, translated
+from edge_agent.journal.disk import FOLDER_MODE, read_file, sync_folder, translated, write_file
 from edge_agent.journal.examination import Examination, examine
 from edge_agent.journal.frames import Frame, Kind, encode, lost
 from edge_agent.journal.glance import is_as_written
 from edge_agent.journal.record import Gap
-from edge_agent.journal.segment import Header, make_segment, segment_path
+from edge_agent.journal.segment import Header, make_segment, segment_path, segments
 
 DAMAGED = "damaged"
+
+_TOLD_RANGES = 20
 
 
 class Mender:
@@ -38,24 +41,47 @@ class Mender:
         self._declare = declare
         self.mended = 0  # segments
 
-    def examine(self, first: int, last: int) -> Examination:
-        """Look at every byte of a sealed segment."""
-        with translated(self._folder):
-            try:
-                data = segment_path(self._folder, first).read_bytes()
-            except FileNotFoundError:
-                data = b""
-        return examine(data, first, journal=self._journal, last=last)
+    def examine(self, first: int, last: int, *, keep: bool = False) -> Examination:
+        """Look at every byte of a sealed segment; `keep` all that is found, or only of a damaged one."""
+        path = segment_path(self._folder, first)
+        with translated(path):
+            data = read_file(path)
+        return examine(data, first, journal=self._journal, last=last, keep=keep)
 
     def mend(self, first: int, last: int) -> bool:
         """See to it that a sealed segment is intact; whether it was not."""
-        if is_as_written(segment_path(self._folder, first), first, last, journal=self._journal):
+        path = segment_path(self._folder, first)
+        if is_as_written(path, first, last, journal=self._journal):
             return False
         found = self.examine(first, last)
         if found.intact:
             return False
+        self._tell(path, found, copy_aside(path))
+        header = found.header or header_after(self._folder, first, self._journal)
+        make_segment(self._folder, header, _rewritten(found))
+        self.mended += 1
+        return True
+
+    def retire(self, first: int, last: int) -> None:
+        """Let go of a segment that all consumers are done with; what was damaged in it is said and kept."""
         path = segment_path(self._folder, first)
-        aside = self._set_aside(path)
+        if is_as_written(path, first, last, journal=self._journal):
+            with translated(path):
+                path.unlink(missing_ok=True)
+                sync_folder(self._folder)
+            return
+        # No copy: there may be no room for one, and room is what this makes.
+        self._tell(path, self.examine(first, last), None)
+        move_aside(path)
+
+    def declare_vanished(self, first: int, last: int) -> None:
+        """Segments that were not acknowledged are not there: say so."""
+        structlog.get_logger().error(
+            "segments of the journal are missing", alarm=True, first=first, last=last
+        )
+        self._declare([Gap("damage", None, last - first + 1, first, last, why="the segments were not there")])
+
+    def _tell(self, path: Path, found: Examination, aside: Path | None) -> None:
         gaps = [
             Gap("damage", None, end - begin + 1, begin, end, why=f"{path.name} was damaged")
             for begin, end in found.missing
@@ -65,50 +91,73 @@ class Mender:
             alarm=True,
             segment=path.name,
             lost=sum(gap.count for gap in gaps),
-            ranges=[(gap.first, gap.last) for gap in gaps[:20]],
-            set_aside=str(aside),
+            ranges=[(gap.first, gap.last) for gap in gaps[:_TOLD_RANGES]],
+            set_aside=str(aside or path.parent / DAMAGED),
         )
         if gaps:
             self._declare(gaps)
-        header = found.header or Header(self._journal, first, 0.0, bytes(LINK_BYTES), (0, 0, 0))
-        make_segment(self._folder, header, _rewritten(found))
-        self.mended += 1
-        return True
-
-    def declare_vanished(self, first: int, last: int) -> None:
-        """Segments that were not acknowledged are not there: say so."""
-        structlog.get_logger().error(
-            "segments of the journal are missing", alarm=True, first=first, last=last
-        )
-        self._declare([Gap("damage", None, last - first + 1, first, last, why="the segments were not there")])
-
-    def _set_aside(self, path: Path) -> Path:
-        """A copy of a damaged segment, where nothing is deleted."""
-        folder = self._folder / DAMAGED
-        with translated(folder):
-            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-            aside = folder / path.name
-            number = 1
-            while aside.exists():
-                number += 1
-                aside = folder / f"{path.name}.{number}"
-            if path.exists():
-                shutil.copyfile(path, aside)
-                aside.chmod(FILE_MODE)
-                sync_file(aside)
-                sync_folder(folder)
-        return aside
 
 
-def _rewritten(found: Examination) -> bytes:
+def copy_aside(path: Path) -> Path:
+    """A copy of a damaged file, where nothing is deleted. Made once: mending may be tried again."""
+    with translated(path):
+        data = read_file(path)
+        aside, before = _place_aside(path)
+        if before is None or read_file(before) != data:
+            write_file(aside, data)
+            return aside
+        return before
+
+
+def move_aside(path: Path) -> Path:
+    """As `copy_aside`; then it is no longer where it was."""
+    with translated(path):
+        aside, _before = _place_aside(path)
+        with suppress(FileNotFoundError):
+            path.rename(aside)
+        sync_folder(aside.parent)
+        sync_folder(path.parent)
+    return aside
+
+
+def header_after(folder: Path, first: int, journal: str) -> Header:
+    """The header of a segment that lost its own, by the segment before it as far as that is intact."""
+    older = [each for each in segments(folder) if each < first]
+    if older:
+        path = segment_path(folder, older[-1])
+        with translated(path):
+            found = examine(read_file(path), older[-1], journal=journal, last=first - 1)
+        if found.header is not None and found.header.counts and not found.missing:
+            counts = tuple(a + b for a, b in zip(found.header.counts, found.counts, strict=True))
+            return Header(journal, first, 0.0, found.chain or found.header.before, counts)
+    return Header(journal, first, 0.0, b"", ())
+
+
+def _place_aside(path: Path) -> tuple[Path, Path | None]:
+    """A free name in the folder of what was damaged, and the last of those that this file had there."""
+    folder = path.parent / DAMAGED
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    aside, before, number = folder / path.name, None, 1
+    while os.path.lexists(aside):
+        number, before = number + 1, aside
+        aside = folder / f"{path.name}.{number}"
+    return aside, before
+
+
+def _rewritten(found: Examination) -> bytearray:
     """The frames that are intact, and in the place of every missing range what says so."""
-    pieces = [(frame.sequence, again(frame)) for frame in found.found]
-    pieces += [(begin, lost(begin, end)) for begin, end in found.missing]
-    return b"".join(piece for _sequence, piece in sorted(pieces, key=lambda each: each[0]))
+    written, missing = bytearray(), deque(found.missing)  # grows in place: a copy would be 8 MiB more
+    for frame in found.found:
+        while missing and missing[0][0] < frame.sequence:
+            written += lost(*missing.popleft())
+        written += again(frame)
+    for begin, end in missing:
+        written += lost(begin, end)
+    return written
 
 
 def again(frame: Frame) -> bytes:
-    """The bytes of a frame that was decoded."""
+    """As it was; but nothing need say any more which of it was committed together."""
     return encode(
         Kind(frame.kind),
         frame.payload,

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from edge_agent.journal.disk import FILE_MODE, sync_folder, translated, write_all
-from edge_agent.journal.frames import Frame, Kind, encode
+from edge_agent.journal.disk import read_at, translated, write_file
+from edge_agent.journal.frames import Frame, Kind, decode, encode
 
 SUFFIX = ".seg"
 FORMAT = 1
@@ -27,6 +28,9 @@ SEGMENT_BYTES = 8 << 20
 PREALLOCATED_BYTES = 256 << 10
 
 _NAME_DIGITS = 20
+_MOST = 1 << 62  # no journal comes so far: what is named so is none of ours
+_HEADER_BYTES = 64 << 10  # no header is larger
+_NAME = re.compile(rf"[0-9]{{{_NAME_DIGITS}}}{re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,8 @@ class Header:
     journal: str
     first: int
     created_at: float
-    before: bytes  # the link of the record before its first
-    counts: tuple[int, int, int]  # records of each class in the journal before it
+    before: bytes  # the link of the record before its first; empty: not known
+    counts: tuple[int, ...]  # records of each class in the journal before it; empty: not known
     marks: Mapping[str, int] = field(default_factory=dict)  # how far consumers had derived
     thinned: int = 0  # how often half of its B was let go
     format: int = FORMAT
@@ -63,39 +67,45 @@ def header_of(frame: Frame | None) -> Header | None:
     return None
 
 
+def format_of(frame: Frame | None) -> int:
+    """The format of the segment that a frame is the header of; 0 if it is none."""
+    if frame is None or frame.kind != Kind.HEADER:
+        return 0
+    with suppress(ValueError, TypeError, KeyError):
+        return int(json.loads(frame.payload)["format"])
+    return 0
+
+
 def segment_path(folder: Path, first: int) -> Path:
     """Where the segment that begins with a sequence is."""
     return folder / f"{first:0{_NAME_DIGITS}d}{SUFFIX}"
 
 
-def first_of(path: Path) -> int:
-    """The first sequence of a segment, by its name."""
-    return int(path.name.removesuffix(SUFFIX))
-
-
 def segments(folder: Path) -> list[int]:
     """The first sequences of all segments there are, in order."""
-    with translated(folder):
-        names = [path.name for path in folder.iterdir()]
-    return sorted(
-        int(name.removesuffix(SUFFIX))
-        for name in names
-        if name.endswith(SUFFIX) and len(name) == _NAME_DIGITS + len(SUFFIX) and name[:_NAME_DIGITS].isdigit()
-    )
+    with translated(folder), os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.is_file()]
+    firsts = (int(name[:_NAME_DIGITS]) for name in names if _NAME.fullmatch(name))
+    return sorted(first for first in firsts if 0 < first < _MOST)
 
 
-def make_segment(folder: Path, header: Header, frames: bytes = b"") -> int:
-    """Make a segment, or put it in the place of the one there is; its size. Durable on return."""
-    path = segment_path(folder, header.first)
-    new = path.with_suffix(".new")
-    data = header.encoded() + frames
+def heading_of(path: Path) -> Frame | None:
+    """The frame that a file begins with; None if there is none, or no file."""
     with translated(path):
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
         try:
-            write_all(fd, data, 0)
-            os.fsync(fd)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            return decode(read_at(fd, _HEADER_BYTES, 0))
         finally:
             os.close(fd)
-        new.rename(path)
-        sync_folder(folder)
-    return len(data)
+
+
+def make_segment(folder: Path, header: Header, frames: bytes | bytearray = b"") -> int:
+    """Make a segment, or put it in the place of the one there is; its size. Durable on return."""
+    path = segment_path(folder, header.first)
+    heading = header.encoded()
+    with translated(path):
+        write_file(path, heading, frames)
+    return len(heading) + len(frames)

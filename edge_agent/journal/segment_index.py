@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError
 from edge_agent.journal.acknowledged import CLASSES
-from edge_agent.journal.disk import translated
+from edge_agent.journal.disk import read_at, translated
 from edge_agent.journal.frames import BRIEF, HEAD_BYTES, MAGIC, RECORD_LIMIT_BYTES, Frame, Kind, decode, scan
 from edge_agent.journal.segment import Header, header_of
 
@@ -26,16 +28,18 @@ _ENTRIES = {Kind.RECORD, Kind.COMMITTED, Kind.GONE}
 
 
 class SegmentGone(JournalError):  # noqa: N818  as JournalFull
-    """All of the segment was acknowledged, and it was deleted meanwhile."""
+    """The segment was deleted meanwhile, or written anew."""
 
 
 class SegmentIndex:
-    """The index of one open segment."""
+    """The index of one segment. Raises SegmentGone when there is none."""
 
     def __init__(self, path: Path, first: int) -> None:
         self.path = path
         self.first = first
         self.header: Header | None = None
+        self._file: tuple[int, int] | None = None
+        self._is_complete = False  # all of a sealed segment is indexed
         self._end = 0  # of what is indexed
         self._next = first  # the sequence that should come now
         self._sequences = array("Q")
@@ -43,38 +47,32 @@ class SegmentIndex:
         self._sizes = array("I")
         self._gone = bytearray()
         self._of_class: dict[DeliveryClass, array[int]] = {cls: array("I") for cls in CLASSES}
-        try:
-            with translated(path):
-                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except JournalError as error:
-            raise (SegmentGone(error.what) if not path.exists() else error) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
-        self._fd = -1
+        with self._opened() as fd:
+            self._file = _identity(os.fstat(fd))
 
     def extend(self, end: int | None = None) -> None:
-        """Index up to `end`, or all of a sealed segment."""
-        with translated(self.path):
-            size = os.fstat(self._fd).st_size
+        """Index up to `end`, or all of a sealed segment. Raises SegmentGone."""
+        if self._is_complete or (end is not None and end <= self._end):
+            return
+        with self._opened() as fd:
+            size = os.fstat(fd).st_size
             stop = size if end is None else min(end, size)
             while self._end < stop:
-                data = os.pread(self._fd, min(_CHUNK_BYTES, stop - self._end), self._end)
+                data = read_at(fd, min(_CHUNK_BYTES, stop - self._end), self._end)
                 walked = self._walk(data, self._end)
                 if not walked:
-                    self._search(stop)
-                    return
+                    self._search(fd, stop)
+                    break
                 self._end += walked
+        self._is_complete = end is None
 
     def is_stale(self) -> bool:
-        """Whether the file was replaced or deleted since it was opened."""
-        try:
-            there = self.path.stat()
-        except FileNotFoundError:
-            return True
-        mine = os.fstat(self._fd)
-        return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
+        """Whether the file was replaced or deleted since it was indexed."""
+        with translated(self.path):
+            try:
+                return _identity(self.path.stat()) != self._file
+            except FileNotFoundError:
+                return True
 
     def entries(self, delivery_class: DeliveryClass, after: int, until: int) -> int:
         """How many entries of a class there are beyond `after` up to `until`."""
@@ -101,16 +99,31 @@ class SegmentIndex:
         return bool(self._gone[place])
 
     def frames(self, places: list[int]) -> dict[int, Frame]:
-        """The frames at some places, in order; those that are damaged are left out."""
+        """The frames at some places, in order; those that are damaged are left out. Raises SegmentGone."""
         found: dict[int, Frame] = {}
-        with translated(self.path):
+        with self._opened() as fd:
             for begin, end, group in self._runs(places):
-                data = os.pread(self._fd, end - begin, begin)
+                data = read_at(fd, end - begin, begin)
                 for place in group:
                     frame = decode(data, self._offsets[place] - begin)
                     if frame is not None and frame.sequence == self._sequences[place]:
                         found[place] = frame
         return found
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The file, for as long as it takes: while one is open, deleting it gives no room back."""
+        with translated(self.path):
+            try:
+                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise SegmentGone(f"{self.path} is gone") from error
+            try:
+                if self._file is not None and _identity(os.fstat(fd)) != self._file:
+                    raise SegmentGone(f"{self.path} was written anew")
+                yield fd
+            finally:
+                os.close(fd)
 
     def _places(self, delivery_class: DeliveryClass, after: int, until: int) -> array[int]:
         places = self._of_class[delivery_class]
@@ -150,10 +163,10 @@ class SegmentIndex:
             at += HEAD_BYTES + length
         return at
 
-    def _search(self, stop: int) -> None:
+    def _search(self, fd: int, stop: int) -> None:
         """Index what proves itself, from the last entry on: its length may be what is wrong."""
         begin = self._drop_last() if self._sequences else 0
-        for frame in scan(os.pread(self._fd, stop - begin, begin)):
+        for frame in scan(read_at(fd, stop - begin, begin)):
             if frame.kind in _ENTRIES and frame.sequence >= self._next:
                 self._add(
                     begin + frame.offset, len(frame.payload), frame.sequence, frame.delivery_class, frame.kind
@@ -186,3 +199,7 @@ class SegmentIndex:
         self._gone.pop()
         self._next = self._sequences.pop()
         return self._offsets.pop()
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -46,7 +46,7 @@ def walk(folder: Path, head: Head) -> Iterator[Entry]:
 
 def _of_segment(data: bytes, first: int, last: int) -> Iterator[Entry]:
     header = header_of(decode(data))
-    before = header.before if header is not None and header.first == first else None
+    before = (header.before or None) if header is not None and header.first == first else None
     expected = first
     for frame in scan(data):
         if frame.kind in {Kind.HEADER, Kind.MARK} or not expected <= frame.sequence <= last:

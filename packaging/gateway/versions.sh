@@ -57,12 +57,17 @@ takes_journal() {
 import sys
 from pathlib import Path
 from edge_agent.errors import AgentError
-from edge_agent.journal import open_journal
 from edge_agent.settings import load_settings
+try:
+    from edge_agent.journal import check_format as check
+except ImportError:  # an agent that kept its journal in one file
+    from edge_agent.journal import open_journal
+    def check(path):
+        open_journal(path, role="read").close()
 try:
     journal = load_settings(Path(sys.argv[1])).journal_path
     if journal.exists():
-        open_journal(journal, role="read").close()
+        check(journal)
 except AgentError as error:
     sys.exit(f"edge-agent: {error}")
 ' "$config"

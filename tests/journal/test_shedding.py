@@ -251,3 +251,28 @@ def test_the_level_is_told_with_the_time_that_is_left() -> None:
     assert Fill(69, 100, None).level is None
     assert Fill(70, 100, 0.0).seconds_left is None
     assert Fill(1, 0, None).level == 100
+
+
+def test_what_was_thinned_often_enough_is_known_after_a_restart(bench: Bench) -> None:
+    fill(bench, A, B)
+    bench.journal.close()
+    told = len(bench.gaps)
+    bench.open(Budget(size_bytes=BUDGET, minimum_free_bytes=0))
+
+    assert bench.journal._collecting is not None
+    shedder = bench.journal._collecting.housekeeper._shedder
+    (first, last), *_others = shedder._sealed()
+    assert shedder._thin_b(first, last, "once more") == 0
+    assert len(bench.gaps) == told
+
+
+def test_everything_sealed_may_be_old(bench: Bench) -> None:
+    bench.journal.close()
+    bench.open(Budget(minimum_free_bytes=0, age_seconds=3600.0))
+    for _round in range(200):
+        bench.append(A, B, C)
+    bench.now = 7200.0
+
+    bench.journal.shed()
+
+    assert bench.journal.shed() == 0

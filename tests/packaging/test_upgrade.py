@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pip
 
 from edge_agent.journal import open_journal
+from edge_agent.journal.segment import header_of, heading_of, segment_path, segments
 from tests.packaging.conftest import NEEDS_DPKG, Checkout, Gateway
 
 pytestmark = NEEDS_DPKG
@@ -15,6 +17,7 @@ pytestmark = NEEDS_DPKG
 # Run by whichever version is installed: journals three records, as its collector would.
 JOURNAL = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from edge_agent import __version__
 from edge_agent.journal import Budget, open_journal
@@ -61,6 +64,12 @@ def test_an_upgrade_and_a_rollback_keep_the_journal_and_go_on_with_it(
     said = [f"{version} {n}" for version in versions for n in range(3)]
     assert journalled(gateway) == list(enumerate(said, start=1))
 
+    _make_newer(gateway)
+    forth = gateway.rollback()
+    assert forth.returncode == 1
+    assert "was written by a newer agent (format 2, not 1) — install that version again" in forth.stderr
+    assert gateway.current() == "0.1.0"
+
 
 def _quick_python(folder: Path) -> Path:
     """This Python; but an environment's pip is copied instead of installed, which takes seconds."""
@@ -75,3 +84,12 @@ cp -r {ours}/pip {ours}/pip-*.dist-info "$3"/lib/python3*/site-packages
     )
     file.chmod(0o755)
     return file
+
+
+def _make_newer(gateway: Gateway) -> None:
+    """As an agent of tomorrow would leave it."""
+    folder = gateway.state / "journal"
+    first = segments(folder)[-1]
+    header = header_of(heading_of(segment_path(folder, first)))
+    assert header is not None
+    segment_path(folder, first).write_bytes(replace(header, format=2).encoded())
