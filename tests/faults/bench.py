@@ -178,6 +178,10 @@ class Bench:
             if "/ev/" in entry.topic:
                 yield gzip.decompress(entry.payload) if entry.encoding == "gzip" else entry.payload
 
+    def accepted(self) -> int:
+        """How many publishes of events the cloud has accepted."""
+        return sum("/ev/" in entry.topic for entry in self.entries())
+
     def logs(self) -> str:
         """The last words of each process."""
         tails = [

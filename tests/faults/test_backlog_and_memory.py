@@ -19,10 +19,10 @@ SOURCE_GROWTH_MB, FORWARDER_GROWTH_MB = 48, 12
 
 def first_publish_seconds(bench: Bench) -> float:
     """From the start of the forwarder's process to the first publish of events that the cloud accepts."""
-    before = sum(1 for _ in bench.payloads())
+    before = bench.accepted()
     began = time.monotonic()
     bench.forwarder.start()
-    bench.wait_until(lambda: sum(1 for _ in bench.payloads()) > before)
+    bench.wait_for_more(bench.accepted, before)
     events = [entry for entry in bench.entries() if "/ev/" in entry.topic]
     return events[before].at - began
 

@@ -16,7 +16,8 @@ from tests.faults.conftest import Counts, Report
 
 pytestmark = pytest.mark.integration
 
-# From a start to being well under way, and on: so kills also come while a process opens or closes.
+# So kills also come while a process starts, opens the journal and connects; in every other round both are
+# at work before.
 SOONEST, LATEST = 0.05, 0.9
 
 
@@ -27,7 +28,10 @@ def test_processes_killed_at_random_moments_lose_nothing(
     fate = random.Random(seed)  # noqa: S311  a story, not a secret
     source = bench.running_source("--rate", "500")
 
-    for _ in range(rounds):
+    for round_ in range(rounds):
+        if round_ % 2:
+            bench.wait_for_more(bench.proven, bench.proven())
+            bench.wait_for_more(bench.accepted, bench.accepted())
         time.sleep(fate.uniform(SOONEST, LATEST))
         killed = fate.choice([[source], [bench.forwarder], [source, bench.forwarder]])
         for process in killed:
