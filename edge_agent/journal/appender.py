@@ -323,7 +323,7 @@ class Appender:
             status = os.fstat(fd)
             if status.st_size > offset:  # of a commit that was never finished, or zeros
                 os.ftruncate(fd, offset)
-                sync_data(fd)
+            sync_data(fd)  # a run that was killed may have written what it had no time to sync
         except BaseException:
             os.close(fd)
             raise

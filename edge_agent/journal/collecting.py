@@ -63,6 +63,8 @@ def collecting(
     if former is not None:
         begin_as(former, path, note)
     opened = open_folder(path, note)
+    with translated(path):
+        sync_folder(path)  # a run that was killed may have left names that are not durable yet
     gauge = Gauge(path, keeping.budget, time.monotonic)
     appender = Appender(
         path,

@@ -17,6 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import structlog
@@ -143,7 +144,17 @@ def _ours(folder: Path, known: _Known) -> list[int]:
     while firsts and not _is_plausible(folder, firsts, known):
         path = segment_path(folder, firsts.pop())
         _tell("a file that is none of the journal's was set aside", path, move_aside(path))
+    for older, first in reversed([*pairwise(firsts)]):
+        path = segment_path(folder, first)
+        if not _holds(path, known.journal) and _has(segment_path(folder, older), first):
+            firsts.remove(first)
+            _tell("a file that is none of the journal's was set aside", path, move_aside(path))
     return firsts
+
+
+def _has(path: Path, sequence: int) -> bool:
+    """Whether a segment has this record, which the name of another one says is where that begins."""
+    return any(frame.sequence == sequence and frame.kind in RECORDS for frame in scan(read_file(path)))
 
 
 def _give_way(path: Path) -> None:
