@@ -431,3 +431,16 @@ def test_a_mark_whose_record_is_lost_keeps_its_place(path: Path) -> None:
 
         assert [look_at_all(journal) > 0 for _time in range(3)] == [True, False, False]
         assert [*contents(journal)][:2] == [1, 3]
+
+
+def test_a_mark_behind_damage_is_no_record(path: Path) -> None:
+    with collector(path) as journal:
+        journal.register("deriving")
+        journal.append([b"raw"])
+        journal.derive("deriving", 1, [b"derived"])
+        first = segments_of(path)[0]
+        with first.open("r+b") as file:
+            file.seek(first.read_bytes().index(b"raw") - HEAD_BYTES)
+            file.write(b"?")
+
+        assert contents(journal) == {2: b"derived"}
