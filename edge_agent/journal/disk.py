@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -112,6 +113,14 @@ def free_bytes(folder: Path) -> int:
     """What an unprivileged program may still write to the disk of `folder`."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize
+
+
+def taken_bytes(file: Path) -> int:
+    """What a file takes up; nothing if it was deleted meanwhile."""
+    with suppress(OSError):
+        status = file.lstat()
+        return status.st_blocks * 512 if stat.S_ISREG(status.st_mode) else 0
+    return 0
 
 
 def full(path: Path, free: int) -> JournalFull:

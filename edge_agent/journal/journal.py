@@ -24,7 +24,6 @@ their class, and knows nothing of what they mean.
 from __future__ import annotations
 
 import json
-import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -37,6 +36,7 @@ from edge_agent.errors import JournalError, LocalProtocolError
 from edge_agent.journal.acknowledged import CLASSES, Acknowledged
 from edge_agent.journal.collecting import Classify, Collecting, DescribeGap, Keeping, check_folder, collecting
 from edge_agent.journal.consumer import DEFAULT_CONSUMER, Consumer, Consumers, check_name
+from edge_agent.journal.disk import taken_bytes
 from edge_agent.journal.gauge import Fill
 from edge_agent.journal.head import NAME as HEAD_NAME
 from edge_agent.journal.head import HeadNote
@@ -348,7 +348,7 @@ class Journal:
 
     def size_bytes(self) -> int:
         """What the journal takes on the disk, what was set aside as damaged included."""
-        return sum(_blocks_bytes(file) for file in self.path.rglob("*"))
+        return sum(taken_bytes(file) for file in self.path.rglob("*"))
 
     def changed(self) -> bool:
         """Whether anything was committed since last asked; True the first time. A few microseconds."""
@@ -370,14 +370,6 @@ class Journal:
         if self.role == "read":
             raise LocalProtocolError(f"journal {self.path} is open to read", "open it with role='forward'")
         return self._consumers[consumer]
-
-
-def _blocks_bytes(file: Path) -> int:
-    """What a file takes up; nothing if it was deleted meanwhile."""
-    with suppress(OSError):
-        status = file.lstat()
-        return status.st_blocks * 512 if stat.S_ISREG(status.st_mode) else 0
-    return 0
 
 
 def _wait_for(path: Path, seconds: float) -> None:
