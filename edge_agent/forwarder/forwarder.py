@@ -44,8 +44,8 @@ from edge_agent.uplink.withholding import PROBE_SECONDS, Withheld
 
 # Greengrass grants five seconds to stop, and the uplink wants to say goodbye within them.
 DRAIN_SECONDS = 2.0
-# Of the window, for what is live while a backlog drains.
-LIVE_WINDOW_SHARE = 5
+# Half of the window is for what is live: what waits before it in the connection is a tenth of a second then.
+LIVE_WINDOW_SHARE = 2
 UNCONFIRMED = "the cloud has not confirmed it in time"
 
 

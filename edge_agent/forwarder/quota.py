@@ -2,9 +2,9 @@
 
 IoT Core takes 100 publishes and 512 KiB a second from a connection, discards publishes beyond that and
 delays bytes. A bucket holds a share of the limit, the burst, and refills with the rest: so no second,
-wherever it begins, sees more than the limit. The SDK's own throttle lets a whole second's worth go at
-once and refills as fast as the limit: whoever keeps to this never waits there, and what little is published
-beside the events, such as a status a minute, fits in between.
+wherever it begins, sees more than the limit. What little is published beside the events, such as a status a
+minute, fits into what the burst leaves. The SDK's own throttle stays on behind this one. Of bytes it lets
+through less than it says, so a backlog at full speed waits in it a little: hence half of the window is live.
 """
 
 from __future__ import annotations

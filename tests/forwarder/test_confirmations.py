@@ -277,7 +277,11 @@ def test_a_batch_that_waits_to_be_sent_again_may_be_confirmed_meanwhile() -> Non
         assert floor.position == 3
 
     left = tell(
-        story, records=3, nucleus=MemoryNucleus(CONFIRMED_ON, delay=5.0, loses=always), jitter=lambda: 1.0
+        story,
+        records=3,
+        nucleus=MemoryNucleus(CONFIRMED_ON, delay=5.0, loses=always),
+        jitter=lambda: 1.0,
+        window=8,
     )
 
     assert len(left.nucleus.attempts) == 3

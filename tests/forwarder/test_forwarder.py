@@ -166,10 +166,12 @@ def test_a_lost_receipt_is_sent_again_and_everything_after_it_is_acknowledged_at
 
 
 def test_no_more_than_a_window_is_in_flight(tell: Tell) -> None:
-    async def story(_floor: Floor) -> None:
+    async def story(floor: Floor) -> None:
+        await asyncio.sleep(0.1)
+        floor.say(*[b"x"] * 50)
         await asyncio.sleep(20)
 
-    left = tell(story, records=50, batch_records=1, window=7, uplink=MemoryUplink(delay=1.0))
+    left = tell(story, batch_records=1, window=7, uplink=MemoryUplink(delay=1.0))
 
     assert left.uplink.most_in_flight == 7
     assert left.received() == list(range(1, 51))
@@ -178,9 +180,11 @@ def test_no_more_than_a_window_is_in_flight(tell: Tell) -> None:
 def test_the_receive_maximum_of_the_broker_is_honoured(tell: Tell) -> None:
     async def story(floor: Floor) -> None:
         floor.uplink.state.receive_maximum = 3
+        await asyncio.sleep(0.1)
+        floor.say(*[b"x"] * 30)
         await asyncio.sleep(20)
 
-    left = tell(story, records=30, batch_records=1, window=20, uplink=MemoryUplink(delay=1.0))
+    left = tell(story, batch_records=1, window=20, uplink=MemoryUplink(delay=1.0))
 
     assert left.uplink.most_in_flight == 3
 
@@ -188,9 +192,11 @@ def test_the_receive_maximum_of_the_broker_is_honoured(tell: Tell) -> None:
 def test_a_broker_that_announces_no_receive_maximum_gets_our_window(tell: Tell) -> None:
     async def story(floor: Floor) -> None:
         floor.uplink.state.receive_maximum = 0
+        await asyncio.sleep(0.1)
+        floor.say(*[b"x"] * 30)
         await asyncio.sleep(20)
 
-    left = tell(story, records=30, batch_records=1, window=5, uplink=MemoryUplink(delay=1.0))
+    left = tell(story, batch_records=1, window=5, uplink=MemoryUplink(delay=1.0))
 
     assert left.uplink.most_in_flight == 5
 
@@ -286,9 +292,9 @@ def test_what_failed_is_sent_before_anything_newer_and_in_order(tell: Tell) -> N
 
 def test_after_trouble_one_publish_goes_alone(tell: Tell) -> None:
     async def story(floor: Floor) -> None:
-        floor.uplink.refuse_next(0x97, 16)
+        floor.uplink.refuse_next(0x97, 10)
         await asyncio.sleep(0.55)
-        assert len(floor.uplink.attempts) == 17
+        assert len(floor.uplink.attempts) == 11
 
     tell(story, records=40, batch_records=1, uplink=MemoryUplink(delay=0.04))
 
@@ -297,9 +303,9 @@ def test_a_receipt_for_what_was_sent_before_the_trouble_does_not_end_it(tell: Te
     async def story(floor: Floor) -> None:
         floor.uplink.refuse_next(0x97)
         await asyncio.sleep(0.4)
-        assert floor.forwarder.counters.delivered == 15
+        assert floor.forwarder.counters.delivered == 9
         assert floor.forwarder.counters.last_reason == "0x97 quota exceeded"
-        assert len(floor.uplink.attempts) == 16
+        assert len(floor.uplink.attempts) == 10
         await asyncio.sleep(1)
         assert floor.position == 40
 
@@ -349,12 +355,12 @@ def test_a_topic_we_may_not_publish_to_is_probed_slowly_and_raises_an_alarm(tell
     async def story(floor: Floor) -> None:
         floor.uplink.refuse_all(0x87)
         await asyncio.sleep(29)
-        assert len(floor.uplink.attempts) == 16
+        assert len(floor.uplink.attempts) == 10
         assert floor.forwarder.counters.withheld
         assert floor.forwarder.counters.withheld_topics == (TOPIC,)
         assert TOPIC in floor.forwarder.counters.last_reason
         await asyncio.sleep(60)
-        assert len(floor.uplink.attempts) == 18
+        assert len(floor.uplink.attempts) == 12
         floor.uplink.refuse_all(None)
         await asyncio.sleep(31)
         assert floor.position == 100
