@@ -28,6 +28,8 @@ from edge_agent.journal.segment import segments
 from edge_agent.journal.shedding import Shedder
 
 ROUND_SECONDS = 1.0
+# Whoever is refused for want of room wakes it; and while there is none, all lines are, again and again.
+LEAST_PAUSE_SECONDS = 0.2
 # 8 MiB are read and checked in some 40 ms: of a core, less than a hundredth.
 ROUNDS_A_LOOK = 10
 
@@ -170,6 +172,7 @@ class Housekeeper:
             self._gauge.refused.clear()
             self.keep_house()
             self._gauge.refused.wait(ROUND_SECONDS)
+            self._stopping.wait(LEAST_PAUSE_SECONDS)
 
     def _tell(self, error: JournalError) -> None:
         """Say so once, not every second: a disk stays full for hours."""
