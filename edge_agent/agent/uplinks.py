@@ -79,7 +79,6 @@ def _to_iot_core(settings: Settings, birth: Callable[[], bytes]) -> Uplink:
             ack_watchdog_seconds=uplink.ack_watchdog_seconds,
             min_reconnect_ms=uplink.min_reconnect_ms,
             max_reconnect_ms=uplink.max_reconnect_ms,
-            cloud_limits=uplink.cloud_limits,
         ),
         check=lambda: check_in_use(ca, identity),
         diagnose=diagnose_by(uplink, identity),

@@ -82,7 +82,6 @@ class IotCoreOptions:
     ack_watchdog_seconds: float = 8.0
     min_reconnect_ms: int = 1_000  # IoT Core takes one CONNECT a second of a client
     max_reconnect_ms: int = 120_000
-    cloud_limits: bool = True  # keep to 100 publishes/s and 512 KiB/s, as the service demands
 
     @property
     def where(self) -> str:
@@ -219,7 +218,6 @@ class IotCoreUplink:
 
     def _make_client(self) -> Any:  # noqa: ANN401  awscrt has no types
         options = self._options
-        limits = mqtt5.ExtendedValidationAndFlowControlOptions
         return make_client(
             options,
             client_id=options.client_id,
@@ -233,9 +231,8 @@ class IotCoreUplink:
             keep_alive_interval_sec=options.keep_alive_seconds,
             ping_timeout_ms=PING_TIMEOUT_MS,
             ack_timeout_sec=options.ack_timeout_seconds,
-            extended_validation_and_flow_control_options=(
-                limits.AWS_IOT_CORE_DEFAULTS if options.cloud_limits else limits.NONE
-            ),
+            # What may leave in a second is the forwarder's to keep: in here it would queue, unseen.
+            extended_validation_and_flow_control_options=(mqtt5.ExtendedValidationAndFlowControlOptions.NONE),
             will=packet_of(self._status(OFFLINE)),
             on_publish_received=self._inbound.on_publish,
             receive_maximum=MOST_UNACKNOWLEDGED,

@@ -84,7 +84,6 @@ def forward(
                 port=port,
                 min_reconnect_ms=100,
                 max_reconnect_ms=500,
-                cloud_limits=False,
             ),
             check=partial(check_identity, *files),
             diagnose=partial(diagnose, "localhost", port, *files),
