@@ -33,6 +33,7 @@ class JournalWatch:
         self._declare: Callable[[Sequence[bytes]], object] | None = None
         self._level: Level | None = None
         self._fill: Fill | None = None
+        self.gaps = 0  # described since it was made
 
     def declare_to(self, declare: Callable[[Sequence[bytes]], object]) -> None:
         """From now on say it by `declare`, which takes it even when the journal is full."""
@@ -40,6 +41,7 @@ class JournalWatch:
 
     def describe(self, gap: Gap) -> bytes:
         """What the journal keeps of a gap."""
+        self.gaps += 1
         return self._seal(gap_event(gap))
 
     def see(self, fill: Fill) -> None:
@@ -62,7 +64,7 @@ class JournalWatch:
             "used_percent": round(100 * self._fill.share, 1),
             "budget_bytes": self._fill.capacity_bytes,
             "bytes_a_second": self._fill.bytes_a_second,
-            "hours_left": None if left is None else round(left / _HOUR, 1),
+            "hours_left": None if left is None else round(left / _HOUR, 3),
         }
 
     def _say(self, body: JournalFilling | JournalRelieved, level: Level | None) -> None:

@@ -140,7 +140,10 @@ def _journal(journal: Mapping[str, Any]) -> str:
 
 def _lasting(journal: Mapping[str, Any]) -> str:
     hours = journal["hours_left"]
-    return "" if hours is None else f", room for {_duration(3600 * hours)} more at the present rate"
+    if hours is None:
+        return ""
+    left = _duration(3600 * hours) if hours else "less than an hour"  # the report knows whole hours
+    return f", room for {left} more at the present rate"
 
 
 def _uplink(uplink: Mapping[str, Any]) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.base import add_gateway, gateway_settings
-from edge_agent.errors import AgentError, ConfigurationError, InUseError
+from edge_agent.errors import AgentError, ConfigurationError, InUseError, JournalError
 
 if TYPE_CHECKING:
     from edge_agent.cli.base import Commands
     from edge_agent.journal import Journal, Record
+    from edge_agent.settings import Settings
     from edge_agent.toolbox.selection import Selection
     from edge_agent.toolbox.soundness import CheckSignature
 
@@ -37,7 +38,11 @@ def add(commands: Commands) -> None:
     inspect.add_argument("--json", action="store_true", help="print the events themselves, one a line")
     inspect.add_argument("--dead-letters", action="store_true", help="those that the cloud would not take")
     inspect.add_argument(
-        "--limit", type=int, default=LINES, metavar="N", help="at most so many (default: %(default)s); 0: all"
+        "--limit",
+        type=_count,
+        default=LINES,
+        metavar="N",
+        help="at most so many (default: %(default)s); 0: all",
     )
     verify = _command(below, "verify", _verify, "check every record, the chain and the signatures")
     verify.add_argument(
@@ -83,7 +88,7 @@ _EXPLAINED = {
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", type=int, default=1, metavar="N", help="from this sequence")
     parser.add_argument("--to", dest="last", type=int, metavar="N", help="to this sequence")
-    parser.add_argument("--since", metavar="WHEN", help="2h ago, or 2026-11-26T08:00 (UTC)")
+    parser.add_argument("--since", metavar="WHEN", help="2h (ago), or 2026-11-26T08:00 (UTC)")
     parser.add_argument("--until", metavar="WHEN", help="likewise")
     parser.add_argument("--class", dest="classes", action="append", choices=["A", "B", "C"], default=[])
     parser.add_argument("--machine", dest="machines", action="append", metavar="NAME", default=[])
@@ -123,12 +128,14 @@ def _status(options: argparse.Namespace) -> int:
     import time
 
     from edge_agent.health import read_status
+    from edge_agent.reporting import is_running
     from edge_agent.toolbox.state import in_plain_words, state_of
 
     settings = gateway_settings(options)
-    collector = read_status(settings.status_file("collector")).get("journal", {})
+    collector = read_status(settings.status_file("collector"))
+    measured = collector.get("journal", {}) if is_running(collector, time.monotonic()) else {}
     with _open(options) as journal:
-        state = state_of(journal, collector, time.time())
+        state = state_of(journal, measured, time.time())
     print(json.dumps(state, indent=2) if options.json else "\n".join(in_plain_words(state)))
     return 0
 
@@ -138,15 +145,23 @@ def _inspect(options: argparse.Namespace) -> int:
 
     with _open(options) as journal:
         if options.dead_letters:
-            for letter in journal.dead_letters():
-                print(f"{letter.sequence:>12}  {letter.reason}")
-            return 0
-        chosen = _selection(options).of(journal)
-        limited = islice(chosen, options.limit) if options.limit else chosen
-        for record in limited:
+            return _list_letters(journal)
+        chosen, record = _selection(options).of(journal), None
+        for record in islice(chosen, options.limit or None):
             print(_event(journal, record).decode() if options.json else _line(record))
-        if options.limit and next(chosen, None) is not None:
+        if record is None:
+            print("no record fits", file=sys.stderr)
+        elif next(chosen, None) is not None:
             print(f"… and more: --limit 0 gives all, --from {record.sequence + 1} the next", file=sys.stderr)
+    return 0
+
+
+def _list_letters(journal: Journal) -> int:
+    letters = journal.dead_letters()
+    for letter in letters:
+        print(f"{letter.sequence:>12}  {letter.reason}")
+    if not letters:
+        print("the cloud has refused nothing", file=sys.stderr)
     return 0
 
 
@@ -165,24 +180,51 @@ def _verify(options: argparse.Namespace) -> int:
 def _repair(options: argparse.Namespace) -> int:
     from edge_agent.agent.collecting_journal import open_to_collect, watch_of
     from edge_agent.clock import Clock
+    from edge_agent.words import counted
 
     settings = gateway_settings(options)
+    if not settings.journal_path.exists():  # opening would make one, and call it sound
+        raise JournalError(
+            f"there is no journal {settings.journal_path}", "check --state or the setting `journal.path`"
+        )
     clock = Clock()
+    watch = watch_of(settings, clock)
+    before = _set_aside(settings)
     try:
-        journal = open_to_collect(settings, watch_of(settings, clock), clock, housekeeping=False)
+        journal = open_to_collect(settings, watch, clock, housekeeping=False)
     except InUseError as running:
         raise InUseError(
             f"{running.what}, which mends damage by itself",
             "see what it finds with `edge-agent journal verify`, or stop it first",
         ) from running
     with journal:
-        mended = journal.mend_all()
-    print(f"{mended} damaged segments were mended" if mended else "nothing is damaged")
+        journal.mend_all()
+    aside = len(_set_aside(settings) - before)
+    if aside:
+        print(
+            f"{counted(aside, 'damaged file')} mended, and set aside as found: "
+            f"{settings.journal_path / 'damaged'}"
+        )
+    if watch.gaps:
+        print(
+            f"{counted(watch.gaps, 'gap')} journalled: "
+            "edge-agent journal inspect --type floor.agent.journal_gap"
+        )
+    if not aside and not watch.gaps:
+        print("no file is damaged; whether a record was changed, `edge-agent journal verify` says")
     return 0
+
+
+def _set_aside(settings: Settings) -> set[str]:
+    from edge_agent.journal.mending import DAMAGED
+
+    return {path.name for path in (settings.journal_path / DAMAGED).glob("*")}
 
 
 def _export(options: argparse.Namespace) -> int:
     import gzip
+
+    from edge_agent.words import counted
 
     with _open(options) as journal:
         events = (_event(journal, record) for record in _selection(options).of(journal))
@@ -195,14 +237,14 @@ def _export(options: argparse.Namespace) -> int:
                     count = sum(1 for event in events if opened.write(event + b"\n"))
         except FileExistsError as error:
             raise ConfigurationError(f"{options.output} exists", "name another file") from error
-    print(f"{options.output}: {count} events")
+    print(f"{options.output}: {counted(count, 'event')}")
     return 0
 
 
 def _replay(options: argparse.Namespace) -> int:
     import time
 
-    if options.speed <= 0:
+    if not options.speed > 0:  # nor is NaN
         raise ConfigurationError("--speed is no number of times", "give a number above 0")
 
     def paced(journal: Journal) -> Iterator[bytes]:
@@ -220,6 +262,7 @@ def _replay(options: argparse.Namespace) -> int:
 def _resend(options: argparse.Namespace) -> int:
     from edge_agent.journal.resend import ResendRequest, write_request
     from edge_agent.toolbox.selection import ranges_of
+    from edge_agent.words import counted
 
     with _open(options) as journal:
         if options.dead_letters:
@@ -229,10 +272,26 @@ def _resend(options: argparse.Namespace) -> int:
             ranges = [*ranges_of(record.sequence for record in _selection(options).of(journal))]
             request, count = ResendRequest(ranges), sum(last - first + 1 for first, last in ranges)
         if not count:
-            raise ConfigurationError("no record is chosen", "see which there are: edge-agent journal inspect")
+            letters_or_not = " --dead-letters" if options.dead_letters else ""
+            raise ConfigurationError(
+                "no record is chosen", f"see which there are: edge-agent journal inspect{letters_or_not}"
+            )
         write_request(journal.path, request)
-    print(f"{count} records are to be sent again, below all other traffic; see `edge-agent journal status`")
+    print(
+        f"{counted(count, 'record')} to be sent again, below all other traffic; "
+        "see `edge-agent journal status`"
+    )
     return 0
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is less than 0")
+    return number
 
 
 def _write(events: Iterator[bytes]) -> int:

@@ -282,7 +282,7 @@ class Journal:
 
     def walk(self) -> Iterator[Entry]:
         """Everything that lies in it, what is gone or damaged included, for whoever checks it."""
-        return walk(self.path, self._reader.end())
+        return walk(self.path, self._reader.end)
 
     @property
     def head(self) -> int:

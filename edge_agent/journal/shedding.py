@@ -202,4 +202,6 @@ def _gap(sequences: Sequence[int], delivery_class: DeliveryClass, why: str) -> G
 
 
 def _why(fill: Fill) -> str:
+    if fill.capacity_bytes <= 0:
+        return "the disk had less than is to be left free"
     return f"{fill.used_bytes >> 20} of {fill.capacity_bytes >> 20} MiB were used"

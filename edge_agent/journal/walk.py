@@ -1,12 +1,12 @@
 """Walk: everything that lies in a journal, record by record, for whoever checks it. Changes nothing.
 
 Safe while the agent runs: the newest segment is looked at as far as it is durable, and one that is deleted
-meanwhile was acknowledged.
+meanwhile was acknowledged. One that is not there and was not forgotten is damage, as whatever was in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,7 +21,8 @@ from edge_agent.journal.segment import header_of, segment_path, segments
 class Entry(NamedTuple):
     """What stands for one record, or for a range of them."""
 
-    kind: Literal["record", "gone", "lost", "damaged"]  # lost: damage that was mended; damaged: not yet
+    # lost: damage that was mended; damaged: not yet; header: only a segment's header is
+    kind: Literal["record", "gone", "lost", "damaged", "header"]
     first: int
     last: int
     delivery_class: DeliveryClass | None = None
@@ -30,9 +31,18 @@ class Entry(NamedTuple):
     before: bytes | None = None  # the link before it as the segment's header has it; of a segment's first
 
 
-def walk(folder: Path, head: Head) -> Iterator[Entry]:
-    """Every record from the oldest on. What cannot be read is given as damaged."""
-    firsts = segments(folder)
+def walk(folder: Path, end: Callable[[], Head]) -> Iterator[Entry]:
+    """Every record from the oldest on. What cannot be read is given as damaged.
+
+    Args:
+        folder: of the journal.
+        end: says where it ends now.
+    """
+    head, firsts = end(), segments(folder)
+    forgotten = end().forgotten  # asked after the listing: it is said before anything is deleted
+    oldest = firsts[0] if firsts else head.sequence + 1
+    if forgotten < oldest - 1:
+        yield Entry("damaged", forgotten + 1, oldest - 1)
     for place, first in enumerate(firsts):
         is_newest = place == len(firsts) - 1
         last = head.sequence if is_newest else firsts[place + 1] - 1
@@ -41,11 +51,13 @@ def walk(folder: Path, head: Head) -> Iterator[Entry]:
                 data = file.read(head.offset if first == head.segment else -1)
         except FileNotFoundError:
             continue
-        yield from _of_segment(data, first, last)
+        yield from _of_segment(data, first, last, head.journal)
 
 
-def _of_segment(data: bytes, first: int, last: int) -> Iterator[Entry]:
+def _of_segment(data: bytes, first: int, last: int, journal: str) -> Iterator[Entry]:
     header = header_of(decode(data))
+    if data and (header is None or (header.journal, header.first) != (journal, first)):
+        yield Entry("header", first, last)
     before = (header.before or None) if header is not None and header.first == first else None
     expected = first
     for frame in scan(data):

@@ -15,7 +15,7 @@ from edge_agent.journal import Journal, Record
 _HEAD_BYTES = 1024
 _SUBJECT = re.compile(rb'"subject":"((?:[^"\\]|\\.)*)"')
 _TYPE = re.compile(rb'"type":"((?:[^"\\]|\\.)*)"')
-_AGO = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_AGO = re.compile(r"(\d+(?:\.\d+)?) ?(s|m|h|d)(?: ago)?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 

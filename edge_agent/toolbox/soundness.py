@@ -75,6 +75,9 @@ class Examiner:
 
     def _look_at(self, entry: Entry) -> None:
         found = self.soundness
+        if entry.kind == "header":
+            found.findings.append(f"{_records(entry)}: the header of their segment is damaged, or another's")
+            return
         if not found.first:
             found.first = entry.first
             self._known = genesis(self._journal) if entry.first == 1 else entry.before
@@ -92,7 +95,7 @@ class Examiner:
         if entry.kind == "lost":
             self.soundness.lost.append((entry.first, entry.last))
         else:
-            self.soundness.findings.append(f"{_records(entry)}: damaged, not readable")
+            self.soundness.findings.append(f"{_records(entry)}: damaged or deleted, not readable")
 
     def _follow(self, entry: Entry) -> None:
         found, before = self.soundness, self._known if self._known is not None else entry.before

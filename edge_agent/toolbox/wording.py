@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.toolbox.soundness import Soundness
+from edge_agent.words import counted
 
 MOST_FINDINGS = 100
 
@@ -21,7 +22,7 @@ def in_sentences(soundness: Soundness) -> list[str]:
     )
     if soundness.lost:
         lost = sum(last - first + 1 for first, last in soundness.lost)
-        lines.append(f"{lost:,} were lost to damage before, as was journalled")
+        lines.append(f"{counted(lost, 'record')} lost to damage before, as was journalled")
     lines.append(_checkpoints(soundness))
     return lines
 
@@ -29,7 +30,7 @@ def in_sentences(soundness: Soundness) -> list[str]:
 def _checkpoints(soundness: Soundness) -> str:
     said = []
     if soundness.signed:
-        said.append(f"{soundness.signed} signed checkpoints are good")
+        said.append(f"{counted(soundness.signed, 'good signature')} of checkpoints")
     if soundness.unchecked:
         said.append(f"{soundness.unchecked} are signed and were not checked: give their --certificate")
     if soundness.unsigned:

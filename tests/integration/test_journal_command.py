@@ -14,6 +14,7 @@ from edge_agent.clock import Clock
 from edge_agent.events import Observation, seal
 from edge_agent.events.agent import AgentStarted, LineUp
 from edge_agent.events.delivery_class import class_of_sealed
+from edge_agent.health import write_status
 from edge_agent.journal import open_journal
 from edge_agent.journal.resend import read_request, requests
 
@@ -85,11 +86,63 @@ def test_a_damaged_record_is_named_and_then_mended_and_told(state: Path) -> None
     data[len(data) // 2] ^= 1
     segment.write_bytes(data)
 
-    assert "damaged, not readable" in run(state, "verify", status=33)
-    assert "1 damaged segments were mended" in run(state, "repair")
+    assert "damaged or deleted, not readable" in run(state, "verify", status=33)
+    assert "1 gap journalled" in run(state, "repair")
     assert "sound" in run(state, "verify")
     gap = json.loads(run(state, "inspect", "--type", "floor.agent.journal_gap", "--json"))
     assert gap["data"]["count"] == 1
+
+
+def test_what_was_changed_with_a_right_checksum_is_no_damage_and_repair_says_who_finds_it(
+    state: Path,
+) -> None:
+    assert "`edge-agent journal verify` says" in run(state, "repair")
+
+
+def test_a_deleted_segment_is_not_sound_and_mending_journals_the_gap(state: Path) -> None:
+    (segment,) = (state / "journal").glob("*.seg")
+    segment.unlink()
+
+    assert "records 1 to 8: damaged or deleted" in run(state, "verify", status=33)
+    assert "1 gap journalled" in run(state, "repair")
+    gap = json.loads(run(state, "inspect", "--json"))
+    assert (gap["data"]["first"], gap["data"]["last"]) == (1, 8)
+
+
+def test_repair_makes_no_journal_where_none_is(tmp_path: Path) -> None:
+    assert "there is no journal" in run(tmp_path, "repair", status=5)
+
+    assert not (tmp_path / "journal").exists()
+
+
+def test_what_a_collector_that_has_ended_measured_is_not_told(state: Path) -> None:
+    (state / "status").mkdir()
+    measured = {"used_percent": 12.5, "budget_bytes": 2 << 30, "hours_left": None}
+    write_status(state / "status" / "collector.json", {"journal": measured})
+    assert "12.5 %" in run(state, "status")
+
+    write_status(state / "status" / "collector.json", {"journal": measured, "ended": True})
+
+    assert "the collector does not run" in run(state, "status")
+
+
+def test_nothing_found_is_said(state: Path) -> None:
+    for arguments, said in (
+        (("--machine", "nobody"), "no record fits"),
+        (("--dead-letters",), "refused nothing"),
+    ):
+        command = [
+            sys.executable,
+            "-m",
+            "edge_agent",
+            "journal",
+            "inspect",
+            "--state",
+            str(state),
+            *arguments,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert (done.stdout, said in done.stderr) == ("", True)
 
 
 def test_a_journal_whose_collector_runs_is_not_repaired_by_another(state: Path) -> None:
@@ -99,12 +152,12 @@ def test_a_journal_whose_collector_runs_is_not_repaired_by_another(state: Path) 
 
 
 def test_what_is_to_be_sent_again_is_asked_of_the_forwarder(state: Path) -> None:
-    assert run(state, "resend", "--from", "2", "--to", "3").startswith("2 records are to be sent again")
+    assert run(state, "resend", "--from", "2", "--to", "3").startswith("2 records to be sent again")
 
     (path,) = requests(state / "journal")
     assert read_request(path).ranges == ((2, 3),)
     assert "no record is chosen" in run(state, "resend", "--machine", "nobody", status=2)
-    assert "1 requests are not done yet" in run(state, "status")
+    assert "1 request not done yet" in run(state, "status")
 
 
 def test_what_was_journalled_is_replayed_in_order(state: Path) -> None:
@@ -119,6 +172,9 @@ def test_what_was_journalled_is_replayed_in_order(state: Path) -> None:
         (("inspect", "--from", "9", "--to", "2"), "--from is behind --to"),
         (("inspect", "--since", "soon"), "'soon' is no moment"),
         (("replay", "--speed", "0"), "--speed is no number of times"),
+        (("replay", "--speed", "nan"), "--speed is no number of times"),
+        (("inspect", "--limit", "-3"), "-3 is less than 0"),
+        (("inspect", "--limit", "few"), "'few' is not a whole number"),
         (("inspect", "--class", "D"), "'D' is none of A, B, C"),
     ],
 )

@@ -69,6 +69,7 @@ def test_what_is_said_narrows_and_what_is_not_said_fits_any(
     ("text", "moment"),
     [
         ("2h", datetime(2026, 11, 26, 10, tzinfo=UTC)),
+        ("2h ago", datetime(2026, 11, 26, 10, tzinfo=UTC)),
         ("90m", datetime(2026, 11, 26, 10, 30, tzinfo=UTC)),
         ("1.5d", datetime(2026, 11, 25, 0, tzinfo=UTC)),
         ("2026-11-26T08:00", datetime(2026, 11, 26, 8, tzinfo=UTC)),

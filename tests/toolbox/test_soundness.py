@@ -100,7 +100,7 @@ def test_a_flipped_bit_is_a_damaged_record(tmp_path: Path) -> None:
     data[victim.end - 1] ^= 1
     segment.write_bytes(data)
 
-    assert look(path).findings == [f"record {victim.sequence}: damaged, not readable"]
+    assert look(path).findings == [f"record {victim.sequence}: damaged or deleted, not readable"]
 
 
 def test_a_changed_record_is_named(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_record_that_was_taken_out_is_named(tmp_path: Path) -> None:
 
     rewrite(segment, lambda frames: [frame for frame in frames if frame.sequence != victim])
 
-    assert look(path).findings == [f"record {victim}: damaged, not readable"]
+    assert look(path).findings == [f"record {victim}: damaged or deleted, not readable"]
 
 
 def test_records_that_changed_places_are_named(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_damage_that_was_mended_is_told_and_no_finding(tmp_path: Path) -> None:
     soundness = look(path)
     assert soundness.lost == [(victim.sequence, victim.sequence)]
     assert soundness.sound
-    assert "1 were lost to damage before, as was journalled" in in_sentences(soundness)
+    assert "1 record lost to damage before, as was journalled" in in_sentences(soundness)
 
 
 def checkpoint(path: Path, signature: bytes = b"good", *, sequence: int = RECORDS) -> bytes:
@@ -261,7 +261,7 @@ def test_a_good_checkpoint_vouches_for_the_chain(tmp_path: Path) -> None:
     soundness = look(path, check)
 
     assert (soundness.signed, soundness.sound) == (1, True)
-    assert in_sentences(soundness)[-1] == "1 signed checkpoints are good"
+    assert in_sentences(soundness)[-1] == "1 good signature of checkpoints"
 
 
 def test_without_the_certificate_signatures_are_counted_and_not_believed(tmp_path: Path) -> None:
@@ -312,3 +312,39 @@ def test_a_great_many_findings_are_cut_short() -> None:
 
     assert lines[100] == "… and 50 more"
     assert "NOT sound" in lines[101]
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_segment_that_is_not_there_is_named(tmp_path: Path, place: int) -> None:
+    """What takes the oldest or the newest away leaves no hole between records."""
+    path = make(tmp_path)
+    segments = sorted(path.glob("*.seg"))
+    first = int(segments[place].stem)
+    segments[place].unlink()
+
+    soundness = look(path)
+
+    assert not soundness.sound
+    assert any(f"{first} to" in finding and "deleted" in finding for finding in soundness.findings)
+
+
+def test_what_was_acknowledged_and_deleted_is_no_damage(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    with open_journal(path, role="collect", classify=class_of, housekeeping=False) as journal:
+        journal.acknowledge("forwarder", 1, RECORDS)
+        assert journal.forget()
+
+    assert look(path).sound
+
+
+def test_a_damaged_header_is_found_although_every_record_is_intact(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    segment = second_segment(path)
+    data = bytearray(segment.read_bytes())
+    data[10] ^= 1
+    segment.write_bytes(data)
+
+    soundness = look(path)
+
+    assert soundness.records == RECORDS
+    assert [finding for finding in soundness.findings if "header" in finding]
