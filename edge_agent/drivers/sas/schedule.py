@@ -35,7 +35,7 @@ from edge_agent.drivers.sas.reading_plan import (
     requests_for,
 )
 from edge_agent.drivers.sas.snapshot import MeterReader
-from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll
+from edge_agent.sas.messages import GeneralPoll, LongPollRequest, Poll, poll_key
 
 # Two of these alternate as the heartbeat: short answers that every machine has.
 HEARTBEATS = (CURRENT_CREDITS, GAMES_PLAYED, COIN_IN, 0x12, 0x10)
@@ -107,8 +107,8 @@ class Schedule:
     ) -> Poll:
         """What to ask now.
 
-        `confirm_against` is the command whose answer carried an event that is not confirmed yet: only
-        a long poll with another command will do. None if nothing has to be confirmed.
+        `confirm_against` is the key of the poll whose answer carried an event that is not confirmed yet: only
+        a long poll with another key will do. None if nothing has to be confirmed.
         """
         confirming = confirm_against is not None
         silence_is_trouble = real_time or self._acquaintance.wants_long_polls
@@ -118,7 +118,7 @@ class Schedule:
         avoid = confirm_against if confirming else self._last
         insist = confirming and self._last is not None  # the long poll before did not confirm it
         for request in self._candidates(now, real_time=real_time, short_only=rough and silence_is_trouble):
-            if request.command != avoid and (not insist or self._is_sure(request)):
+            if avoid not in (request.command, poll_key(request)) and (not insist or self._is_sure(request)):
                 self._last = request.command
                 return request
         if not silence_is_trouble and not confirming:
