@@ -30,7 +30,7 @@ from edge_agent.journal.shedding import Shedder
 ROUND_SECONDS = 1.0
 # Whoever is refused for want of room wakes it; and while there is none, all lines are, again and again.
 LEAST_PAUSE_SECONDS = 0.2
-# 8 MiB are read and checked in some 40 ms: of a core, less than a hundredth.
+# 4 MiB are read and checked in some 20 ms: of a core, less than a hundredth.
 ROUNDS_A_LOOK = 10
 
 

@@ -22,7 +22,7 @@ from edge_agent.journal.record import Record, Slice
 from edge_agent.journal.segment import Header, header_of, heading_of, segment_path, segments
 from edge_agent.journal.segment_index import SegmentGone, SegmentIndex
 
-# Of 8 MiB and 300 bytes a record, an index takes some 600 KB.
+# Of 4 MiB and 300 bytes a record, an index takes some 300 KB.
 _INDEXES_KEPT = 6
 # So often it is looked whether the note has another file.
 _LOOK_SECONDS = 1.0

@@ -1,8 +1,8 @@
 """Segments: the files records lie in, each named by its first sequence, and what its header says.
 
     00000000000000000001.seg    sealed: never written again, but for what is let go of it
-    00000000000000026215.seg
-    00000000000000052429.seg    the newest: appended to
+    00000000000000013108.seg
+    00000000000000026215.seg    the newest: appended to
 
 A segment is made whole under another name and renamed, so it is there with its header or not at all.
 Its name alone says how many records every older one must hold.
@@ -23,7 +23,7 @@ from edge_agent.journal.frames import Frame, Kind, decode, encode
 
 SUFFIX = ".seg"
 FORMAT = 1
-SEGMENT_BYTES = 8 << 20
+SEGMENT_BYTES = 4 << 20
 # Appending into zeros that are there already costs half of growing the file: no block is looked for.
 PREALLOCATED_BYTES = 256 << 10
 

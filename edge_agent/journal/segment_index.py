@@ -1,6 +1,6 @@
 """Segment index: where the frames of one segment lie, found without reading what is in them.
 
-Walking the heads of 8 MiB takes some 10 ms, once; then the records of any class are a look away. The
+Walking the heads of 4 MiB takes some 5 ms, once; then the records of any class are a look away. The
 index of the newest segment grows with it. Damage is stepped over, to the next frame that proves itself.
 """
 
