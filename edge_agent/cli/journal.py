@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from edge_agent.cli.base import add_gateway, gateway_settings
 from edge_agent.errors import AgentError, ConfigurationError, InUseError, JournalError
@@ -187,6 +189,7 @@ def _repair(options: argparse.Namespace) -> int:
         raise JournalError(
             f"there is no journal {settings.journal_path}", "check --state or the setting `journal.path`"
         )
+    _check_owner(settings.journal_path)
     clock = Clock()
     watch = watch_of(settings, clock)
     before = _set_aside(settings)
@@ -231,7 +234,7 @@ def _export(options: argparse.Namespace) -> int:
         if options.output is None:
             return _write(events)
         try:
-            with options.output.open("xb") as file:
+            with _private(options.output) as file:
                 opened = gzip.GzipFile(fileobj=file, mode="wb") if options.output.suffix == ".gz" else file
                 with opened:
                     count = sum(1 for event in events if opened.write(event + b"\n"))
@@ -244,7 +247,7 @@ def _export(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     import time
 
-    if not options.speed > 0:  # nor is NaN
+    if not 0 < options.speed < math.inf:  # nor is NaN
         raise ConfigurationError("--speed is no number of times", "give a number above 0")
 
     def paced(journal: Journal) -> Iterator[bytes]:
@@ -276,6 +279,7 @@ def _resend(options: argparse.Namespace) -> int:
             raise ConfigurationError(
                 "no record is chosen", f"see which there are: edge-agent journal inspect{letters_or_not}"
             )
+        _check_owner(journal.path)
         write_request(journal.path, request)
     print(
         f"{counted(count, 'record')} to be sent again, below all other traffic; "
@@ -292,6 +296,29 @@ def _count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} is less than 0")
     return number
+
+
+def _private(path: Path) -> BinaryIO:
+    """A new file that its owner alone can read. Raises FileExistsError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _check_owner(journal: Path) -> None:
+    """Raise ConfigurationError for whoever would leave files there that its owner cannot read."""
+    if journal.exists() and (owner := journal.stat().st_uid) != os.geteuid():
+        raise ConfigurationError(
+            f"journal {journal} belongs to {_name_of(owner)}, who could not read what you leave there",
+            f"run this as that user: sudo -u {_name_of(owner)} …",
+        )
+
+
+def _name_of(user: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"#{user}"  # sudo takes that, too
 
 
 def _write(events: Iterator[bytes]) -> int:

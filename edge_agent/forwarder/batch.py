@@ -35,7 +35,7 @@ class Batch:
     sent_at: float = 0.0
     overdue_at: float = math.inf  # held until the cloud confirms it, or this time comes
     settled: bool = False
-    refused: bool = False  # for good
+    unproven: bool = False  # refused for good, or taken by somebody who may lose it
     stands_in: bool = False  # its records only say what was set aside in their place
     size: int = field(init=False)  # bytes on the wire
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from edge_agent.errors import AgentError, JournalError
+from edge_agent.errors import AgentError, JournalError, LocalProtocolError
 from edge_agent.forwarder.batch import Absence, Batch, Compose, Packing
 from edge_agent.forwarder.counters import ForwarderCounters
 from edge_agent.forwarder.dispatcher import Dispatcher, Window
@@ -118,9 +118,8 @@ class Forwarder:
         Raises UplinkError when the uplink gives up, and JournalError when the journal cannot be read.
         """
         if self._confirmations:
-            await self._confirmations.listen(
-                self._uplink, self._journal.id, self._sent_and_written, self._wake.set
-            )
+            written = lambda: (self._sent_through, self._journal.head)  # noqa: E731
+            await self._confirmations.listen(self._uplink, self._journal.id, written, self._wake.set)
         try:
             while not self._stopping:
                 self._take_stock()
@@ -197,9 +196,10 @@ class Forwarder:
             return
         if reaction_to(receipt.reason_code) is not Reaction.DELIVERED:
             await self._refuse(lane, batch, receipt)
-        elif self._confirmations and receipt.promise is Promise.ACCEPTED:
+        elif self._confirmations and receipt.promise is Promise.ACCEPTED and not lane.is_resent:
             self._hold(batch, self._confirmations.seconds)
-        else:
+        else:  # nobody confirms a second time what is sent again
+            batch.unproven = self._confirmations is not None and receipt.promise is Promise.ACCEPTED
             self._deliver(batch)
 
     def _on_published(self, task: asyncio.Task[None]) -> None:
@@ -243,12 +243,15 @@ class Forwarder:
         self.counters.refused[code] = self.counters.refused.get(code, 0) + 1
         reason = describe(receipt.reason_code, receipt.reason)
         match reaction_to(receipt.reason_code):
+            case _ if batch.settled:  # the cloud has confirmed it
+                return
             case Reaction.WITHHOLD:
                 self._withhold(lane, batch, reason)
             case Reaction.SPLIT | Reaction.SET_ASIDE if batch.stands_in:
+                self._log.error("a stand-in was refused", alarm=True, first=batch.first, reason=reason)
                 batch.settle()
-            case Reaction.SPLIT if len(batch.records) > 1:
-                lane.replace(batch, lane.packing.halves(batch))
+            case Reaction.SPLIT if lane.halve(batch):
+                pass
             case Reaction.SPLIT | Reaction.SET_ASIDE:
                 await self._set_aside(lane, batch, reason)
             case _:
@@ -291,13 +294,17 @@ class Forwarder:
         sequences = [record.sequence for record in batch.records]
         if lane.is_resent:  # it lies there already, or was acknowledged
             self._log.warning("refused again", first=batch.first, last=batch.last, reason=reason)
-            batch.refused = True
+            batch.unproven = True
             batch.settle()
             return
         try:
             await asyncio.to_thread(self._journal.set_aside, self._consumer, sequences, reason)
         except JournalError as error:
             self._send_again(lane, batch, str(error))
+            return
+        except LocalProtocolError:  # some were let go meanwhile, which was journalled
+            if not lane.halve(batch):
+                batch.settle()
             return
         self._log.error(
             "set aside as dead letters", alarm=True, first=batch.first, last=batch.last, reason=reason
@@ -317,7 +324,7 @@ class Forwarder:
         if self._confirmations:
             self._heed(self._confirmations)
         self._lanes.pass_over(_now())
-        self._acknowledge()
+        self.counters.acknowledged += self._lanes.acknowledge()
 
     async def _see_to_requests(self) -> None:
         """Look for requests to send something again, and forget those that are done."""
@@ -343,12 +350,6 @@ class Forwarder:
             self._keep(*front, UNCONFIRMED)
         self.counters.unconfirmed = sum(lane.held for lane in self._lanes)
         self.counters.no_confirmations = confirmations.foreign + confirmations.refused
-
-    def _acknowledge(self) -> None:
-        self.counters.acknowledged += self._lanes.acknowledge()
-
-    def _sent_and_written(self) -> tuple[int, int]:
-        return self._sent_through, self._journal.head
 
     async def _drain(self) -> None:
         """Take the receipts that come in time. The rest is sent again after the next start."""

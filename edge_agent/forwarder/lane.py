@@ -213,6 +213,13 @@ class Lane:
             self._batches.insert(place + number, other)
             self.put_back(other)
 
+    def halve(self, batch: Batch) -> bool:
+        """Two are to be sent in its place, if it has more than one record; whether it has."""
+        if len(batch.records) < 2:
+            return False
+        self.replace(batch, self.packing.halves(batch))
+        return True
+
     def confirmed(self, through: int) -> list[Batch]:
         """Those that the cloud has, up to a sequence, and that were not settled; they wait no longer."""
         self._waiting = [batch for batch in self._waiting if batch.through > through]

@@ -3,12 +3,14 @@
 A request is looked for once a second, one at a time. Its records are read and published as others are, and
 nothing of it is acknowledged: they were, or will be, by themselves. The request is deleted once all of it
 that there is has been delivered; after a new session or a restart it begins again. A dead letter that the
-cloud takes now is no longer one; what is refused again stays.
+cloud takes now is no longer one; what is refused again stays, and what a nucleus took, since nobody confirms
+a record a second time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,7 +74,8 @@ class Resending:
                 self._look_at = now
             except JournalError as error:
                 self._log.warning("resend request set aside", path=str(path), reason=str(error))
-                path.rename(path.with_suffix(".refused"))
+                with suppress(OSError):  # it is gone meanwhile, or the folder is somebody else's
+                    path.rename(path.with_suffix(".refused"))
 
     def take_stock(self, now: float) -> bool:
         """Count what is delivered; whether all of the request is, and it may be forgotten."""
@@ -82,7 +85,7 @@ class Resending:
         for lane in current.lanes:
             for batch in lane.pop_settled():
                 current.count += batch.count
-                if lane in current.letters and not batch.refused:
+                if lane in current.letters and not batch.unproven:
                     current.delivered.append(batch.last)
         return now >= self._look_at and all(lane.is_done() for lane in current.lanes)
 

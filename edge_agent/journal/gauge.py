@@ -34,6 +34,7 @@ class Fill:
     used_bytes: int
     capacity_bytes: int
     bytes_a_second: float | None  # appended lately; None until a minute is known
+    is_full: bool = False  # what was refused last would be refused again
 
     @property
     def share(self) -> float:
@@ -47,7 +48,9 @@ class Fill:
 
     @property
     def level(self) -> Level | None:
-        """The highest level reached; None below all."""
+        """The highest level reached; None below all. What is refused may be larger than the last percent."""
+        if self.is_full:
+            return 100
         return next((level for level in reversed(LEVELS) if self.percent >= level), None)
 
     @property
@@ -74,6 +77,7 @@ class Gauge:
         self._mutex = threading.Lock()
         self._used = 0
         self._appended = 0
+        self._wanted = 0  # bytes that were refused last
         self._samples: deque[tuple[float, int]] = deque(maxlen=_SAMPLES)
         self.refused = threading.Event()  # somebody was told that it is full
         self.measure()
@@ -88,22 +92,27 @@ class Gauge:
             self._used = used
             if not self._samples or now - self._samples[-1][0] >= _SAMPLE_SECONDS:
                 self._samples.append((now, self._appended))
-            return Fill(used, self._capacity(used, free), self._rate(now))
+            is_full = self._wanted > 0 and not self._fits(self._wanted)
+            return Fill(used, self._capacity(used, free), self._rate(now), is_full)
 
     def admit(self, size: int) -> None:
         """So many bytes are about to be appended. Raises JournalFull when the budget has no room for them."""
-        limit = self._budget.size_bytes
         with self._mutex:
-            if limit is None or self._used + size <= limit:
+            if self._fits(size):
                 self._used += size
                 self._appended += size
                 return
+            self._wanted = size
         self.refused.set()
         raise JournalFull(
-            f"journal {self._folder} has reached its budget of {limit >> 20} MiB, "
+            f"journal {self._folder} has reached its budget of {(self._budget.size_bytes or 0) >> 20} MiB, "
             "and nothing is left in it that may be let go",
             "let the forwarder drain it or raise `journal.budget_mb`; what was journalled is safe",
         )
+
+    def _fits(self, size: int) -> bool:
+        limit = self._budget.size_bytes
+        return limit is None or self._used + size <= limit
 
     def _capacity(self, used: int, free: int) -> int:
         of_disk = used + free - self._budget.minimum_free_bytes

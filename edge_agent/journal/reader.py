@@ -210,10 +210,10 @@ class Reader:
             except SegmentGone:
                 self._firsts = []
                 raise
+        index.extend(head.offset if first == head.segment else None)
         self._indexes[first] = index
         while len(self._indexes) > _INDEXES_KEPT:
             self._indexes.pop(next(iter(self._indexes)))
-        index.extend(head.offset if first == head.segment else None)
         return index
 
 

@@ -38,7 +38,7 @@ class SegmentIndex:
         self.path = path
         self.first = first
         self.header: Header | None = None
-        self._file: tuple[int, int] | None = None
+        self._file: tuple[int, ...] = ()
         self._is_complete = False  # all of a sealed segment is indexed
         self._end = 0  # of what is indexed
         self._next = first  # the sequence that should come now
@@ -48,15 +48,17 @@ class SegmentIndex:
         self._gone = bytearray()
         self._of_class: dict[DeliveryClass, array[int]] = {cls: array("I") for cls in CLASSES}
         with self._opened() as fd:
-            self._file = _identity(os.fstat(fd))
+            self._file = self._identity(os.fstat(fd))
 
     def extend(self, end: int | None = None) -> None:
         """Index up to `end`, or all of a sealed segment. Raises SegmentGone."""
         if self._is_complete or (end is not None and end <= self._end):
             return
         with self._opened() as fd:
-            size = os.fstat(fd).st_size
-            stop = size if end is None else min(end, size)
+            status = os.fstat(fd)
+            if end is None and self._sequences and not self._lies_where_it_did(fd):
+                raise SegmentGone(f"{self.path} was written anew")
+            stop = status.st_size if end is None else min(end, status.st_size)
             while self._end < stop:
                 data = read_at(fd, min(_CHUNK_BYTES, stop - self._end), self._end)
                 walked = self._walk(data, self._end)
@@ -65,12 +67,13 @@ class SegmentIndex:
                     break
                 self._end += walked
         self._is_complete = end is None
+        self._file = self._identity(status)
 
     def is_stale(self) -> bool:
         """Whether the file was replaced or deleted since it was indexed."""
         with translated(self.path):
             try:
-                return _identity(self.path.stat()) != self._file
+                return self._identity(self.path.stat()) != self._file
             except FileNotFoundError:
                 return True
 
@@ -119,11 +122,24 @@ class SegmentIndex:
             except FileNotFoundError as error:
                 raise SegmentGone(f"{self.path} is gone") from error
             try:
-                if self._file is not None and _identity(os.fstat(fd)) != self._file:
+                if self._file and self._identity(os.fstat(fd)) != self._file:
                     raise SegmentGone(f"{self.path} was written anew")
                 yield fd
             finally:
                 os.close(fd)
+
+    def _identity(self, status: os.stat_result) -> tuple[int, ...]:
+        """What tells a file from another: a number alone is given out again, to what is written next."""
+        if self._is_complete:
+            return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        return status.st_dev, status.st_ino  # it grows
+
+    def _lies_where_it_did(self, fd: int) -> bool:
+        """Whether the last entry does. If something was let go before it, it does not."""
+        frame = decode(read_at(fd, HEAD_BYTES + self._sizes[-1], self._offsets[-1]))
+        if frame is None or frame.sequence != self._sequences[-1]:
+            return False
+        return (frame.kind == Kind.GONE) == bool(self._gone[-1])
 
     def _places(self, delivery_class: DeliveryClass, after: int, until: int) -> array[int]:
         places = self._of_class[delivery_class]
@@ -199,7 +215,3 @@ class SegmentIndex:
         self._gone.pop()
         self._next = self._sequences.pop()
         return self._offsets.pop()
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino

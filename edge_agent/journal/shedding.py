@@ -26,7 +26,7 @@ from edge_agent.journal.frames import RECORDS, Frame, Kind, encode
 from edge_agent.journal.gauge import SHED_ABOVE, SHED_DOWN_TO, Fill, Gauge
 from edge_agent.journal.mending import Mender, again
 from edge_agent.journal.record import Gap
-from edge_agent.journal.segment import make_segment, segments
+from edge_agent.journal.segment import header_of, heading_of, make_segment, segment_path, segments
 
 B, C = DeliveryClass.B, DeliveryClass.C
 # Of B an eighth is kept at the least: every eighth reading of a meter still tells the day.
@@ -107,11 +107,18 @@ class Shedder:
         for first, last in self._sealed():
             if first in self._without_c and self._thinned.get(first):
                 continue
+            if self._begun_at(last + 1) > oldest:  # far cheaper than to look into the one before
+                break
             found = self._mender.examine(first, last, keep=True)
             if not found.found or found.found[-1].appended_at > oldest:
                 break
             lost += self._let_c_go(first, last, "age") + self._thin_b(first, last, "age")
         return lost
+
+    def _begun_at(self, first: int) -> float:
+        """When a segment was begun, seconds since 1970; 0.0 if it does not say."""
+        header = header_of(heading_of(segment_path(self._folder, first)))
+        return 0.0 if header is None else header.created_at
 
     def _seal(self, _why: str) -> int:
         """Nothing is left to let go but in the newest segment: next time it is not the newest."""
@@ -119,8 +126,9 @@ class Shedder:
         return 0
 
     def _let_c_go(self, first: int, last: int, why: str) -> int:
+        lost = self._let_go(first, last, C, why)
         self._without_c.add(first)
-        return self._let_go(first, last, C, why)
+        return lost
 
     def _thin_b(self, first: int, last: int, why: str) -> int:
         return self._let_go(first, last, B, why)
@@ -131,8 +139,9 @@ class Shedder:
         found = self._mender.examine(first, last, keep=True)
         header = found.header
         assert header is not None  # noqa: S101  it was mended
-        self._thinned[first] = header.thinned + (delivery_class is B)
-        if delivery_class is B and header.thinned >= MOST_THINNED:
+        thinned = header.thinned + (delivery_class is B)
+        if thinned > MOST_THINNED:
+            self._thinned[first] = thinned
             return 0
         going = _going(found, delivery_class)
         lost = self._not_acknowledged(delivery_class, going)
@@ -149,7 +158,8 @@ class Shedder:
             )
         if going or delivery_class is B:
             frames = b"".join(_without(frame, going) for frame in found.found)
-            make_segment(self._folder, replace(header, thinned=self._thinned[first]), frames)
+            make_segment(self._folder, replace(header, thinned=thinned), frames)
+        self._thinned[first] = thinned
         return len(lost)
 
     def _not_acknowledged(self, delivery_class: DeliveryClass, sequences: Iterable[int]) -> list[int]:

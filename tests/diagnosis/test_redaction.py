@@ -169,3 +169,9 @@ def test_parts_that_do_not_fit_are_left_out_and_named(tmp_path: Path) -> None:
     assert bundle.stat().st_size <= 8000
     assert manifest["parts"] == ["small.json", "b.json"]
     assert manifest["left_out"]["log.txt"].endswith("the bundle may have 8000")
+
+
+def test_what_the_journal_may_take_up_is_shown() -> None:
+    journal = {"budget_mb": 512, "checkpoint_minutes": 15, "keep_days": 7}
+
+    assert redacted({"journal": journal}) == {"journal": journal}

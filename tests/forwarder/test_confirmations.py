@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from edge_agent.forwarder import SPAN_WINDOWS, UNCONFIRMED, Forwarder
 from edge_agent.journal import Journal, Record, open_journal
+from edge_agent.journal.resend import ResendRequest, requests, write_request
 from edge_agent.routes import Route
 from edge_agent.testing.memory_nucleus import MemoryNucleus
 from edge_agent.testing.virtual_loop import run_virtually
@@ -388,3 +389,37 @@ def test_whatever_a_nucleus_loses_and_whenever_we_are_killed_nothing_is_lost_whe
     left = tell(story, records=1, nucleus=nucleus, batch_records=3, seconds=2.0)
 
     assert left.nucleus.cloud.records[left.journal.id] == set(range(1, sum(chunks) + 2))
+
+
+def test_what_is_sent_again_on_request_waits_for_no_second_confirmation_and_a_letter_stays() -> None:
+    """The cloud confirms each record once; and what the nucleus took it may lose."""
+
+    async def story(floor: Floor) -> None:
+        await asyncio.sleep(5)
+        assert floor.position == 5
+        write_request(floor.journal.path, ResendRequest(((2, 2),), "all"))
+        await asyncio.sleep(5)
+        assert not requests(floor.journal.path)
+        assert [letter.sequence for letter in floor.journal.dead_letters()] == [3]
+
+    left = tell(
+        story,
+        records=5,
+        nucleus=small_nucleus(),
+        compress=False,
+        compose=once_large(3),
+        absence=lambda *_what: b"-",
+    )
+
+    assert [event["sequence"] for event in left.nucleus.events()].count(2) == 2
+
+
+def once_large(number: int) -> Callable[[str, Record], bytes]:
+    """Composes one record, by its number, as an event that is too large, and the next time as it is."""
+    times = iter([large(number)])
+
+    def compose_once_large(journal_id: str, record: Record) -> bytes:
+        made = next(times, compose) if record.sequence == number else compose
+        return made(journal_id, record)
+
+    return compose_once_large

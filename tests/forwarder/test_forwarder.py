@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -547,3 +547,32 @@ def test_the_counters_and_the_forwarder_can_be_shown(tell: Tell) -> None:
     assert json.loads(json.dumps(asdict(left.forwarder.counters)))["refused"] == {"0x97": 1}
     lanes = ", ".join(f"<Lane {cls} live 3 3 0>" for cls in "ABC")
     assert repr(left.forwarder) == f"<Forwarder forwarder in flight 0 [{lanes}]>"
+
+
+class WithoutTopic(MemoryUplink):
+    """A cloud in memory that calls every topic invalid."""
+
+    async def publish(self, message: Message) -> Receipt:
+        self.refuse_all(0x90)
+        return await super().publish(message)
+
+
+def test_a_record_that_was_let_go_before_it_could_be_set_aside_ends_nothing(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its gap is journalled. Of a batch, what is still there is set aside."""
+    set_aside = Journal.set_aside
+
+    def let_go(journal: Journal, consumer: str, sequences: Sequence[int], reason: str) -> None:
+        if 2 in sequences:
+            raise LocalProtocolError("consumer forwarder set aside records the journal does not have")
+        set_aside(journal, consumer, sequences, reason)
+
+    monkeypatch.setattr(Journal, "set_aside", let_go)
+
+    async def story(floor: Floor) -> None:
+        await asyncio.sleep(30)
+        assert floor.position == 3
+        assert [letter.sequence for letter in floor.journal.dead_letters()] == [1, 3]
+
+    tell(story, records=3, uplink=WithoutTopic())

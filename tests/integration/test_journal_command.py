@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,7 @@ def test_what_is_exported_can_be_proven_complete(state: Path, tmp_path: Path) ->
     assert run(state, "export", "--output", str(file)) == f"{file}: 8 events\n"
 
     assert len(gzip.decompress(file.read_bytes()).splitlines()) == 8
+    assert file.stat().st_mode & 0o777 == 0o600
     proof = subprocess.run(
         [sys.executable, "-m", "edge_agent", "verify", str(file)], capture_output=True, text=True, check=False
     )
@@ -182,6 +184,18 @@ def test_arguments_that_make_no_sense_are_one_line(
     state: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     assert says in run(state, *arguments, status=2).replace("'A', 'B', 'C'", "A, B, C")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")
+@pytest.mark.parametrize("arguments", [("repair",), ("resend", "--from", "3")])
+def test_nobody_leaves_files_that_the_owner_of_the_journal_could_not_read(
+    state: Path, arguments: tuple[str, ...]
+) -> None:
+    os.chown(state / "journal", 65_533, -1)
+
+    assert "belongs to #65533" in run(state, *arguments, status=2)
+
+    assert not requests(state / "journal")
 
 
 def test_where_there_is_no_journal_it_is_one_line(tmp_path: Path) -> None:

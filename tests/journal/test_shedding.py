@@ -11,7 +11,8 @@ import pytest
 from edge_agent.chain import link
 from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalFull
-from edge_agent.journal import Budget, Fill, Gap, Journal, open_journal
+from edge_agent.journal import Budget, Fill, Gap, Journal, open_journal, shedding
+from edge_agent.journal.mending import Mender
 from edge_agent.journal.shedding import MOST_THINNED
 
 A, B, C = DeliveryClass
@@ -98,6 +99,11 @@ def append_and_shed(bench: Bench, classes: Sequence[DeliveryClass]) -> None:
     for _round in range(10_000):
         bench.append(*classes)
         bench.journal.shed()
+
+
+def append_for_ever(bench: Bench, its_class: DeliveryClass) -> None:
+    while True:
+        bench.append(*[its_class] * 5)
 
 
 def test_below_the_budget_nothing_goes(bench: Bench) -> None:
@@ -276,3 +282,73 @@ def test_everything_sealed_may_be_old(bench: Bench) -> None:
     bench.journal.shed()
 
     assert bench.journal.shed() == 0
+
+
+def test_money_is_read_on_whatever_is_let_go_around_it_meanwhile(tmp_path: Path) -> None:
+    """A segment that is written anew twice may have the number of a file that it had before."""
+    bench = Bench(tmp_path / "journal")
+    with (
+        bench.open(Budget(minimum_free_bytes=0, age_seconds=60)),
+        open_journal(bench.path, role="read") as reader,
+    ):
+        for _round in range(100):
+            bench.append(C, A, B)
+        until = reader.head
+        found = reader.read(0, 2, 1 << 20, classes=(A,))
+        read = [record.sequence for record in found.records]
+        reader.read(until - 3, 1, 1 << 20, classes=(A,))  # of the newest, as long as it is that
+        bench.journal._collector.appender.begin_segment()
+        bench.now = 3600.0
+
+        assert bench.journal.shed() > 100
+
+        while found.through < until:
+            found = reader.read(found.through, 5, 1 << 20, classes=(A,), until=until)
+            read += [record.sequence for record in found.records]
+    assert read == [s for s, payload in bench.appended.items() if class_of(payload) is A]
+
+
+def test_a_journal_that_refuses_is_full_even_where_a_little_room_is_left(bench: Bench) -> None:
+    fill(bench, A, A, A, A, A)
+
+    assert bench.journal.fill().level == 100
+
+
+def test_a_journal_that_made_room_for_what_it_refused_is_not_full(bench: Bench) -> None:
+    with pytest.raises(JournalFull):
+        append_for_ever(bench, C)
+    assert bench.journal.fill().level == 100
+
+    bench.journal.shed()
+
+    assert bench.journal.fill().level in {None, 70, 90}
+
+
+def test_nothing_is_read_to_find_that_it_is_young(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked every second, and reading a segment takes a third of one."""
+    bench.journal.close()
+    bench.open(Budget(minimum_free_bytes=0, age_seconds=3600.0))
+    bench.now = 100_000.0
+    for _round in range(100):
+        bench.append(A, B, C)
+    bench.now += 3599.0
+    monkeypatch.setattr(Mender, "examine", lambda *_what, **_options: pytest.fail("a segment was read"))
+
+    assert bench.journal.shed() == 0
+
+
+def test_what_could_not_be_let_go_is_let_go_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(JournalFull):
+        append_for_ever(bench, C)
+
+    def full(*_what: object) -> int:
+        raise JournalFull("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shedding, "make_segment", full)
+        with pytest.raises(JournalFull, match="the disk is full"):
+            bench.journal.shed()
+    left = bench.left()[C]
+    bench.journal.shed()
+
+    assert min(bench.left()[C]) > min(left)
