@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import structlog
 
+from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError
 from edge_agent.journal import Budget, open_journal
+from edge_agent.journal.acknowledged import Acknowledged
 from edge_agent.journal.examination import examine
 from edge_agent.journal.frames import HEAD_BYTES, Kind, decode, encode, lost, scan
 from edge_agent.journal.gauge import Gauge
@@ -444,3 +446,23 @@ def test_a_mark_behind_damage_is_no_record(path: Path) -> None:
             file.write(b"?")
 
         assert contents(journal) == {2: b"derived"}
+
+
+def test_a_record_that_follows_a_damaged_one_is_kept_without_the_heads_note() -> None:
+    """That it was begun says that the one before it was durable, so it is lost and not unpromised."""
+    intact = [frame(Kind.COMMITTED, number) for number in (1, 2, 3)]
+    intact[1] = intact[1][:-1] + bytes([intact[1][-1] ^ 1])
+
+    found = examine(HEADER + b"".join(intact), 1, journal=ID, durable=0)
+
+    assert (found.missing, found.last) == (((2, 2),), 3)
+    assert [each.sequence for each in found.found] == [1, 3]
+
+
+def test_what_is_dealt_with_beyond_a_place_leaves_out_the_range_that_ends_there() -> None:
+    acknowledged = Acknowledged()
+    acknowledged.add(DeliveryClass.A, 1, 1, 1)
+    acknowledged.add(DeliveryClass.A, 5, 6, 2)
+
+    assert acknowledged.count(DeliveryClass.A, after=1) == 2
+    assert acknowledged.count(DeliveryClass.A) == 3
