@@ -24,7 +24,7 @@ SOONEST, LATEST = 0.05, 0.9
 def test_processes_killed_at_random_moments_lose_nothing(
     bench: Bench, counts: Counts, report: Report
 ) -> None:
-    rounds, seed = counts(16, 200), 20260101
+    rounds, seed = counts(10, 200), 20260101
     fate = random.Random(seed)  # noqa: S311  a story, not a secret
     source = bench.running_source("--rate", "500")
 

@@ -189,7 +189,7 @@ def judge_derived(payloads: Sequence[bytes], position: int) -> None:
 
 def test_a_power_cut_takes_nothing_that_was_promised(tmp_path: Path, counts: Counts, report: Report) -> None:
     seed = 20260102
-    story = Story(tmp_path / "journal", random.Random(seed), counts(150, 1_000))  # noqa: S311  a story
+    story = Story(tmp_path / "journal", random.Random(seed), counts(100, 1_000))  # noqa: S311  a story
 
     story.run()
 
