@@ -14,11 +14,13 @@ from pydantic import ValidationError
 from edge_agent.desk.asking import Say
 from edge_agent.desk.desk import Answer
 from edge_agent.errors import LocalProtocolError
-from edge_agent.events import EventBody, agent
+from edge_agent.events import EventBody, agent, of_journal
 from edge_agent.events.catalogue import EVENT_BODIES
 
 AGENT_BODIES: Mapping[str, type[EventBody]] = {
-    body.schema_name: body for body in EVENT_BODIES if body.__module__ == agent.__name__
+    body.schema_name: body
+    for body in EVENT_BODIES
+    if body.__module__ == agent.__name__ or body is of_journal.JournalCheckpoint  # the forwarder has the key
 }
 
 

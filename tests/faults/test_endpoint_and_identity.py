@@ -93,6 +93,9 @@ def test_an_identity_replaced_while_running_loses_nothing(
         assert rotated.returncode == 0, rotated.stderr
         assert store.version() != before
         bench.wait_until(lambda: [one.name for one in store.generations()] == [store.version()])
+    bench.wait_until(
+        lambda: any(b"floor.agent.journal_checkpoint" in payload for payload in bench.payloads())
+    )
     source.stop()
     bench.drain()
 

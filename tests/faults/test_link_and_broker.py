@@ -118,7 +118,7 @@ def test_a_topic_we_may_not_publish_to_loses_nothing(bench: Bench, report: Repor
 
     with bench.control() as control:
         control.refuse(0x87, following=1)
-        bench.wait_until(lambda: bench.status().get("withheld"))
+        bench.wait_until(lambda: "0x87" in bench.status().get("refused", {}))
     source.stop()
     bench.drain()
 
