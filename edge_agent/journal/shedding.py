@@ -31,6 +31,7 @@ from edge_agent.journal.segment import header_of, heading_of, make_segment, segm
 B, C = DeliveryClass.B, DeliveryClass.C
 # Of B an eighth is kept at the least: every eighth reading of a meter still tells the day.
 MOST_THINNED = 3
+AGE = "age"  # why, where nothing else presses
 
 Step = Callable[[str], int]
 
@@ -112,7 +113,7 @@ class Shedder:
             found = self._mender.examine(first, last, keep=True)
             if not found.found or found.found[-1].appended_at > oldest:
                 break
-            lost += self._let_c_go(first, last, "age") + self._thin_b(first, last, "age")
+            lost += self._let_c_go(first, last, AGE) + self._thin_b(first, last, AGE)
         return lost
 
     def _begun_at(self, first: int) -> float:
@@ -148,7 +149,9 @@ class Shedder:
         if lost:
             self._declare([_gap(lost, delivery_class, why)])
             structlog.get_logger().error(
-                "the journal is full; records are let go",
+                "records waited too long and are let go"
+                if why == AGE
+                else "the journal is full; records are let go",
                 alarm=True,
                 delivery_class=delivery_class.value,
                 count=len(lost),

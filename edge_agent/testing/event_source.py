@@ -188,7 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 open_journal(
                     given.journal,
                     role="collect",
-                    budget=Budget(minimum_free_bytes=int(given.minimum_free_mb * 2**20)),
+                    budget=Budget(
+                        size_bytes=int(given.budget_mb * 2**20) or None,
+                        minimum_free_bytes=int(given.minimum_free_mb * 2**20),
+                    ),
+                    segment_bytes=given.segment_kb * 2**10,
                     classify=class_of_sealed,
                     describe_gap=_describe,
                 )
@@ -216,6 +220,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=4, help="events an append")
     parser.add_argument("--count", type=int, default=0, help="events in all; 0: until SIGTERM")
     parser.add_argument("--minimum-free-mb", type=float, default=64.0)
+    parser.add_argument("--budget-mb", type=float, default=0.0, help="0: what the disk has")
+    parser.add_argument("--segment-kb", type=int, default=4096)
     parser.add_argument("--desk", type=Path, help="the socket where the forwarder says things")
     return parser
 
