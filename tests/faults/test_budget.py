@@ -16,13 +16,17 @@ SMALL = ("--budget-mb", "6", "--segment-kb", "256")
 def test_over_its_budget_a_journal_lets_telemetry_go_and_the_cloud_knows_exactly_which(
     bench: Bench, counts: Counts, report: Report
 ) -> None:
-    appended = counts(14_000, 60_000)
-    bench.start_cloud()
-    source = bench.running_source("--rate", "0", "--batch", "25", *SMALL)
-    bench.wait_until(lambda: bench.proven() > appended * 3 // 4)
+    appended = counts(11_000, 60_000)
+    away = bench.source("--rate", "0", "--batch", "25", "--count", str(appended), *SMALL)
+    away.start()
+    bench.wait_until(lambda: bench.said("source", "appended"))
+    away.stop()
 
+    source = bench.source("--rate", "300", "--batch", "25", *SMALL)
+    source.start()
+    bench.start_cloud()
     bench.start_forwarder()
-    bench.wait_until(lambda: bench.proven() > appended)
+    bench.wait_for_more(bench.proven, appended + 1_000)
     source.stop()
     bench.drain()
 
