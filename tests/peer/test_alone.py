@@ -41,7 +41,8 @@ def test_every_kind_of_host_learns_the_address_and_is_answered(
         assert host.address == 5
         assert host.general_poll() == b"\x17"
         for command in (0x1A, 0x1F, 0x0F, 0x19):
-            answer = host.ask(bytes((command,)), with_crc=False)
+            # A host on a busy computer sends its command too late now and then, and asks again.
+            answer = wait_until(partial(host.ask, bytes((command,)), with_crc=False))
             assert answer[:2] == bytes((5, command))
             assert crc_is_good(answer)
         assert host.general_poll() == b"\x00"
