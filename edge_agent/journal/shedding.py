@@ -8,6 +8,7 @@ no loss.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -108,10 +109,8 @@ class Shedder:
         for first, last in self._sealed():
             if first in self._without_c and self._thinned.get(first):
                 continue
-            if self._begun_at(last + 1) > oldest:  # far cheaper than to look into the one before
-                break
-            found = self._mender.examine(first, last, keep=True)
-            if not found.found or found.found[-1].appended_at > oldest:
+            # The first is far cheaper to know; but a clock that was set back meanwhile makes it too low.
+            if self._begun_at(last + 1) > oldest or self._ended_at(first, last) > oldest:
                 break
             lost += self._let_c_go(first, last, AGE) + self._thin_b(first, last, AGE)
         return lost
@@ -125,6 +124,11 @@ class Shedder:
         """Nothing is left to let go but in the newest segment: next time it is not the newest."""
         self._begin_segment()
         return 0
+
+    def _ended_at(self, first: int, last: int) -> float:
+        """When the last record of a segment was appended; never, if nothing is in it."""
+        found = self._mender.examine(first, last, keep=True).found
+        return found[-1].appended_at if found else math.inf
 
     def _let_c_go(self, first: int, last: int, why: str) -> int:
         lost = self._let_go(first, last, C, why)

@@ -137,6 +137,21 @@ def test_an_accepted_batch_is_kept_until_the_cloud_confirms_it() -> None:
     assert len(left.nucleus.accepted) == 3
 
 
+def test_a_refusal_that_comes_after_the_confirmation_sends_nothing_again() -> None:
+    nucleus = MemoryNucleus(CONFIRMED_ON, delay=1.0)
+    nucleus.refuse_next(0x97)
+
+    async def story(floor: Floor) -> None:
+        await asyncio.sleep(0.5)  # it is on its way
+        floor.confirm(1)
+        await asyncio.sleep(5)
+
+    left = tell(story, records=1, nucleus=nucleus)
+
+    assert left.forwarder.counters.published == 1
+    assert left.position == 1
+
+
 def test_without_confirmations_what_a_nucleus_loses_is_lost() -> None:
     """This is what `uplink.receipt: nucleus` means, and why it is said in a warning."""
     left = tell(

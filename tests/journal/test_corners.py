@@ -466,3 +466,20 @@ def test_what_is_dealt_with_beyond_a_place_leaves_out_the_range_that_ends_there(
 
     assert acknowledged.count(DeliveryClass.A, after=1) == 2
     assert acknowledged.count(DeliveryClass.A) == 3
+
+
+def test_a_record_that_lies_twice_in_a_segment_is_read_once(tmp_path: Path) -> None:
+    """A disk may write a block to the wrong place: behind it stands again what stood before."""
+    path = tmp_path / "journal"
+    with open_journal(path, role="collect", housekeeping=False) as journal:
+        for number in range(5):
+            journal.append([b"%d" % number * 100])
+        (segment,) = path.glob("*.seg")
+        data = bytearray(segment.read_bytes())
+        frame = HEAD_BYTES + 100
+        second = data.index(b"1" * 100) - HEAD_BYTES
+        data[second + 2 * frame : second + 3 * frame] = data[second : second + frame]
+        segment.write_bytes(data)
+
+        with open_journal(path, role="read") as reader:
+            assert [record.sequence for record in reader.records()] == [1, 2, 3, 5]

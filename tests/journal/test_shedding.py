@@ -237,6 +237,17 @@ def test_what_waits_too_long_goes_without_the_journal_being_full(bench: Bench) -
     assert max(bench.declared()) <= 400
 
 
+def test_a_disk_that_others_have_filled_is_told_as_that(bench: Bench) -> None:
+    for _round in range(100):
+        bench.append(A, C)
+    bench.journal.close()
+    bench.open(Budget(minimum_free_bytes=1 << 60))
+
+    bench.journal.shed()
+
+    assert {gap.why for gap in bench.gaps} == {"the disk had less than is to be left free"}
+
+
 def test_a_clock_that_is_not_right_makes_nothing_old(bench: Bench) -> None:
     bench.journal.close()
     bench.clock_is_right = False
