@@ -55,7 +55,8 @@ def test_memory_stays_flat_while_the_cloud_is_away(bench: Bench, counts: Counts,
 
     late = [rss_bytes(process) for process in (source, bench.forwarder)]
     bench.wait_until(lambda: bench.said("source", "appended"))
-    assert bench.depth() == events
+    waiting = bench.depth()
+    assert waiting >= events  # and a checkpoint of the chain, if it took long enough
     growth = [(after - before) / MEGABYTE for before, after in zip(early, late, strict=True)]
     source_mb, forwarder_mb = (
         f"{rss / MEGABYTE:.0f} MB ({more:+.1f} MB since the first {began:,})"
@@ -65,7 +66,7 @@ def test_memory_stays_flat_while_the_cloud_is_away(bench: Bench, counts: Counts,
         "cloud away for a million events",
         f"{events:,} appended meanwhile; source {source_mb}, forwarder {forwarder_mb}",
         appended=events,
-        lost=events - bench.depth(),
+        lost=max(0, events - waiting),
     )
     assert growth[0] < SOURCE_GROWTH_MB
     assert growth[1] < FORWARDER_GROWTH_MB
