@@ -68,6 +68,17 @@ class _Unbroken(argparse.HelpFormatter):
         )
 
 
+def whole_number(text: str, least: int, otherwise: str) -> int:
+    """An argument that is a whole number. Raises ArgumentTypeError, and says what one below `least` is."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{number} is {otherwise}")
+    return number
+
+
 def add_configuration(parser: argparse.ArgumentParser) -> None:
     """Let a command be given settings."""
     parser.add_argument(

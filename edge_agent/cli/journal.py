@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from edge_agent.cli.base import add_gateway, gateway_settings
+from edge_agent.cli.base import add_gateway, gateway_settings, whole_number
 from edge_agent.errors import AgentError, ConfigurationError, InUseError, JournalError
 
 if TYPE_CHECKING:
@@ -289,13 +289,7 @@ def _resend(options: argparse.Namespace) -> int:
 
 
 def _count(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is less than 0")
-    return number
+    return whole_number(text, 0, "less than 0")
 
 
 def _private(path: Path) -> BinaryIO:

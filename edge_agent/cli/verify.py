@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.cli.base import whole_number
 from edge_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -98,10 +99,4 @@ def _checker(certificates: list[Path]) -> CheckSignature | None:
 
 
 def _sequence(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is no sequence: they begin with 1")
-    return number
+    return whole_number(text, 1, "no sequence: they begin with 1")

@@ -79,7 +79,7 @@ class Appender:
         self._wall = wall
         self._fd = -1
         self._allocated = 0
-        self._file = (0, 0)
+        self._path, self._file = folder, (0, 0)  # of the newest segment
         self._in_doubt = False  # whether the last write ended without our knowing how
         self._must_begin = False  # whether nothing more may be appended to this segment
         self._owes_note = False  # whether the head's note could not be written
@@ -290,7 +290,7 @@ class Appender:
         try:
             same = (
                 self._must_begin  # the next has its name, perhaps
-                or _identity(segment_path(self._folder, self._head.segment).stat()) == self._file
+                or _identity(self._path.stat()) == self._file
             )
         except FileNotFoundError:
             same = False
@@ -318,7 +318,8 @@ class Appender:
 
     def _opened(self, segment: int, offset: int) -> int:
         """The file of a segment that is appended to from an offset on."""
-        fd = os.open(segment_path(self._folder, segment), os.O_RDWR | os.O_CLOEXEC)
+        path = segment_path(self._folder, segment)
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             status = os.fstat(fd)
             if status.st_size > offset:  # of a commit that was never finished, or zeros
@@ -327,7 +328,7 @@ class Appender:
         except BaseException:
             os.close(fd)
             raise
-        self._file, self._allocated = _identity(status), offset
+        self._path, self._file, self._allocated = path, _identity(status), offset
         return fd
 
     def _close(self) -> None:

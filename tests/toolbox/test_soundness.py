@@ -12,7 +12,8 @@ import pytest
 from edge_agent.chain import link, written
 from edge_agent.delivery import DeliveryClass
 from edge_agent.journal import Budget, open_journal
-from edge_agent.journal.frames import HEAD_BYTES, Frame, Kind, encode, scan
+from edge_agent.journal.frames import HEAD_BYTES, Frame, scan
+from edge_agent.journal.mending import again
 from edge_agent.toolbox.soundness import CheckSignature, Examiner, Soundness
 from edge_agent.toolbox.wording import in_sentences
 from edge_agent.verify.checkpoints import signed_text
@@ -54,18 +55,6 @@ def rewrite(path: Path, change: Callable[[list[Frame]], Sequence[Frame]]) -> Non
     header, *frames = frames_of(path)
     head = path.read_bytes()[: HEAD_BYTES + len(header.payload)]
     path.write_bytes(head + b"".join(again(frame) for frame in change(frames)))
-
-
-def again(frame: Frame) -> bytes:
-    return encode(
-        Kind(frame.kind),
-        frame.payload,
-        sequence=frame.sequence,
-        appended_at=frame.appended_at,
-        chain=frame.chain,
-        delivery_class=frame.delivery_class,
-        place=frame.place,
-    )
 
 
 def second_segment(path: Path) -> Path:
