@@ -216,6 +216,7 @@ class MachineConnection:
             self._address_heard_at = now
             self._to_say = None  # a machine stops transmitting at once
         for poll in self._reader.feed(characters, now):
+            self._to_say = None  # of several that it finds at once, the last is answered
             self._take(poll, now)
 
     def handle_timer(self, now: float) -> None:

@@ -96,6 +96,19 @@ def test_after_three_sends_the_state_is_reset_and_the_exception_stays(machine: M
     assert say(machine, GENERAL) == b"\x11"
 
 
+def test_a_machine_says_nothing_that_later_polls_have_let_go(
+    machine: MachineConnection,
+) -> None:
+    """The repeat it owed was acknowledged by what came with it: heard again, it would be let go twice."""
+    in_real_time(machine)
+    machine.raise_exception(0x11, 0.0)
+    assert say(machine, CREDITS) == EVENT_11
+
+    assert say(machine, CREDITS + SYNCHRONISE) == b""
+    assert say(machine, CREDITS) == CREDITS_ANSWER
+    assert delivered(machine) == [1]
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -26,6 +26,7 @@ from edge_agent.sas.messages import LongPollRequest
 
 REAL_TIME_EVENTS = 0x0E
 VERSION_AND_SERIAL = 0x54
+ENABLED_FEATURES = 0xA0
 HOPPER, HOPPER_LEVEL_LOW = 0x4F, 0x81
 
 # A machine that lost power for less than our patience comes back with real-time events off and says
@@ -36,6 +37,10 @@ ROUGH_MODE_CHECK_SECONDS = 60.0
 
 # A long poll is taken for unknown after three silent tries, with general polls and others in between.
 TRIES = 3
+# One that no money or no real-time event can be told without is not given up that lightly: a line that
+# answers late keeps three answers in a row from us. So many rounds of three, RETRY_SECONDS apart, have to
+# stay silent.
+ROUNDS_OF_WHAT_MATTERS = 4
 
 # Questions a busy machine or a bad line left open are asked again this much later. With real-time events
 # on, silence has to mean trouble: they go off for it, so that is done seldom.
@@ -99,6 +104,7 @@ class Acquaintance:
         self._answered = EVERY_COMMAND - profile.unsupported if self.known else frozenset()
         self._missed: frozenset[int] = frozenset()  # never answered, and the line may be to blame
         self._missed_at = float("-inf")
+        self._rounds: dict[int, int] = {}  # of a question that matters and found no answer
         self._essentials_by: float | None = None  # so long they are waited for
 
     @property
@@ -154,8 +160,12 @@ class Acquaintance:
     @property
     def lacks_essentials(self) -> bool:
         """Whether the line swallowed what no money can be told without."""
-        alone = frozenset() if self.askable.has(METERS_TOGETHER) else ESSENTIAL_ALONE
-        return not self._missed.isdisjoint(ALWAYS_ESSENTIAL | alone)
+        return not self._missed.isdisjoint(self._essentials)
+
+    @property
+    def _essentials(self) -> frozenset[int]:
+        together = self.askable.has(METERS_TOGETHER)
+        return ALWAYS_ESSENTIAL if together else ALWAYS_ESSENTIAL | ESSENTIAL_ALONE
 
     @property
     def wants_long_polls(self) -> bool:
@@ -213,12 +223,16 @@ class Acquaintance:
             self._switch_off = False
             self._stays_on = True
 
-    def unsupported(self, poll: LongPollRequest) -> None:
+    def unsupported(self, poll: LongPollRequest, now: float) -> None:
         """A question stays unanswered: it is not asked again, unless it was answered before.
 
         A question about one game is about any of them: that a machine knows the command for the whole of it
-        says nothing.
+        says nothing. What matters most is asked for some rounds more.
         """
+        matters = self._essentials | {ENABLED_FEATURES}
+        if poll.command in matters - self._answered and self._is_worth_another_round(poll.command):
+            self.not_now(poll, now)
+            return
         self._questions.close(poll)
         if poll.command not in self._answered or poll.values.get("game"):
             self.profile = self.profile.without(poll.command)
@@ -244,6 +258,10 @@ class Acquaintance:
         self._questions.close(poll)
         if poll.command not in self._answered or self.can_real_time:
             self._miss(poll.command, now)
+
+    def _is_worth_another_round(self, command: int) -> bool:
+        self._rounds[command] = self._rounds.get(command, 0) + 1
+        return self._rounds[command] < ROUNDS_OF_WHAT_MATTERS
 
     def _miss(self, command: int, now: float) -> None:
         if command in EVERY_COMMAND:
@@ -326,7 +344,7 @@ class Acquaintance:
         self.profile = MachineProfile().learn(VERSION_AND_SERIAL, values)
         self.vendor = self._vendors.vendor_of(self.profile)
         self.known, self._switch_off, self._mode_refused = False, True, False
-        self._answered = frozenset({VERSION_AND_SERIAL})
+        self._answered, self._rounds = frozenset({VERSION_AND_SERIAL}), {}
         self._begin_asking()
         return True
 

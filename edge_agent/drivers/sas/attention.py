@@ -291,7 +291,7 @@ class Attention:
         if "enable" in poll.values:
             self._machine.mode_refused(poll.values["enable"])
         elif fine:
-            self._machine.unsupported(poll)
+            self._machine.unsupported(poll, now)
         else:
             self._machine.not_now(poll, now)
         self._metering.reader.skip(poll.command)

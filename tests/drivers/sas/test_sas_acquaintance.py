@@ -16,6 +16,7 @@ from edge_agent.drivers.sas.acquaintance import (
     REAL_TIME_RETRY_SECONDS,
     RETRY_SECONDS,
     ROUGH_MODE_CHECK_SECONDS,
+    ROUNDS_OF_WHAT_MATTERS,
     Acquaintance,
 )
 from edge_agent.drivers.sas.interrogation import EVERY_COMMAND, MOST_POSTPONED, QUESTIONS, Interrogation
@@ -122,7 +123,7 @@ def test_a_machine_silent_about_one_game_is_not_asked_about_the_others() -> None
     about_a_game = machine.next_request(0, real_time=False, quiet=False)
     assert about_a_game is not None
 
-    machine.unsupported(about_a_game)
+    machine.unsupported(about_a_game, 0)
 
     following = machine.next_request(0, real_time=False, quiet=False)
     assert about_a_game == LongPollRequest(1, 0x53, {"game": 1})
@@ -256,7 +257,7 @@ def test_an_old_acquaintance_is_not_asked_what_it_does_not_answer() -> None:
 def test_another_machine_in_the_same_place_is_met_afresh() -> None:
     machine = stranger()
     introduce(machine)
-    machine.unsupported(ask(0xB5))
+    machine.unsupported(ask(0xB5), 0)
     machine.ask_again_soon(0)
     machine.look_after(OPTIONS_SECONDS)
 
@@ -314,7 +315,7 @@ def test_an_interrogation_ends_once() -> None:
     machine = stranger()
     machine.mode_confirmed(0, 0)
     for question in QUESTIONS:
-        machine.unsupported(ask(question.command))
+        machine.unsupported(ask(question.command), 0)
 
     assert machine.look_after(1)
     assert not machine.look_after(2)
@@ -332,15 +333,17 @@ def test_a_busy_machine_is_asked_the_others_first() -> None:
     assert request.command == 0x1F
 
 
-def introduce_without(command: int, now: float) -> Acquaintance:
-    """A machine that answered everything but one command, on a line that may be to blame."""
+def introduce_without(command: int, now: float, *, as_unknown: bool = False) -> Acquaintance:
+    """A machine that answered everything but one command, on a line that may be to blame, or is not."""
     machine = stranger()
     machine.mode_confirmed(0, 0)
     while (request := machine.next_request(0, real_time=False, quiet=False)) is not None:
-        if request.command == command:
-            machine.not_now(request, now)
-        else:
+        if request.command != command:
             machine.answered(request, ANSWERS.get(request.command, {}))
+        elif as_unknown:
+            machine.unsupported(request, now)
+        else:
+            machine.not_now(request, now)
     machine.look_after(now)
     return machine
 
@@ -397,6 +400,43 @@ def test_a_machine_that_never_says_what_a_credit_is_worth_is_not_waited_for_for_
     assert not machine.interrogating
     machine.look_after(late + ESSENTIALS_RETRY_SECONDS)
     assert machine.interrogating
+
+
+@pytest.mark.parametrize("command", [0x1F, 0x1A])
+def test_three_silences_do_not_take_the_money_from_a_machine(command: int) -> None:
+    """They come from a line that answers late too, and what is taken for unknown is never asked again."""
+    machine = introduce_without(command, now=5, as_unknown=True)
+
+    rounds = 1
+    while machine.profile.answers(command):
+        assert not machine.known
+        machine.look_after(5 + rounds * RETRY_SECONDS)
+        assert machine.next_request(0, real_time=False, quiet=False) == ask(command)
+        machine.unsupported(ask(command), 5 + rounds * RETRY_SECONDS)
+        introduce(machine, 5 + rounds * RETRY_SECONDS)
+        rounds += 1
+
+    assert rounds == ROUNDS_OF_WHAT_MATTERS
+    assert machine.known
+
+
+def test_three_silences_do_not_take_real_time_events_from_a_machine() -> None:
+    machine = introduce_without(0xA0, now=5, as_unknown=True)
+    assert machine.known
+    assert not machine.can_real_time
+
+    introduce(machine, 5 + RETRY_SECONDS)
+    machine.look_after(5 + RETRY_SECONDS)
+    introduce(machine, 5 + RETRY_SECONDS)
+
+    assert machine.can_real_time
+
+
+def test_a_meter_of_its_own_is_given_up_at_once_where_one_poll_has_them_all() -> None:
+    machine = introduce_without(0x46, now=5, as_unknown=True)
+
+    assert not machine.profile.answers(0x46)
+    assert machine.known
 
 
 @pytest.mark.parametrize(
@@ -467,7 +507,7 @@ def test_what_was_answered_once_is_never_taken_for_unknown() -> None:
     machine = stranger()
     introduce(machine)
 
-    machine.unsupported(ask(0x1A))
+    machine.unsupported(ask(0x1A), 0)
 
     assert machine.askable.answers(0x1A)
 

@@ -13,7 +13,13 @@ import pytest
 
 from edge_agent.drivers.sas import SasOptions, SasStation
 from edge_agent.events import EventBody, Observation
-from edge_agent.events.slot import MetersRead, MeterVariance, SequenceViolation, SlotException
+from edge_agent.events.slot import (
+    MachineIdentified,
+    MetersRead,
+    MeterVariance,
+    SequenceViolation,
+    SlotException,
+)
 from edge_agent.sas.code_tables import BILL_EXCEPTIONS
 from edge_agent.sas.machine import Delivered, DroppedByOverflow, History, MachineConnection, Raised
 from edge_agent.simulator.floor_plan import default_floor
@@ -36,6 +42,8 @@ from edge_agent.testing.wires import (
 IDENTITY = DeviceIdentity("slot-1", "USD")
 BILL_ACCEPTED = 0x4F
 PLAY_SECONDS, SETTLE_SECONDS = 90.0, 40.0
+BREATHS_APART_SECONDS, LONGEST_BREATH_SECONDS = 1.0, 0.6
+BEING_MET_SECONDS = 90.0
 SEEDS = (1, 2, 3)[: tries(1)]  # one every day, on every wire
 
 # Meters every wire lets through, by the machine's own name for them.
@@ -77,6 +85,40 @@ class PlayedMachine:
         return self._port.data_to_send(now)
 
 
+class OutOfBreath:
+    """An end of a line whose process gets no time now and then: it hears late, and several things at once."""
+
+    def __init__(self, end: PlayedMachine, seed: int) -> None:
+        self._end = end
+        self._chance = random.Random(f"breath/{seed}")  # noqa: S311  a story
+        self._stalls_at = self._until = 0.0
+        self._unheard = b""
+
+    def _stalled(self, now: float) -> bool:
+        if now >= self._stalls_at:
+            self._stalls_at = now + self._chance.expovariate(1 / BREATHS_APART_SECONDS)
+            self._until = now + self._chance.uniform(0, LONGEST_BREATH_SECONDS)
+        return now < self._until
+
+    def receive_data(self, stream: bytes, now: float) -> None:
+        self._unheard += stream
+        self.handle_timer(now)
+
+    def handle_timer(self, now: float) -> None:
+        if self._stalled(now):
+            return
+        if self._unheard:
+            stream, self._unheard = self._unheard, b""
+            self._end.receive_data(stream, now)
+        self._end.handle_timer(now)
+
+    def next_timer(self) -> float | None:
+        return max(self._end.next_timer() or 0.0, self._until)
+
+    def data_to_send(self, now: float) -> bytes:
+        return b"" if self._stalled(now) else self._end.data_to_send(now)
+
+
 # Both directions of a wire are cut by turns, and a machine that drops its link needs both: what it still
 # holds is late, not lost.
 MOST_SETTLES = 5
@@ -85,12 +127,15 @@ MOST_SETTLES = 5
 class Floor:
     """One machine, one line, one collector at a time."""
 
-    def __init__(self, wire: WireProfile, seed: int, rate: float = 2.0) -> None:
+    def __init__(
+        self, wire: WireProfile, seed: int, rate: float = 2.0, *, out_of_breath: bool = False
+    ) -> None:
         self.clock = VirtualClock(100.0)
         self.played = PlayedMachine(seed, self.clock, rate)
         self.journal: list[Observation] = []
         self.end = StationEnd(SasStation(IDENTITY, SasOptions()), self.clock)
-        self.talk = Conversation(self.end, self.played, self.clock, wires=wires_of(wire, seed))
+        machine = OutOfBreath(self.played, seed) if out_of_breath else self.played
+        self.talk = Conversation(self.end, machine, self.clock, wires=wires_of(wire, seed))
 
     def run_for(self, seconds: float) -> None:
         self.talk.run_for(seconds)
@@ -164,6 +209,17 @@ def test_every_exception_is_journalled_and_explains_the_meters(
     variances = [body for body in floor.bodies if isinstance(body, MeterVariance)]
     assert overflowed or not variances
     assert overflowed or not [body for body in floor.bodies if isinstance(body, SequenceViolation)]
+
+
+@pytest.mark.parametrize("seed", range(tries(20)))
+def test_a_floor_out_of_breath_does_not_hide_what_a_credit_is_worth(seed: int) -> None:
+    """Answers that come late look like silence, and a question not asked after that takes all money away."""
+    floor = Floor(SLOW, seed, out_of_breath=True)
+
+    floor.run_for(BEING_MET_SECONDS)
+
+    met = [body for body in floor.bodies if isinstance(body, MachineIdentified)]
+    assert met[-1].denomination is not None
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -191,7 +191,7 @@ def test_a_change_of_options_is_waited_out_as_long_as_the_vendor_needs() -> None
         if "enable" in request.values:
             machine.mode_confirmed(request.values["enable"], 0.0)
         else:
-            machine.unsupported(request)
+            machine.unsupported(request, 0.0)
     machine.look_after(0.0)
 
     machine.ask_again_soon(100.0)
