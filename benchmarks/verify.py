@@ -26,7 +26,7 @@ from edge_agent.verify.inputs import files_in, read_files
 
 EVENTS = 1_000_000
 EVENTS_A_FILE = 10_000
-JOURNAL = "01JXF3E4B5C6D7E8F9G0H1J2K3"
+JOURNAL = "fe11db6b6260453aa5c303bc1ff6f015"
 # As a busy floor has them: money, faults and meters, games.
 CLASSES = "A" * 5 + "B" * 15 + "C" * 80
 MEASURE = "--measure"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge_agent.chain import LINK_BYTES, digest, from_written, genesis, link, link_over, written
 
-JOURNAL = "01JXF3E4B5C6D7E8F9G0H1J2K3"
+JOURNAL = "fe11db6b6260453aa5c303bc1ff6f015"
 PAYLOADS = st.lists(st.binary(max_size=40), min_size=1, max_size=6)
 
 

@@ -31,7 +31,7 @@ _CLOCK = ClockReading(
 )
 _OBSERVED_AT = 5_021.123456
 _SOURCE = "/sites/example/gateways/gateway-1"
-_JOURNAL_ID = "01JXF3E4B5C6D7E8F9G0H1J2K3"
+_JOURNAL_ID = "fe11db6b6260453aa5c303bc1ff6f015"
 _SEQUENCE = 421
 
 

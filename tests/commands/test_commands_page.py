@@ -107,7 +107,7 @@ def test_the_report_of_the_page_is_the_report() -> None:
         }
         for number, (device, line) in enumerate(report["lines"].items())
     }
-    journal = {"id": "01JXF3E4B5", "head": 421, "bytes": 4 * 2**20, "free_bytes": 2**30}
+    journal = {"id": "fe11db6b6260453aa5c303bc1ff6f015", "head": 421, "bytes": 4 * 2**20, "free_bytes": 2**30}
     journal |= {"used_percent": 71.2, "hours_left": 18.25}
     collector = {"monotonic": 100.0, "settings": report["settings"], "clock": report["clock"], "lines": lines}
     forwarder = {

@@ -149,7 +149,7 @@ def test_what_looks_like_a_secret_is_taken_out(secret: str, around: str) -> None
         "seq 00000000000000000421",
         "0" * 16,
         "2025-06-11T08:31:03.123456Z",
-        "01JXF3E4B5C6",
+        "fe11db6b6260453aa5c303bc1ff6f015",
         "head 182340",
     ],
 )

@@ -28,7 +28,7 @@ def sources(lines: dict[str, Any] | None = None, **said: Any) -> Sources:
         "clock": "synchronised",
         "lines": lines or {},
         "journal": {
-            "id": "01JXF3E4B5",
+            "id": "fe11db6b6260453aa5c303bc1ff6f015",
             "head": 421,
             "bytes": 3 * 2**20 + 1,
             "free_bytes": 2**30,
@@ -68,7 +68,7 @@ def test_everything_a_fleet_wants_to_know_is_in_it() -> None:
         "clock": "synchronised",
         "collector": "running",
         "journal": {
-            "id": "01JXF3E4B5",
+            "id": "fe11db6b6260453aa5c303bc1ff6f015",
             "head": 421,
             "waiting": 7,
             "oldest_seconds": 12,

@@ -12,7 +12,7 @@ from typing import Any
 from edge_agent.chain import genesis, link, written
 from edge_agent.verify import Span
 
-JOURNAL = "01JXF3E4B5C6D7E8F9G0H1J2K3"
+JOURNAL = "fe11db6b6260453aa5c303bc1ff6f015"
 SOURCE = "/sites/example/gateways/gateway-1"
 
 
