@@ -37,7 +37,7 @@ from edge_agent.station import DeviceIdentity
 
 MACHINE_INFORMATION, LAST_BILL, CASH_OUT_TICKET = 0x1F, 0x48, 0x3D
 
-# As a journal's: 26 characters of the alphabet that leaves out what looks alike.
+# 26 characters of the alphabet that leaves out what looks alike. Every version names a capture the same.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ID_CHARACTERS = 26
 
