@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def _logs_as_before() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture
+def _without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a gateway without the extra."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "cryptography"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    for room in ("checkpoint_signature", "dev_pki", "inspection", "issuing", "signing"):
+        monkeypatch.delitem(sys.modules, f"edge_agent.credentials.{room}", raising=False)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -63,21 +62,25 @@ def test_check_ends_with_the_status_of_credentials(folder: Path, capsys: pytest.
 
 
 def test_check_needs_no_cryptography_package(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
-    hide_cryptography(monkeypatch)
+    request.getfixturevalue("_without_cryptography")  # now that the folder is made
 
     assert main(["certs", "check", "--config", f"{folder}/agent.yaml"]) == 0
     assert "BAD" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["inspect", "file"], ["dev", "folder", "--thing", "gw-07"]])
-def test_a_missing_extra_is_named(
-    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hide_cryptography(monkeypatch)
-
-    assert main(["certs", *arguments]) == 2
+@pytest.mark.usefixtures("_without_cryptography")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["certs", "inspect", "file"],
+        ["certs", "dev", "folder", "--thing", "gw-07"],
+        ["verify", "--certificate", "file"],
+    ],
+)
+def test_a_missing_extra_is_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
 
     told = capsys.readouterr().err
     assert "needs the package cryptography" in told
@@ -99,12 +102,3 @@ def test_a_name_that_no_thing_can_have_is_refused(
 def test_days_beyond_reason_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["certs", "dev", str(tmp_path), "--thing", "gw-07", "--days", "-1"]) == 2
     assert "--days -1 is no time to be valid" in capsys.readouterr().err
-
-
-def hide_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a gateway without the extra."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "cryptography"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    for room in ("dev_pki", "inspection", "signing"):
-        monkeypatch.delitem(sys.modules, f"edge_agent.credentials.{room}", raising=False)

@@ -14,10 +14,11 @@ from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.credentials.disk import Disk, wipe
 from edge_agent.credentials.identity import Generation, IdentityStore
 from edge_agent.credentials.in_use import Identity, check_in_use
-from edge_agent.credentials.keys import FileKeys, Keys, missing_extra
+from edge_agent.credentials.keys import FileKeys, Keys
 from edge_agent.credentials.provisioning import Connect, Gateway, Provisioning
 from edge_agent.credentials.token import TokenKeys
 from edge_agent.errors import ConfigurationError, CredentialError
+from edge_agent.extras import missing
 from edge_agent.settings import EnrolmentSettings, Settings, UplinkSettings
 from edge_agent.uplink.base import TokenKey
 
@@ -124,7 +125,7 @@ def _keys(uplink: UplinkSettings) -> Keys:
     if uplink.token is not None:
         return TokenKeys(uplink.token)
     if find_spec("cryptography") is None:
-        raise missing_extra("a key in a file", "cryptography", "credentials")
+        raise missing("a key in a file", "cryptography", extra="credentials")
     return FileKeys()
 
 

@@ -6,13 +6,16 @@ import argparse
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from edge_agent.errors import ConfigurationError
+from edge_agent.extras import needed_by
 
 if TYPE_CHECKING:
     from edge_agent.settings import Settings
+    from edge_agent.verify import CheckSignature
 
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  it has no public name
 
@@ -100,6 +103,21 @@ def add_override(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="override a setting, e.g. uplink.port=443; may be repeated",
     )
+
+
+def signatures_checked_with(certificates: Sequence[Path], command: str) -> CheckSignature | None:
+    """What checks the signatures of checkpoints with certificates in PEM files; None without any.
+
+    Raises:
+        ConfigurationError: the extra that can is not installed.
+        CredentialError: see `checker_of`.
+    """
+    if not certificates:
+        return None
+    with needed_by(f"{command} --certificate", extra="credentials"):
+        from edge_agent.credentials.checkpoint_signature import checker_of
+
+    return checker_of(certificates)
 
 
 def read_settings(options: argparse.Namespace) -> Settings:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.cli.base import add_configuration, read_settings
 from edge_agent.errors import ConfigurationError, CredentialError
+from edge_agent.extras import needed_by
 
 if TYPE_CHECKING:
     from edge_agent.cli.base import Commands
     from edge_agent.credentials.inspection import Inspected
-
-T = TypeVar("T")
 
 LABELS = {
     "subject": "subject",
@@ -111,7 +110,9 @@ def _dev(options: argparse.Namespace) -> int:
     from edge_agent.settings import check_thing
 
     check_thing(options.thing, "--thing")
-    make_pki = _needs("certs dev", _import_make_pki)
+    with needed_by("certs dev", extra="credentials"):
+        from edge_agent.credentials.dev_pki import make_pki
+
     paths = make_pki(options.folder, thing=options.thing, days=options.days)
     print(f"development certificates of {options.thing}, good for trials only:")
     print(f"  ca           {paths.ca}")
@@ -121,14 +122,10 @@ def _dev(options: argparse.Namespace) -> int:
     return 0
 
 
-def _import_make_pki() -> Callable[..., Any]:
-    from edge_agent.credentials.dev_pki import make_pki
-
-    return make_pki
-
-
 def _inspect(options: argparse.Namespace) -> int:
-    inspect = _needs("certs inspect", _import_inspect)
+    with needed_by("certs inspect", extra="credentials"):
+        from edge_agent.credentials.inspection import inspect
+
     found = inspect(options.files)
     if options.json:
         print(json.dumps([one.as_json() for one in found], indent=2))
@@ -137,12 +134,6 @@ def _inspect(options: argparse.Namespace) -> int:
         for line in _told(one):
             print(line)
     return 0
-
-
-def _import_inspect() -> Callable[..., Any]:
-    from edge_agent.credentials.inspection import inspect
-
-    return inspect
 
 
 def _told(one: Inspected) -> Iterator[str]:
@@ -204,16 +195,3 @@ def _rotate(options: argparse.Namespace) -> int:
     print(f"rotated: {known.thing} has certificate {known.certificate_id}")
     print("  the forwarder takes it up within seconds, or when it starts; then the old one is wiped")
     return 0
-
-
-def _needs(command: str, load: Callable[[], T]) -> T:
-    """What a command imports from an extra. Raises ConfigurationError if it is not installed."""
-    from edge_agent.credentials.keys import missing_extra
-
-    try:
-        return load()
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("edge_agent"):
-            raise
-        package = (error.name or "").partition(".")[0]
-        raise missing_extra(command, package, "credentials") from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from edge_agent.cli.base import add_gateway, gateway_settings, whole_number
+from edge_agent.cli.base import add_gateway, gateway_settings, signatures_checked_with, whole_number
 from edge_agent.errors import AgentError, ConfigurationError, InUseError, JournalError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge_agent.journal import Journal, Record
     from edge_agent.settings import Settings
     from edge_agent.toolbox.selection import Selection
-    from edge_agent.toolbox.soundness import CheckSignature
+    from edge_agent.verify import CheckSignature
 
 UNSOUND = 33
 LINES = 50
@@ -342,16 +342,11 @@ def _line(record: Record) -> str:
 
 def _checker(options: argparse.Namespace) -> CheckSignature | None:
     """With the certificates named, or else the gateway's own; None where nothing here can check."""
-    from edge_agent.credentials.keys import missing_extra
+    from importlib.util import find_spec
 
-    certificates: Sequence[Path] = options.certificate or _own_certificate(options)
-    try:
-        from edge_agent.credentials.checkpoint_signature import checker_of
-    except ModuleNotFoundError as error:
-        if not options.certificate:
-            return None
-        raise missing_extra("journal verify --certificate", "cryptography", "credentials") from error
-    return checker_of(certificates) if certificates else None
+    if not options.certificate and find_spec("cryptography") is None:
+        return None
+    return signatures_checked_with(options.certificate or _own_certificate(options), "journal verify")
 
 
 def _own_certificate(options: argparse.Namespace) -> Sequence[Path]:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.errors import ConfigurationError
+from edge_agent.extras import needed_by
 
 if TYPE_CHECKING:
     from edge_agent.cli.base import Commands
@@ -60,14 +60,8 @@ def add(commands: Commands) -> None:
 def _simulate(options: argparse.Namespace) -> int:
     from edge_agent.trial.plan import TrialPlan
 
-    try:
+    with needed_by("simulate", extra="simulator"):
         from edge_agent.trial.run import simulate
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("edge_agent"):
-            raise
-        raise ConfigurationError(
-            f"simulate needs the package {error.name}", "pip install 'casino-edge-agent[simulator]'"
-        ) from error
 
     return simulate(
         TrialPlan.of(

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.cli.base import whole_number
+from edge_agent.cli.base import signatures_checked_with, whole_number
 from edge_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from edge_agent.cli.base import Commands
-    from edge_agent.verify import CheckSignature, Report
+    from edge_agent.verify import Report
 
 COMPLETE, ACCOUNTED, INCOMPLETE, NOT_ALL_READ = 0, 30, 31, 32
 
@@ -63,7 +63,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     if options.first is not None and options.last is not None and options.first > options.last:
         raise ConfigurationError("--from is behind --to", "give the lower one to --from")
-    verifier = Verifier(check_signature=_checker(options.certificate))
+    verifier = Verifier(check_signature=signatures_checked_with(options.certificate, "verify"))
     if options.files in ([], [Path("-")]):
         if sys.stdin.isatty():
             raise ConfigurationError("there is nothing to verify", "name files or folders, or pipe some in")
@@ -84,18 +84,6 @@ def _status(report: Report) -> int:
     if report.unreadable or not report.journals:
         return NOT_ALL_READ
     return COMPLETE if report.complete else ACCOUNTED
-
-
-def _checker(certificates: list[Path]) -> CheckSignature | None:
-    if not certificates:
-        return None
-    from edge_agent.credentials.keys import missing_extra
-
-    try:
-        from edge_agent.credentials.checkpoint_signature import checker_of
-    except ModuleNotFoundError as error:
-        raise missing_extra("verify --certificate", "cryptography", "credentials") from error
-    return checker_of(certificates)
 
 
 def _sequence(text: str) -> int:

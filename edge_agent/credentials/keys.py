@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edge_agent.credentials.certificate import Certificate
 from edge_agent.credentials.identity import Generation, IdentityStore
-from edge_agent.errors import AgentError, ConfigurationError, CredentialError
+from edge_agent.errors import CredentialError
 
 
 class Keys(Protocol):
@@ -56,13 +56,6 @@ class FileKeys:
 
     def forget(self, generation: Generation) -> None:
         """The store wipes files."""
-
-
-def missing_extra(what: str, package: str, extra: str) -> AgentError:
-    """How one says that something needs an extra that is not installed."""
-    return ConfigurationError(
-        f"{what} needs the package {package}", f"pip install 'casino-edge-agent[{extra}]'"
-    )
 
 
 def _read(generation: Generation) -> bytes:

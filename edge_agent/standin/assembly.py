@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import ConfigurationError, CredentialError, InUseError
+from edge_agent.extras import needed_by
 from edge_agent.standin.broker import Appends, Broker
 from edge_agent.standin.config import StandinConfig
 from edge_agent.standin.faults import Faults
@@ -64,13 +65,8 @@ def load_authority(config: StandinConfig) -> IssuingAuthority | None:
     """Who signs requests; nobody without a template. Raises CredentialError."""
     if not config.templates and not config.claims:
         return None
-    try:
+    with needed_by("signing certificates", extra="simulator"):
         from edge_agent.credentials import issuing  # noqa: PLC0415  an extra, needed here alone
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"signing certificates needs the package {error.name}",
-            "install the simulator extra: pip install 'casino-edge-agent[simulator]'",
-        ) from error
     days = config.certificate_days or issuing.CERTIFICATE_DAYS
     return issuing.IssuingAuthority.load_or_make(config.issuing_folder, days)
 

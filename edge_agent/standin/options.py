@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_agent.errors import ConfigurationError
+from edge_agent.extras import needed_by
 from edge_agent.settings import check_thing
 from edge_agent.standin.assembly import load_authority
 from edge_agent.standin.config import StandinConfig, shipped_policy
@@ -135,13 +136,8 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _config(options: argparse.Namespace) -> StandinConfig:
-    try:
-        from edge_agent.credentials.dev_pki import make_pki  # noqa: PLC0415  an extra, needed here alone
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"the stand-in needs the package {error.name}",
-            "install the simulator extra: pip install 'casino-edge-agent[simulator]'",
-        ) from error
+    with needed_by("the stand-in", extra="simulator"):
+        from edge_agent.credentials.dev_pki import make_pki  # noqa: PLC0415  an extra
     pki = options.pki or options.state / "pki"
     paths = make_pki(pki, thing=options.thing[0])
     counts = options.ledger == COUNTS_WORD

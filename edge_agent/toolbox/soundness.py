@@ -16,13 +16,10 @@ from dataclasses import dataclass, field
 from edge_agent.chain import from_written, genesis, link, link_over
 from edge_agent.delivery import DeliveryClass
 from edge_agent.journal.walk import Entry
-from edge_agent.verify.checkpoints import signed_text
+from edge_agent.verify.checkpoints import CheckSignature, signed_text
 
 _CHECKPOINT = b'"type":"floor.agent.journal_checkpoint"'
 _HEAD_BYTES = 200  # of an event, its type is among them
-
-# (what was signed, the signature, SHA-256 of the certificate): whether it is good; None: not that certificate
-CheckSignature = Callable[[bytes, bytes, str], bool | None]
 
 
 @dataclass(slots=True)

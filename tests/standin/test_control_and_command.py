@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -135,12 +134,11 @@ def test_wrong_options_are_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.usefixtures("_without_cryptography")
 def test_without_the_extra_the_command_says_what_to_install(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "edge_agent.credentials.dev_pki", None)
-
     ended = main(["--state", str(tmp_path), "--thing", "gw-07", "--site", "lab"])
 
     assert ended == 2
-    assert "install the simulator extra" in capsys.readouterr().err
+    assert "pip install 'casino-edge-agent[simulator]'" in capsys.readouterr().err

@@ -14,9 +14,9 @@ from edge_agent.delivery import DeliveryClass
 from edge_agent.journal import Budget, open_journal
 from edge_agent.journal.frames import HEAD_BYTES, Frame, scan
 from edge_agent.journal.mending import again
-from edge_agent.toolbox.soundness import CheckSignature, Examiner, Soundness
+from edge_agent.toolbox.soundness import Examiner, Soundness
 from edge_agent.toolbox.wording import in_sentences
-from edge_agent.verify.checkpoints import signed_text
+from edge_agent.verify.checkpoints import CheckSignature, signed_text
 
 A, B, C = DeliveryClass
 RECORDS = 12
