@@ -103,8 +103,8 @@ class ForwarderSettings(_Model):
     """How records become publishes."""
 
     window: int = Field(default=20, ge=1, le=100, description="publishes awaiting their PUBACK")
-    batch_records: int = Field(default=200, ge=1, le=5_000)
-    batch_bytes: int = Field(default=100_000, ge=1_000, le=128 * 1024, description="before compression")
+    batch_records: int = Field(default=500, ge=1, le=5_000)
+    batch_bytes: int = Field(default=256 * 1024, ge=1_000, le=512 * 1024, description="before compression")
     linger_ms: int = Field(
         default=0, ge=0, le=60_000, description="batches of every class wait to fill at least this long"
     )

@@ -3,6 +3,9 @@
 Live money goes first, then live faults and meters, live telemetry, and what waited, by class. Nobody starves:
 whoever was put off for half a second by what is more urgent goes next. What is less urgent leaves the last
 tokens and the last places of the window to what is more so.
+
+Of what waited, events that travel alone use up the publishes and leave the bytes: so every tenth publish is a
+batch of what comes behind them, as large as it may be.
 """
 
 from __future__ import annotations
@@ -26,8 +29,11 @@ PATIENCE_SECONDS = 0.5
 SPAN_WINDOWS = 10
 # A payload of this size is metered once, with its properties.
 _METERED_PAYLOAD_BYTES = METERED_BYTES - 400
-# Shares of the publishes that live batches of one class use at most, so that the rest gets through.
-_LIVE_SHARE, _LIVE_SHARE_WHILE_DRAINING = 0.3, 0.2
+# Shares of the publishes that live batches of one class use at most, so that the rest gets through; the last
+# while events that waited leave one by one, and a tenth of a second more is all that a live batch notices.
+_LIVE_SHARE, _LIVE_SHARE_WHILE_DRAINING, _LIVE_SHARE_WHILE_SCARCE = 0.3, 0.2, 0.1
+# Of what waited, so many events that travel alone leave before a batch that waits behind them does.
+SINGLES_A_BATCH = 9
 # So many events are passed by a turn: then others have the loop.
 _STEPS = 8
 # Finding what a segment holds takes 10 ms and more, once.
@@ -65,6 +71,7 @@ class Dispatcher:
         self._withheld = withheld
         self._window = window
         self._put_off_since: dict[int, float] = {}  # groups, by their place
+        self._singles = 0  # of what waited, since a batch of it left
 
     def next(self, now: float, window: Window, payload_maximum: int) -> tuple[Lane, Batch] | None:
         """What leaves now, and the lane it is of; None if nothing does.
@@ -82,6 +89,8 @@ class Dispatcher:
             found = self._of_group(groups[place], place, turn)
             if found is not None:
                 return found
+            if self.is_throttled and self._is_late(place, now):
+                return None  # or smaller ones would take the bytes it waits for, for ever
         return None
 
     def _in_turn(self, count: int, now: float) -> Iterator[int]:
@@ -94,6 +103,13 @@ class Dispatcher:
         return now - self._put_off_since.get(place, now) >= PATIENCE_SECONDS
 
     def _of_group(self, lanes: Sequence[Lane], place: int, turn: _Turn) -> tuple[Lane, Batch] | None:
+        if self._singles >= SINGLES_A_BATCH:
+            batches = [lane for lane in lanes if lane.is_of_batches and not lane.is_live]
+            if batches and (found := self._first_of(batches, place, turn)) is not None:
+                return found
+        return self._first_of(lanes, place, turn)
+
+    def _first_of(self, lanes: Sequence[Lane], place: int, turn: _Turn) -> tuple[Lane, Batch] | None:
         is_late = self._is_late(place, turn.now)
         for lane in lanes:
             keep = EVERYTHING if is_late else lane.keep
@@ -111,6 +127,8 @@ class Dispatcher:
             self._withheld.take(batch.message.topic, turn.now)
             self._quota.take(batch.size, turn.now)
             lane.take(batch)
+            if not lane.is_live:
+                self._singles = 0 if lane.is_of_batches else self._singles + 1
             return lane, batch
         self._put_off_since.pop(place, None)
         return None
@@ -119,7 +137,7 @@ class Dispatcher:
         """The next batch of a lane that may leave, as far as its topic is concerned."""
         for _step in range(_STEPS):
             batch = lane.waiting or self._cut(lane, keep, turn)
-            if batch is not None and len(batch.records) > 1 and batch.size > self._quota.largest():
+            if batch is not None and len(batch.records) > 1 and self._is_too_large(batch, turn):
                 lane.take(batch)  # it compressed less than was expected
                 lane.replace(batch, lane.packing.halves(batch))
                 continue
@@ -132,6 +150,9 @@ class Dispatcher:
             self._lanes.parked.add(topic, lane.delivery_class, lane.put_aside(batch))
         self.again_in = 0.0
         return None
+
+    def _is_too_large(self, batch: Batch, turn: _Turn) -> bool:
+        return batch.size > self._quota.largest() or len(batch.message.payload) > turn.payload_maximum
 
     def _cut(self, lane: Lane, keep: Keep, turn: _Turn) -> Batch | None:
         """A new batch of a lane, once it is time for one."""
@@ -159,6 +180,8 @@ class Dispatcher:
     def _spacing(self) -> float:
         """Seconds between two live batches of a class at least."""
         share = _LIVE_SHARE_WHILE_DRAINING if self._lanes.is_draining else _LIVE_SHARE
+        if self._lanes.is_draining_singles:
+            share = _LIVE_SHARE_WHILE_SCARCE
         return 1 / (share * self._quota.publish_rate)
 
     def _may_take(self, size: int, keep: Keep, now: float) -> bool:

@@ -46,6 +46,8 @@ from edge_agent.uplink.withholding import PROBE_SECONDS, Withheld
 DRAIN_SECONDS = 2.0
 # Half of the window is for what is live: what waits before it in the connection is a tenth of a second then.
 LIVE_WINDOW_SHARE = 2
+# What the cloud must confirm is held meanwhile, ten windows of each lane: its batches are smaller.
+_HELD = Limits(200, 100_000)
 UNCONFIRMED = "the cloud has not confirmed it in time"
 
 
@@ -96,7 +98,10 @@ class Forwarder:
         self._log = structlog.get_logger()
         packings = {cls: Packing(journal.id, routes[cls.value], compose, absence) for cls in CLASSES}
         self._withheld = Withheld(probe)
-        self._lanes = Lanes(journal, consumer, packings, Limits(batch_records, batch_bytes))
+        limits = Limits(batch_records, batch_bytes)
+        if confirmations is not None:
+            limits = Limits(min(limits.records, _HELD.records), min(limits.size, _HELD.size))
+        self._lanes = Lanes(journal, consumer, packings, limits)
         self._dispatcher = Dispatcher(
             journal, self._lanes, quota or Unlimited(), self._withheld, window=window
         )

@@ -107,6 +107,11 @@ class Lane:
         return len(self._buffer) < most and self._buffered_bytes < self._limits.size
 
     @property
+    def is_of_batches(self) -> bool:
+        """Whether more than one event may leave in a publish."""
+        return not self.packing.route.single
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was read that is not cut."""
         return not self._buffer
@@ -268,7 +273,7 @@ class Lane:
         """Records from the front of what was read, their events, and the bytes of these."""
         single = self.packing.route.single
         most = 1 if single else self._limits.records
-        room = min(self._limits.size, payload_maximum, MAX_PAYLOAD_BYTES, size / self._ratio)
+        room = min(self._limits.size, min(payload_maximum, MAX_PAYLOAD_BYTES, size) / self._ratio)
         records: list[Record] = []
         events: list[bytes] = []
         raw = 2

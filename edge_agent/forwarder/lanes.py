@@ -68,6 +68,11 @@ class Lanes:
         """Whether anything waits that is not new."""
         return bool(self._backlog or self._again)
 
+    @property
+    def is_draining_singles(self) -> bool:
+        """Whether anything waits that is not new and leaves one event a publish."""
+        return any(not lane.is_of_batches for lane in (*self._again, *self._backlog))
+
     def begin(self) -> int:
         """Begin a session: everything that is not acknowledged is backlog; how many were acknowledged."""
         count = self.acknowledge_all()

@@ -7,7 +7,8 @@ events are passed by, not acknowledged, and read again when the topic is tried o
 from __future__ import annotations
 
 import math
-from collections import defaultdict, deque
+from bisect import bisect
+from collections import defaultdict
 
 from edge_agent.delivery import DeliveryClass
 from edge_agent.forwarder.spans import Span
@@ -17,10 +18,10 @@ MOST_PARKED = 10_000
 
 
 class Parked:
-    """Spans by topic, in order; neighbours are one span."""
+    """Spans by topic, in the order of the journal; neighbours are one span."""
 
     def __init__(self) -> None:
-        self._spans: defaultdict[str, deque[Span]] = defaultdict(deque)
+        self._spans: defaultdict[str, list[Span]] = defaultdict(list)
         self._class_of: dict[str, DeliveryClass] = {}
 
     def __len__(self) -> int:
@@ -36,18 +37,22 @@ class Parked:
         return min((spans[0].after + 1 for spans in self._spans.values()), default=math.inf)
 
     def add(self, topic: str, delivery_class: DeliveryClass, span: Span) -> None:
-        """Pass by what lies there."""
+        """Pass by what lies there. What was tried in vain comes back to its place."""
         spans = self._spans[topic]
         self._class_of[topic] = delivery_class
-        if spans and spans[-1].until == span.after:
-            span = Span(spans.pop().after, span.until)
-        spans.append(span)
+        place = bisect(spans, span)
+        if place < len(spans) and spans[place].after == span.until:
+            span = Span(span.after, spans.pop(place).until)
+        if place and spans[place - 1].until == span.after:
+            place -= 1
+            span = Span(spans.pop(place).after, span.until)
+        spans.insert(place, span)
 
     def take_first(self, topic: str) -> tuple[DeliveryClass, list[Span]] | None:
         """The oldest of a topic, to try it; None if there is none."""
         if topic not in self._spans:
             return None
-        first = self._spans[topic].popleft()
+        first = self._spans[topic].pop(0)
         its_class = self._class_of[topic]
         if not self._spans[topic]:
             self._forget(topic)
@@ -57,7 +62,7 @@ class Parked:
         """All of a topic, since it is free; None if there is none."""
         if topic not in self._spans:
             return None
-        taken = self._class_of[topic], sorted(self._spans[topic])
+        taken = self._class_of[topic], [*self._spans[topic]]
         self._forget(topic)
         return taken
 
