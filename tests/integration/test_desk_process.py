@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,9 @@ from edge_agent.desk import desk_path, say_through
 from edge_agent.errors import JournalError
 from edge_agent.events.agent import LineDown
 from edge_agent.journal import open_journal
+from edge_agent.testing.patience import wait_until
 
 pytestmark = pytest.mark.integration
-
-PATIENCE_SECONDS = 20.0
 
 
 @contextmanager
@@ -35,13 +33,13 @@ def collector(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def say_when_it_answers(state: Path, line: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return say_through(desk_path(state))(LineDown(line=line, reason="said at the desk"))
-        except JournalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    def said() -> bool:
+        with suppress(JournalError):
+            say_through(desk_path(state))(LineDown(line=line, reason="said at the desk"))
+            return True
+        return False
+
+    wait_until(said)
 
 
 def lines_told(state: Path) -> list[str]:

@@ -15,8 +15,7 @@ import pytest
 from edge_agent.errors import JournalError, JournalFull
 from edge_agent.journal import group_commit
 from edge_agent.journal.group_commit import GroupCommit, _Turn
-
-PATIENCE_SECONDS = 10.0
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 
 class SlowDisk:
@@ -56,7 +55,7 @@ class Floor:
         if idle:
             assert self.disk.busy.acquire(timeout=PATIENCE_SECONDS)
         else:
-            until(lambda: len(self.turns._waiting) > waiting)
+            wait_until(lambda: len(self.turns._waiting) > waiting)
         return asked
 
     def finish_commit(self) -> None:
@@ -74,13 +73,6 @@ def floor() -> Iterator[Floor]:
     floor.threads.shutdown()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.0005)  # another thread has to get there
-
-
 class Interrupted(BaseException):
     """What a signal handler raises, as Ctrl-C does."""
 
@@ -93,7 +85,7 @@ def interrupted_when(condition: Callable[[], bool]) -> Iterator[None]:
         raise Interrupted
 
     def interrupt() -> None:
-        until(condition)
+        wait_until(condition)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, raise_it)
@@ -238,7 +230,7 @@ def test_who_is_interrupted_while_another_commits_for_it_stops_nobody(floor: Flo
     second = floor.append(b"b")
 
     def begin_the_next() -> bool:
-        until(lambda: len(floor.turns._waiting) == 2)
+        wait_until(lambda: len(floor.turns._waiting) == 2)
         floor.finish_and_begin_the_next()
         return True
 

@@ -6,8 +6,6 @@ import errno
 import os
 import shutil
 import sqlite3
-import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -25,6 +23,7 @@ from edge_agent.journal.head import HeadNote
 from edge_agent.journal.position import Position
 from edge_agent.journal.reader import Reader
 from edge_agent.journal.segment import PREALLOCATED_BYTES
+from edge_agent.testing.patience import wait_until
 from tests.journal.folders import (
     FORWARDER,
     PLENTY,
@@ -704,10 +703,7 @@ def test_the_housekeeper_forgets_by_itself(path: Path, monkeypatch: pytest.Monke
             journal.append([b"x" * 3000])
         forwarder.acknowledge(FORWARDER, 1, 10)
 
-        give_up_at = time.monotonic() + 30
-        while len(segments_of(path)) > 1:
-            assert time.monotonic() < give_up_at
-            threading.Event().wait(0.005)  # the thread has to get there
+        wait_until(lambda: len(segments_of(path)) == 1)
 
 
 def test_trouble_of_the_housekeeper_is_told_once_and_stops_no_other_chore(
