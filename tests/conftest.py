@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -13,6 +14,9 @@ from hypothesis import HealthCheck, settings
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread
 from edge_agent.testing.tries import tries
+
+if TYPE_CHECKING:
+    from edge_agent.uplink.iot_core import IotCoreOptions
 
 # Examples of each property that does not say otherwise; see `edge_agent.testing.tries` for the long run.
 EVERYDAY = 40
@@ -64,6 +68,24 @@ def standin(config: StandinConfig) -> Iterator[StandinThread]:
     """That stand-in, running."""
     with StandinThread(config) as standin:
         yield standin
+
+
+@pytest.fixture
+def options(standin: StandinThread, pki: PkiPaths) -> IotCoreOptions:
+    """How gw-07 reaches it. A room that needs more of it replaces this, too."""
+    from edge_agent.uplink.iot_core import IotCoreOptions  # noqa: PLC0415  it loads the SDK, for a few rooms
+
+    return IotCoreOptions(
+        endpoint="localhost",
+        port=standin.port,
+        ca=pki.ca,
+        certificate=pki.device_certificate,
+        key=pki.device_key,
+        client_id="gw-07-events",
+        status_topic="floor/lab/gw-07/status",
+        min_reconnect_ms=100,
+        max_reconnect_ms=200,
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge_agent.agent.canary_keeper import CanaryKeeper
-from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.routes import routes_of
 from edge_agent.settings import Settings, read_settings
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, read_ledger
@@ -227,17 +226,8 @@ def config(config: StandinConfig) -> StandinConfig:
 
 @pytest.mark.integration
 def test_against_the_stand_in_a_disabled_rule_is_noticed_and_a_mended_one_too(
-    standin: StandinThread, control: StandinControl, pki: PkiPaths
+    standin: StandinThread, control: StandinControl, options: IotCoreOptions
 ) -> None:
-    options = IotCoreOptions(
-        endpoint="localhost",
-        port=standin.port,
-        ca=pki.ca,
-        certificate=pki.device_certificate,
-        key=pki.device_key,
-        client_id="gw-07-events",
-        status_topic="floor/lab/gw-07/status",
-    )
     told = settings()
     shift = 0.0
 

@@ -7,15 +7,13 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from awscrt import mqtt5
 
-from edge_agent.credentials.dev_pki import PkiPaths
-from edge_agent.standin import StandinConfig, StandinControl, StandinThread
+from edge_agent.standin import StandinConfig, StandinControl
 from edge_agent.testing.patience import until
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
 from edge_agent.uplink.mutual_tls import make_client
@@ -33,24 +31,8 @@ def config(config: StandinConfig) -> StandinConfig:
     return replace(config, observer="watcher")
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The stand-in, as a client sees it."""
-
-    port: int
-    ca: Path
-    certificate: Path
-    key: Path
-    endpoint: str = "localhost"
-    proxy: None = None
-
-
-def peer(standin: StandinThread, pki: PkiPaths) -> Peer:
-    return Peer(standin.port, pki.ca, pki.device_certificate, pki.device_key)
-
-
 @contextmanager
-def watching(where: Peer) -> Iterator[queue.Queue[Any]]:
+def watching(where: IotCoreOptions) -> Iterator[queue.Queue[Any]]:
     """What is said on the status topic, retained or live."""
     heard: queue.Queue[Any] = queue.Queue()
     connected, stopped = threading.Event(), threading.Event()
@@ -73,22 +55,7 @@ def watching(where: Peer) -> Iterator[queue.Queue[Any]]:
         stopped.wait(SOON)
 
 
-def test_birth_and_last_will_say_what_they_are(
-    standin: StandinThread, control: StandinControl, pki: PkiPaths
-) -> None:
-    where = peer(standin, pki)
-    options = IotCoreOptions(
-        endpoint="localhost",
-        port=where.port,
-        ca=where.ca,
-        certificate=where.certificate,
-        key=where.key,
-        client_id="gw-07-events",
-        status_topic=STATUS,
-        min_reconnect_ms=100,
-        max_reconnect_ms=200,
-    )
-
+def test_birth_and_last_will_say_what_they_are(options: IotCoreOptions, control: StandinControl) -> None:
     async def story(heard: queue.Queue[Any]) -> None:
         uplink = IotCoreUplink(options, check=lambda: None, diagnose=lambda: "", birth=lambda: BORN)
         await uplink.start()
@@ -100,12 +67,12 @@ def test_birth_and_last_will_say_what_they_are(
         finally:
             await uplink.stop()
 
-    with watching(where) as heard:
+    with watching(options) as heard:
         asyncio.run(story(heard))
         said = [heard.get(timeout=SOON) for _ in range(4)]
 
     assert [packet.payload for packet in said] == [BORN, GONE, BORN, GONE]
     assert {packet.content_type for packet in said} == {"application/json"}
-    with watching(where) as heard:
+    with watching(options) as heard:
         kept = heard.get(timeout=SOON)
     assert (kept.payload, kept.content_type, kept.retain) == (GONE, "application/json", True)

@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.errors import CredentialError, LocalProtocolError, NotConnected, UplinkError
 from edge_agent.standin import StandinControl, StandinThread, read_ledger
 from edge_agent.testing.patience import until
@@ -30,19 +29,8 @@ Story = Callable[[IotCoreUplink], Awaitable[None]]
 
 
 @pytest.fixture
-def options(standin: StandinThread, pki: PkiPaths) -> IotCoreOptions:
-    return IotCoreOptions(
-        endpoint="localhost",
-        port=standin.port,
-        ca=pki.ca,
-        certificate=pki.device_certificate,
-        key=pki.device_key,
-        client_id="gw-07-events",
-        status_topic=STATUS,
-        ack_timeout_seconds=1,
-        min_reconnect_ms=100,
-        max_reconnect_ms=200,
-    )
+def options(options: IotCoreOptions) -> IotCoreOptions:
+    return replace(options, ack_timeout_seconds=1)
 
 
 def tell(options: IotCoreOptions, story: Story, diagnose: Callable[[], str] = lambda: "") -> IotCoreUplink:

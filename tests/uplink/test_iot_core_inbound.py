@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.credentials.dev_pki import PkiPaths
-from edge_agent.standin import StandinConfig, StandinControl, StandinThread
+from edge_agent.standin import StandinConfig, StandinControl
 from edge_agent.testing.patience import until
 from edge_agent.uplink.base import Message, Received
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
@@ -38,20 +37,13 @@ def config(config: StandinConfig, tmp_path: Path) -> StandinConfig:
     return replace(config, policy=policy)
 
 
-def tell(standin: StandinThread, pki: PkiPaths, story: Story) -> None:
+@pytest.fixture
+def options(options: IotCoreOptions) -> IotCoreOptions:
+    return replace(options, ack_timeout_seconds=5)
+
+
+def tell(options: IotCoreOptions, story: Story) -> None:
     """Run a story with the gateway and somebody in the cloud, both connected."""
-    options = IotCoreOptions(
-        endpoint="localhost",
-        port=standin.port,
-        ca=pki.ca,
-        certificate=pki.device_certificate,
-        key=pki.device_key,
-        client_id="gw-07-events",
-        status_topic="floor/lab/gw-07/status",
-        ack_timeout_seconds=5,
-        min_reconnect_ms=100,
-        max_reconnect_ms=200,
-    )
 
     async def run() -> None:
         both = [
@@ -75,7 +67,7 @@ async def subscribed(control: StandinControl) -> None:
     await until(lambda: control.status()["subscriptions"].get("gw-07-events"))
 
 
-def test_a_publish_comes_in_whole(standin: StandinThread, pki: PkiPaths) -> None:
+def test_a_publish_comes_in_whole(options: IotCoreOptions) -> None:
     async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
         heard: list[Received] = []
         await gateway.subscribe("cmd/lab/gw-07/+", heard.append)
@@ -87,11 +79,11 @@ def test_a_publish_comes_in_whole(standin: StandinThread, pki: PkiPaths) -> None
         assert heard[0].correlation_data == b"\x00\xff"
         assert heard[0].user_properties == (("by", "ada"),)
 
-    tell(standin, pki, story)
+    tell(options, story)
 
 
 def test_what_was_subscribed_to_before_is_heard_after_a_reconnect(
-    standin: StandinThread, pki: PkiPaths, control: StandinControl
+    options: IotCoreOptions, control: StandinControl
 ) -> None:
     async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
         heard: list[Received] = []
@@ -104,11 +96,11 @@ def test_what_was_subscribed_to_before_is_heard_after_a_reconnect(
 
         await until(lambda: heard)
 
-    tell(standin, pki, story)
+    tell(options, story)
 
 
 def test_nothing_is_acknowledged_before_whoever_heard_it_says_so(
-    standin: StandinThread, pki: PkiPaths, control: StandinControl
+    options: IotCoreOptions, control: StandinControl
 ) -> None:
     """The window of the session tells: what is not acknowledged keeps its place in it."""
 
@@ -126,12 +118,12 @@ def test_nothing_is_acknowledged_before_whoever_heard_it_says_so(
 
         await until(lambda: len(heard) == 30)
 
-    tell(standin, pki, story)
+    tell(options, story)
     assert control.status()["up"]
 
 
 def test_acknowledging_after_the_session_has_ended_does_no_harm(
-    standin: StandinThread, pki: PkiPaths, control: StandinControl
+    options: IotCoreOptions, control: StandinControl
 ) -> None:
     async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
         heard: list[Received] = []
@@ -147,10 +139,10 @@ def test_acknowledging_after_the_session_has_ended_does_no_harm(
 
         await until(lambda: len(heard) == 2)
 
-    tell(standin, pki, story)
+    tell(options, story)
 
 
-def test_a_refused_filter_is_named_and_the_others_stand(standin: StandinThread, pki: PkiPaths) -> None:
+def test_a_refused_filter_is_named_and_the_others_stand(options: IotCoreOptions) -> None:
     async def story(gateway: IotCoreUplink, cloud: IotCoreUplink) -> None:
         heard: list[Received] = []
         await gateway.subscribe("secret/+", heard.append)
@@ -160,12 +152,10 @@ def test_a_refused_filter_is_named_and_the_others_stand(standin: StandinThread, 
         await cloud.publish(COMMAND)
         await until(lambda: heard)
 
-    tell(standin, pki, story)
+    tell(options, story)
 
 
-def test_the_birth_says_what_it_is_given(
-    standin: StandinThread, pki: PkiPaths, control: StandinControl
-) -> None:
+def test_the_birth_says_what_it_is_given(options: IotCoreOptions, control: StandinControl) -> None:
     async def story(gateway: IotCoreUplink, _cloud: IotCoreUplink) -> None:
         heard: list[Received] = []
         await gateway.subscribe("floor/lab/gw-07/status", heard.append)
@@ -174,5 +164,5 @@ def test_the_birth_says_what_it_is_given(
 
         assert heard[0].payload == b"born"
 
-    tell(standin, pki, story)
+    tell(options, story)
     assert "floor/lab/gw-07/status" in control.status()["retained"]

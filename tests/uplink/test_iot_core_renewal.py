@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.errors import NotConnected
 from edge_agent.standin import StandinControl, StandinThread, read_ledger
 from edge_agent.testing.patience import until, wait_until
@@ -31,19 +30,8 @@ Story = Callable[[IotCoreUplink], Awaitable[None]]
 
 
 @pytest.fixture
-def options(standin: StandinThread, pki: PkiPaths) -> IotCoreOptions:
-    return IotCoreOptions(
-        endpoint="localhost",
-        port=standin.port,
-        ca=pki.ca,
-        certificate=pki.device_certificate,
-        key=pki.device_key,
-        client_id="gw-07-events",
-        status_topic=STATUS,
-        ack_watchdog_seconds=LIMIT,
-        min_reconnect_ms=1_000,
-        max_reconnect_ms=2_000,
-    )
+def options(options: IotCoreOptions) -> IotCoreOptions:
+    return replace(options, ack_watchdog_seconds=LIMIT, min_reconnect_ms=1_000, max_reconnect_ms=2_000)
 
 
 def tell(options: IotCoreOptions, story: Story) -> IotCoreUplink:
