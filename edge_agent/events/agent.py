@@ -13,50 +13,39 @@ class LineUp(EventBody):
     """The device at the end of a line answers."""
 
     schema_name: ClassVar[str] = "line-up"
+    type_name: ClassVar[str] = "floor.line.up"
 
     line: str
     silent_seconds: float = Field(ge=0, description="how long it had not answered")
-
-    @property
-    def event_type(self) -> str:
-        """`floor.line.up`."""
-        return "floor.line.up"
 
 
 class LineDown(EventBody):
     """The device at the end of a line no longer answers, or its port is gone."""
 
     schema_name: ClassVar[str] = "line-down"
+    type_name: ClassVar[str] = "floor.line.down"
 
     line: str
     reason: str
-
-    @property
-    def event_type(self) -> str:
-        """`floor.line.down`."""
-        return "floor.line.down"
 
 
 class ProtocolErrors(EventBody):
     """Bytes on a line that made no sense, counted; at most once a minute, whatever the storm."""
 
     schema_name: ClassVar[str] = "line-protocol-errors"
+    type_name: ClassVar[str] = "floor.line.protocol_errors"
 
     line: str
     count: Count = Field(description="since the last such event")
     total: Count = Field(description="since the collector started")
     last: str = Field(description="what was wrong with the last of them")
 
-    @property
-    def event_type(self) -> str:
-        """`floor.line.protocol_errors`."""
-        return "floor.line.protocol_errors"
-
 
 class LineQuality(EventBody):
     """A device is heard worse than it was, or well again; judged over the last minute."""
 
     schema_name: ClassVar[str] = "line-quality"
+    type_name: ClassVar[str] = "floor.line.quality"
 
     line: str
     verdict: Literal["degraded", "recovered"]
@@ -72,86 +61,62 @@ class LineQuality(EventBody):
     resynchronisations: Count = Field(description="times the device had to be woken up")
     longest_backlog: Count = Field(description="exceptions in a row before it had nothing more to say")
 
-    @property
-    def event_type(self) -> str:
-        """`floor.line.quality`."""
-        return "floor.line.quality"
-
 
 class AgentStarted(EventBody):
     """A collector opened its journal."""
 
     schema_name: ClassVar[str] = "agent-started"
+    type_name: ClassVar[str] = "floor.agent.started"
 
     version: str
     lines: Count
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.started`."""
-        return "floor.agent.started"
 
 
 class AgentStopped(EventBody):
     """A collector stopped in an orderly way."""
 
     schema_name: ClassVar[str] = "agent-stopped"
+    type_name: ClassVar[str] = "floor.agent.stopped"
 
     version: str
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.stopped`."""
-        return "floor.agent.stopped"
 
 
 class AgentReconfigured(EventBody):
     """The collector goes on with other settings. Their names are told, their values are not."""
 
     schema_name: ClassVar[str] = "agent-reconfigured"
+    type_name: ClassVar[str] = "floor.agent.reconfigured"
 
     changed: tuple[str, ...] = Field(description="the settings that differ, the first 64 of them")
     began_again: bool = Field(description="true: every line began again; false: only those that changed")
     digest: str = Field(pattern="^[0-9a-f]{16}$", description="of all settings: equal ones have the same")
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.reconfigured`."""
-        return "floor.agent.reconfigured"
 
 
 class ConfigurationRefused(EventBody):
     """Other settings made no sense; the collector goes on with those it has."""
 
     schema_name: ClassVar[str] = "agent-configuration-refused"
+    type_name: ClassVar[str] = "floor.agent.configuration_refused"
 
     reason: str
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.configuration_refused`."""
-        return "floor.agent.configuration_refused"
 
 
 class RecordSetAside(EventBody):
     """In the place of a record that the cloud would not take: it is kept on the gateway, as a dead letter."""
 
     schema_name: ClassVar[str] = "agent-record-set-aside"
+    type_name: ClassVar[str] = "floor.agent.record_set_aside"
 
     set_aside: str = Field(description="the type of the event that was there; empty where none can be read")
     size: Count = Field(description="in bytes, of what was there")
     reason: str = Field(max_length=300)
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.record_set_aside`."""
-        return "floor.agent.record_set_aside"
 
 
 class CommandAudited(EventBody):
     """Somebody in the cloud asked for something: journalled before it is carried out, and when it is done."""
 
     schema_name: ClassVar[str] = "agent-command"
+    type_name: ClassVar[str] = "floor.agent.command"
 
     command: str = Field(max_length=64, description="what for: the last level of the topic it came on")
     id: str = Field(max_length=64, description="the command's own; empty where it has none that can be read")
@@ -164,11 +129,6 @@ class CommandAudited(EventBody):
         default=1,
         description="how many commands this stands for: refusals that come in a flood are one event",
     )
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.command`."""
-        return "floor.agent.command"
 
 
 class WireFrame(Strict):
@@ -188,6 +148,7 @@ class LineCaptured(EventBody):
     """A piece of what went over a line, while somebody had asked to see it."""
 
     schema_name: ClassVar[str] = "line-captured"
+    type_name: ClassVar[str] = "floor.line.captured"
 
     line: str
     id: str = Field(max_length=64, description="the command's that asked for it")
@@ -195,11 +156,6 @@ class LineCaptured(EventBody):
     last: bool
     cut: bool = Field(description="the capture ended before its time: it had all the bytes it may have")
     frames: tuple[WireFrame, ...]
-
-    @property
-    def event_type(self) -> str:
-        """`floor.line.captured`."""
-        return "floor.line.captured"
 
 
 class _OfCertificate(EventBody):
@@ -216,30 +172,23 @@ class CertificateExpiring(_OfCertificate):
     """A certificate will end; said once each 60, 30 and 7 days ahead."""
 
     schema_name: ClassVar[str] = "agent-certificate-expiring"
+    type_name: ClassVar[str] = "floor.agent.certificate_expiring"
 
     days_left: Count
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.certificate_expiring`."""
-        return "floor.agent.certificate_expiring"
 
 
 class CertificateExpired(_OfCertificate):
     """A certificate has ended; said once."""
 
     schema_name: ClassVar[str] = "agent-certificate-expired"
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.certificate_expired`."""
-        return "floor.agent.certificate_expired"
+    type_name: ClassVar[str] = "floor.agent.certificate_expired"
 
 
 class CertificateRotated(EventBody):
     """The gateway uses a new certificate, and the cloud may deactivate the old one. Its key is gone."""
 
     schema_name: ClassVar[str] = "agent-certificate-rotated"
+    type_name: ClassVar[str] = "floor.agent.certificate_rotated"
 
     old_certificate_id: str = Field(description="SHA-256 of the certificate, hexadecimal: its id in IoT Core")
     old_serial_number: str = Field(description="hexadecimal")
@@ -247,16 +196,12 @@ class CertificateRotated(EventBody):
     new_serial_number: str
     not_after: str = Field(description="until when the new one counts; ISO 8601, UTC")
 
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.certificate_rotated`."""
-        return "floor.agent.certificate_rotated"
-
 
 class Canary(EventBody):
     """Sent now and then for nothing but to arrive: where none does, events are lost behind the broker."""
 
     schema_name: ClassVar[str] = "agent-canary"
+    type_name: ClassVar[str] = "floor.agent.canary"
 
     number: Count = Field(description="from 1, since the sender started")
     every_seconds: Count = Field(description="how far apart they are: the next one is late after more")
@@ -264,8 +209,3 @@ class Canary(EventBody):
         pattern="^[a-zA-Z0-9_]{0,128}$",
         description="the rule of Basic Ingest that events go to; empty where they go by the broker",
     )
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.canary`."""
-        return "floor.agent.canary"

@@ -18,6 +18,7 @@ class MachineCommanded(EventBody):
     """
 
     schema_name: ClassVar[str] = "slot-commanded"
+    type_name: ClassVar[str] = "floor.slot.commanded"
 
     id: str = Field(max_length=64, description="the command's own; both records have it")
     poll: str = Field(pattern="^0x[0-9a-f]{2}$", description="the long poll")
@@ -30,8 +31,3 @@ class MachineCommanded(EventBody):
             description="accepted: it is about to leave; unanswered: nobody knows whether it was carried out"
         )
     )
-
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.commanded`."""
-        return "floor.slot.commanded"

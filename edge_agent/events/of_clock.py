@@ -31,23 +31,15 @@ class ClockStepped(_OfClock):
     """The clock was set by more than half a second, as what passed on the monotonic clock shows."""
 
     schema_name: ClassVar[str] = "agent-clock-stepped"
+    type_name: ClassVar[str] = "floor.agent.clock_stepped"
 
     before: str = Field(description="what the clock would show then had it not been stepped; ISO 8601, UTC")
     after: str = Field(description="what it showed then; ISO 8601, UTC")
     step_ms: int = Field(description="milliseconds from before to after; less than 0 for a step back")
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.clock_stepped`."""
-        return "floor.agent.clock_stepped"
 
 
 class ClockQualityChanged(_OfClock):
     """The clock became synchronised, or no longer is, or has another source, without a step."""
 
     schema_name: ClassVar[str] = "agent-clock-quality-changed"
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.clock_quality_changed`."""
-        return "floor.agent.clock_quality_changed"
+    type_name: ClassVar[str] = "floor.agent.clock_quality_changed"

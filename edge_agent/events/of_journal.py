@@ -21,6 +21,7 @@ class JournalGap(EventBody):
     """Records that are gone for good and will never be sent: which, how many, and why."""
 
     schema_name: ClassVar[str] = "agent-journal-gap"
+    type_name: ClassVar[str] = "floor.agent.journal_gap"
 
     reason: Literal["shed", "damage"] = Field(
         description="shed: given up to keep within the budget; damage: could not be read any more"
@@ -38,11 +39,6 @@ class JournalGap(EventBody):
     )
     why: str = Field(max_length=300, description="budget, age or disk, or what was damaged")
 
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.journal_gap`."""
-        return "floor.agent.journal_gap"
-
 
 class _Fill(EventBody):
     """How full the journal is."""
@@ -57,29 +53,21 @@ class JournalFilling(_Fill):
     """The journal has filled up to a level: what cannot be sent may soon have to be given up."""
 
     schema_name: ClassVar[str] = "agent-journal-filling"
+    type_name: ClassVar[str] = "floor.agent.journal_filling"
 
     level: Level = Field(description="what was reached, in percent; at 100 something is given up or refused")
     hours_left: float | None = Field(
         ge=0, description="until it is full, at the present rate; null where it does not fill"
     )
 
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.journal_filling`."""
-        return "floor.agent.journal_filling"
-
 
 class JournalRelieved(_Fill):
     """The journal is below a level again that it had reached."""
 
     schema_name: ClassVar[str] = "agent-journal-relieved"
+    type_name: ClassVar[str] = "floor.agent.journal_relieved"
 
     level: Level = Field(description="the lowest that it is below again, in percent")
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.journal_relieved`."""
-        return "floor.agent.journal_relieved"
 
 
 class JournalCheckpoint(EventBody):
@@ -90,6 +78,7 @@ class JournalCheckpoint(EventBody):
     """
 
     schema_name: ClassVar[str] = "agent-journal-checkpoint"
+    type_name: ClassVar[str] = "floor.agent.journal_checkpoint"
 
     sequence: int = Field(ge=0, description="of the record up to which the chain is vouched for")
     chain: str = Field(pattern=LINK_PATTERN, description="the link of that record")
@@ -98,8 +87,3 @@ class JournalCheckpoint(EventBody):
         pattern="^([0-9a-f]{64})?$",
         description="SHA-256 of the certificate, hexadecimal; empty without a key",
     )
-
-    @property
-    def event_type(self) -> str:
-        """`floor.agent.journal_checkpoint`."""
-        return "floor.agent.journal_checkpoint"

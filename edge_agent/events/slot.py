@@ -139,30 +139,22 @@ class TicketRecorded(EventBody):
     """The amount of the cash-out ticket just printed; its number is as good as cash and is not read."""
 
     schema_name: ClassVar[str] = "slot-ticket-recorded"
+    type_name: ClassVar[str] = "floor.slot.ticket_recorded"
 
     amount: Money
-
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.ticket_recorded`."""
-        return "floor.slot.ticket_recorded"
 
 
 class BillRecorded(EventBody):
     """The last bill accepted, read after a one-byte exception that could not carry it."""
 
     schema_name: ClassVar[str] = "slot-bill-recorded"
+    type_name: ClassVar[str] = "floor.slot.bill_recorded"
 
     bill: Money | None
     denomination_code: int = Field(ge=0, le=99)
     country: str
     country_code: int = Field(ge=0, le=99)
     count: Count
-
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.bill_recorded`."""
-        return "floor.slot.bill_recorded"
 
 
 class Meter(Strict):
@@ -189,6 +181,7 @@ class MetersRead(EventBody):
     """Meters read together, between games."""
 
     schema_name: ClassVar[str] = "slot-meters"
+    type_name: ClassVar[str] = "floor.slot.meters_read"
 
     reason: SnapshotReason
     denomination: str | None = Field(description="accounting denomination in currency units")
@@ -198,16 +191,12 @@ class MetersRead(EventBody):
     settled: bool = Field(description="coin-in did not move while the meters were read")
     meters: tuple[Meter, ...]
 
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.meters_read`."""
-        return "floor.slot.meters_read"
-
 
 class PartMetersRead(EventBody):
     """The meters of one game, or of one player denomination, of a machine that has several."""
 
     schema_name: ClassVar[str] = "slot-part-meters"
+    type_name: ClassVar[str] = "floor.slot.part_meters_read"
 
     game: Count | None = Field(description="its number in the machine; null for all games")
     denomination: str | None = Field(description="player denomination in currency units; null for all")
@@ -218,16 +207,12 @@ class PartMetersRead(EventBody):
     epoch: Count = Field(description="as in slot-meters")
     meters: tuple[Meter, ...]
 
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.part_meters_read`."""
-        return "floor.slot.part_meters_read"
-
 
 class MeterEpochBegan(EventBody):
     """A machine's meters begin again, or count in another unit: no difference reaches back beyond this."""
 
     schema_name: ClassVar[str] = "slot-meter-epoch-began"
+    type_name: ClassVar[str] = "floor.slot.meter_epoch_began"
 
     epoch: Count = Field(description="of the readings from here on")
     cause: EpochCause
@@ -238,16 +223,12 @@ class MeterEpochBegan(EventBody):
     denomination: str | None = Field(description="accounting denomination from here on, in currency units")
     denomination_before: str | None
 
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.meter_epoch_began`."""
-        return "floor.slot.meter_epoch_began"
-
 
 class MeterBackwards(EventBody):
     """A meter reads less than before, and nothing explains it: what it rose by in between is not known."""
 
     schema_name: ClassVar[str] = "slot-meter-backwards"
+    type_name: ClassVar[str] = "floor.slot.meter_backwards"
 
     meter: str
     unit: MeterUnit
@@ -260,16 +241,12 @@ class MeterBackwards(EventBody):
         description="the player denomination whose meter it is; null for all of them"
     )
 
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.meter_backwards`."""
-        return "floor.slot.meter_backwards"
-
 
 class MeterVariance(EventBody):
     """The events between two snapshots do not explain a meter: one was lost, forged or repeated."""
 
     schema_name: ClassVar[str] = "slot-meter-variance"
+    type_name: ClassVar[str] = "floor.slot.meter_variance"
 
     meter: str
     unit: Literal["credits", "minor", "count"]
@@ -282,16 +259,12 @@ class MeterVariance(EventBody):
         description="what the machine said in between that would account for it; unknown if nothing",
     )
 
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.meter_variance`."""
-        return "floor.slot.meter_variance"
-
 
 class SequenceViolation(EventBody):
     """A machine said what cannot come next: something before it was lost, or the machine is at fault."""
 
     schema_name: ClassVar[str] = "slot-sequence-violation"
+    type_name: ClassVar[str] = "floor.slot.sequence.violation"
 
     sequence: str = Field(description="what it is about, e.g. slot_door; see docs/conditions.md")
     state: str = Field(description="in which it was as far as the machine had said")
@@ -300,11 +273,6 @@ class SequenceViolation(EventBody):
         pattern="^0x[0-9a-f]{2}$", description="of the exception; null where a meter shows it"
     )
     expected: tuple[str, ...] = Field(description="the exceptions that could have come instead")
-
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.sequence.violation`."""
-        return "floor.slot.sequence.violation"
 
 
 class GameIdentified(Strict):
@@ -326,6 +294,7 @@ class MachineIdentified(EventBody):
     """What a machine says it is. A field is null where it did not answer."""
 
     schema_name: ClassVar[str] = "slot-identity"
+    type_name: ClassVar[str] = "floor.slot.identified"
 
     sas_version: str | None
     serial_number: str | None
@@ -354,8 +323,3 @@ class MachineIdentified(EventBody):
         description="long polls the machine does not answer, e.g. 0xb5"
     )
     vendor_profile: str | None = Field(description="the profile by whose quirks it is treated; null for none")
-
-    @property
-    def event_type(self) -> str:
-        """`floor.slot.identified`."""
-        return "floor.slot.identified"

@@ -10,7 +10,7 @@ from edge_agent.drivers.tdl1.normalise import EVENTS, SNAPSHOTS
 from edge_agent.drivers.tdl1.options import Tdl1Options
 from edge_agent.drivers.tdl1.station import MOST_UNKNOWN_CODES
 from edge_agent.errors import ConfigurationError
-from edge_agent.events import EventBody, Observation, table
+from edge_agent.events import EventBody, Observation, shuffler, table
 from edge_agent.events.agent import LineDown, LineUp, ProtocolErrors
 from edge_agent.station import DeviceIdentity, SerialFormat
 from edge_agent.tdl1 import Kind, Message, encode
@@ -124,14 +124,14 @@ VOCABULARY = [
     (
         "SHF.DECK_IN",
         {"batch": "4411", "decks": "1", "exp": "52"},
-        table.ShufflerDeckIn,
+        shuffler.ShufflerDeckIn,
         {"batch": "4411", "decks": 1, "expected_cards": 52},
     ),
-    ("SHF.START", {"batch": "4411"}, table.ShufflerStarted, {"batch": "4411"}),
+    ("SHF.START", {"batch": "4411"}, shuffler.ShufflerStarted, {"batch": "4411"}),
     (
         "SHF.DONE",
         {"batch": "4411", "ms": "22400", "cnt": "52", "exp": "52", "res": "OK", "retry": "0"},
-        table.ShufflerCompleted,
+        shuffler.ShufflerCompleted,
         {
             "batch": "4411",
             "duration_ms": 22400,
@@ -144,14 +144,14 @@ VOCABULARY = [
     (
         "SHF.VERIFY",
         {"batch": "1", "miss": "1", "extra": "0", "mis": "2", "back": "0"},
-        table.ShufflerVerifyFailed,
+        shuffler.ShufflerVerifyFailed,
         {"batch": "1", "missing_count": 1, "extra_count": 0, "misread_count": 2, "wrong_back_count": 0},
     ),
-    ("SHF.OUT", {"batch": "1", "wait": "8200"}, table.ShufflerDeckOut, {"batch": "1", "wait_ms": 8200}),
+    ("SHF.OUT", {"batch": "1", "wait": "8200"}, shuffler.ShufflerDeckOut, {"batch": "1", "wait_ms": 8200}),
     (
         "SHF.JAM",
         {"batch": "1", "loc": "2", "at": "31", "att": "1", "code": "J02"},
-        table.ShufflerJam,
+        shuffler.ShufflerJam,
         {
             "batch": "1",
             "location": 2,
@@ -164,14 +164,14 @@ VOCABULARY = [
     (
         "SHF.JAMCLR",
         {"batch": "1", "auto": "1", "down": "3000"},
-        table.ShufflerJamCleared,
+        shuffler.ShufflerJamCleared,
         {"batch": "1", "auto": True, "downtime_ms": 3000},
     ),
-    ("SHF.MISREAD", {"batch": "1", "n": "2"}, table.ShufflerMisread, {"batch": "1", "count": 2}),
-    ("SHF.LID", {"open": "0"}, table.ShufflerLid, {"open": False}),
-    ("SHF.MODE", {"mode": "two deck"}, table.ShufflerMode, {"mode": "two deck"}),
-    ("SHF.CIN", {"n": "14"}, table.ShufflerCardsIn, {"count": 14}),
-    ("SHF.COUT", {"n": "14"}, table.ShufflerCardsOut, {"count": 14}),
+    ("SHF.MISREAD", {"batch": "1", "n": "2"}, shuffler.ShufflerMisread, {"batch": "1", "count": 2}),
+    ("SHF.LID", {"open": "0"}, shuffler.ShufflerLid, {"open": False}),
+    ("SHF.MODE", {"mode": "two deck"}, shuffler.ShufflerMode, {"mode": "two deck"}),
+    ("SHF.CIN", {"n": "14"}, shuffler.ShufflerCardsIn, {"count": 14}),
+    ("SHF.COUT", {"n": "14"}, shuffler.ShufflerCardsOut, {"count": 14}),
 ]
 
 
@@ -215,14 +215,14 @@ def test_codes_and_keys_are_unique_and_meanings_are_fields() -> None:
 def test_a_jam_is_located_by_name(location: str, name: str) -> None:
     heard = Bench().event("SHF.JAM", loc=location)
 
-    assert isinstance(heard, table.ShufflerJam)
+    assert isinstance(heard, shuffler.ShufflerJam)
     assert (heard.location, heard.location_name) == (int(location), name)
 
 
 def test_a_jam_without_a_place_is_somewhere_unknown() -> None:
     heard = Bench().event("SHF.JAM")
 
-    assert isinstance(heard, table.ShufflerJam)
+    assert isinstance(heard, shuffler.ShufflerJam)
     assert (heard.location, heard.location_name) == (None, "unknown")
 
 
@@ -322,7 +322,7 @@ def test_a_value_not_written_as_it_should_be_is_kept_and_named(key: str, value: 
     heard = bench.hear(Message(1, 1, Kind.EVENT, "SHF.CIN", {key: value}))
 
     body, errors = heard
-    assert isinstance(body, table.ShufflerCardsIn)
+    assert isinstance(body, shuffler.ShufflerCardsIn)
     assert body.unlisted == {key: value}
     assert body.count is None
     assert isinstance(errors, ProtocolErrors)
@@ -333,7 +333,7 @@ def test_a_value_not_written_as_it_should_be_is_kept_and_named(key: str, value: 
 def test_a_flag_is_0_or_1(value: str) -> None:
     heard = Bench().hear(Message(1, 1, Kind.EVENT, "SHF.LID", {"open": value}))
 
-    assert isinstance(heard[0], table.ShufflerLid)
+    assert isinstance(heard[0], shuffler.ShufflerLid)
     assert heard[0].open is None
     assert heard[0].unlisted == {"open": value}
 
@@ -487,7 +487,7 @@ def test_the_stream_is_read_in_its_marked_form() -> None:
     bench.station.receive_data(frame[3:], 2.0)
 
     heard = bodies(bench.station.take_observations())
-    assert isinstance(heard[0], table.ShufflerLid)
+    assert isinstance(heard[0], shuffler.ShufflerLid)
     assert isinstance(heard[1], ProtocolErrors)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_agent.drivers.tdl1.privacy import screen
-from edge_agent.events import table
+from edge_agent.events import shuffler, table
 from edge_agent.events.table import TableEvent, TableStatement
 from edge_agent.tdl1 import (
     Booted,
@@ -29,18 +29,18 @@ EVENTS: Mapping[str, type[TableEvent]] = {
     "DEV.LOST": table.DeviceEventsLost,
     "DEV.SERVICE": table.DeviceServiced,
     "DEV.TEMP": table.DeviceTemperature,
-    "SHF.DECK_IN": table.ShufflerDeckIn,
-    "SHF.START": table.ShufflerStarted,
-    "SHF.DONE": table.ShufflerCompleted,
-    "SHF.VERIFY": table.ShufflerVerifyFailed,
-    "SHF.OUT": table.ShufflerDeckOut,
-    "SHF.JAM": table.ShufflerJam,
-    "SHF.JAMCLR": table.ShufflerJamCleared,
-    "SHF.MISREAD": table.ShufflerMisread,
-    "SHF.LID": table.ShufflerLid,
-    "SHF.MODE": table.ShufflerMode,
-    "SHF.CIN": table.ShufflerCardsIn,
-    "SHF.COUT": table.ShufflerCardsOut,
+    "SHF.DECK_IN": shuffler.ShufflerDeckIn,
+    "SHF.START": shuffler.ShufflerStarted,
+    "SHF.DONE": shuffler.ShufflerCompleted,
+    "SHF.VERIFY": shuffler.ShufflerVerifyFailed,
+    "SHF.OUT": shuffler.ShufflerDeckOut,
+    "SHF.JAM": shuffler.ShufflerJam,
+    "SHF.JAMCLR": shuffler.ShufflerJamCleared,
+    "SHF.MISREAD": shuffler.ShufflerMisread,
+    "SHF.LID": shuffler.ShufflerLid,
+    "SHF.MODE": shuffler.ShufflerMode,
+    "SHF.CIN": shuffler.ShufflerCardsIn,
+    "SHF.COUT": shuffler.ShufflerCardsOut,
 }
 
 SNAPSHOTS: Mapping[str, type[TableStatement]] = {
@@ -78,7 +78,7 @@ def normalise(heard: EventHeard | SnapshotHeard, device_class: str) -> Normalise
     if body is None:
         vendor = table.VendorEvent if is_event else table.VendorSnapshot
         return Normalised(vendor.model_validate(fields | {"code": message.code}), unknown_code=message.code)
-    if body is table.ShufflerJam:
+    if body is shuffler.ShufflerJam:
         fields["location_name"] = _location_name(fields.get("location"))
     return Normalised(body.model_validate(fields), misread)
 
