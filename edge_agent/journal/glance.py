@@ -1,4 +1,4 @@
-"""Glance: whether a sealed segment is exactly as it was written, told in passing.
+"""Glance: whether a sealed segment is exactly as it was written, and what is in it, told in passing.
 
 Housekeeping asks it of every segment, and lines append meanwhile: so it goes through the file in slices,
 keeps nothing of it, and lets others have the interpreter between two slices. It only ever says yes to what
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,6 +46,27 @@ def is_as_written(
             if error.errno not in {errno.ENOENT, errno.EIO}:
                 raise
             return False
+
+
+def frames_of(path: Path, *, pause: Callable[[float], object] = time.sleep) -> Iterator[Frame]:
+    """What lies in a segment that is as it was written, but for its header; offsets are of a slice.
+
+    Args:
+        path: of a sealed segment.
+        pause: called between slices.
+
+    Raises JournalError if it cannot be read.
+    """
+    rest = b""
+    with translated(path), path.open("rb") as file:
+        while data := file.read(SLICE_BYTES):
+            data, at = rest + data, 0
+            while (frame := decode(data, at)) is not None:
+                at = frame.end
+                if frame.kind != Kind.HEADER:
+                    yield frame
+            rest = data[at:]
+            pause(PAUSE_SECONDS)
 
 
 def _walked(file: BinaryIO, walk: _Walk, pause: Callable[[float], object]) -> bool:

@@ -309,12 +309,13 @@ class Journal:
         return sum(self._waiting(cls, end.counts[CLASSES.index(cls)], acknowledged) for cls in classes)
 
     def _waiting(self, cls: DeliveryClass, appended: int, acknowledged: Acknowledged) -> int:
-        """Of a class. What damage took is counted by the segments, so it does not wait for ever."""
+        """Of a class, what is really there: not what was let go of it, nor what damage took."""
         through = acknowledged.through(cls)
         before = self._reader.count_through(cls, through)
-        if before is None:
-            return max(0, appended - acknowledged.count(cls))
-        return max(0, appended - before - acknowledged.count(cls, after=through))
+        dealt_with = acknowledged.count(cls, after=through) if before is not None else acknowledged.count(cls)
+        open_spans = acknowledged.open(cls, through + 1, self.head)
+        gone = self._reader.let_go(cls, open_spans) if open_spans else 0
+        return max(0, appended - (before or 0) - dealt_with - gone)
 
     def oldest_age(
         self, consumer: str, wall_now: float, delivery_class: DeliveryClass | None = None

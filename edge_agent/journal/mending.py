@@ -1,7 +1,7 @@
 """Mending: a damaged segment is set aside as it is, and one with everything intact takes its place.
 
-The gap is journalled before the segment is replaced: whoever is killed in between says it twice, and
-nobody can lose a record without saying so.
+The gap is journalled before the segment is replaced: whoever is killed in between says it twice, by the
+same name, and nobody can lose a record without saying so.
 """
 
 from __future__ import annotations
@@ -10,16 +10,25 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
+from edge_agent.journal.acknowledged import CLASSES
 from edge_agent.journal.disk import FOLDER_MODE, read_file, sync_folder, translated, write_file
 from edge_agent.journal.examination import Examination, examine
 from edge_agent.journal.frames import Frame, Kind, encode, lost
 from edge_agent.journal.glance import is_as_written
 from edge_agent.journal.record import Gap
-from edge_agent.journal.segment import Header, make_segment, segment_path, segments
+from edge_agent.journal.segment import (
+    Header,
+    header_of,
+    heading_of,
+    make_segment,
+    segment_path,
+    segments,
+)
 
 DAMAGED = "damaged"
 
@@ -58,7 +67,8 @@ class Mender:
             return False
         self._tell(path, found, copy_aside(path))
         header = found.header or header_after(self._folder, first, self._journal)
-        make_segment(self._folder, header, _rewritten(found))
+        following = header_of(heading_of(segment_path(self._folder, last + 1)))
+        make_segment(self._folder, replace(header, gone=_gone(found, header, following)), _rewritten(found))
         self.mended += 1
         return True
 
@@ -79,12 +89,11 @@ class Mender:
         structlog.get_logger().error(
             "segments of the journal are missing", alarm=True, first=first, last=last
         )
-        self._declare([Gap("damage", None, last - first + 1, first, last, why="the segments were not there")])
+        self._declare([_gap(first, last, "the segments were not there")])
 
     def _tell(self, path: Path, found: Examination, aside: Path | None) -> None:
         gaps = [
-            Gap("damage", None, end - begin + 1, begin, end, why=f"{path.name} was damaged")
-            for begin, end in found.missing
+            _gap(begin, end, f"{path.name} was damaged") for begin, end in found.missing
         ]
         structlog.get_logger().error(
             "journal damaged; what is intact was kept",
@@ -131,6 +140,22 @@ def header_after(folder: Path, first: int, journal: str) -> Header:
             counts = tuple(a + b for a, b in zip(found.header.counts, found.counts, strict=True))
             return Header(journal, first, 0.0, found.chain or found.header.before, counts)
     return Header(journal, first, 0.0, b"", ())
+
+
+def _gap(first: int, last: int, why: str) -> Gap:
+    return Gap("damage", None, last - first + 1, first, last, why=why, name=f"damage-{first}-{last}")
+
+
+def _gone(found: Examination, header: Header, following: Header | None) -> tuple[int, ...]:
+    """How many records of each class are no longer there: let go, or lost, where that can be counted."""
+    gone = [0] * len(CLASSES)
+    for frame in found.found:
+        gone[frame.delivery_class] += frame.kind == Kind.GONE
+    if following is None or not (following.counts and header.counts):
+        return tuple(gone)
+    there = (header.counts, found.counts, following.counts)
+    missing = (max(0, after - before - entries) for before, entries, after in zip(*there, strict=True))
+    return tuple(map(sum, zip(gone, missing, strict=True)))
 
 
 def _place_aside(path: Path) -> tuple[Path, Path | None]:

@@ -11,6 +11,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from edge_agent.delivery import DeliveryClass
@@ -18,6 +19,7 @@ from edge_agent.errors import JournalError
 from edge_agent.journal.acknowledged import CLASSES
 from edge_agent.journal.frames import Frame
 from edge_agent.journal.head import Head, HeadNote
+from edge_agent.journal.let_go import LetGo
 from edge_agent.journal.record import Record, Slice
 from edge_agent.journal.segment import Header, header_of, heading_of, segment_path, segments
 from edge_agent.journal.segment_index import SegmentGone, SegmentIndex
@@ -39,6 +41,7 @@ class Reader:
         self._known: Head | None = None
         self._firsts: list[int] = []
         self._headers: dict[int, Header | None] = {}
+        self._let_go = LetGo(folder)
         self._look_at = 0.0  # monotonic seconds
         self._indexes: dict[int, SegmentIndex] = {}  # the one used last comes last
 
@@ -113,6 +116,24 @@ class Reader:
                 entries = self._index(begins, head).entries(delivery_class, begins - 1, sequence)
                 return counts[CLASSES.index(delivery_class)] + entries if counts else None
             return None
+
+    def let_go(self, delivery_class: DeliveryClass, spans: Sequence[tuple[int, int]]) -> int:
+        """How many records of a class are no longer there in these ranges of sequences."""
+        with self._mutex:
+            head, place, count = self.end(), CLASSES.index(delivery_class), 0
+            for first, gone in self._let_go.look().items():
+                if gone[place]:
+                    with suppress(SegmentGone):
+                        begins, end = self._segment_after(first - 1, head)
+                        index = partial(self._index, begins, head)
+                        count += sum(
+                            gone[place]
+                            if begin <= first and end <= last
+                            else index().gone(delivery_class, max(begin, first) - 1, min(end, last))
+                            for begin, last in spans
+                            if begin <= end and first <= last
+                        )
+            return count
 
     def close(self) -> None:
         """Close the files. Repeating it changes nothing."""

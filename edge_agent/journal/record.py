@@ -43,6 +43,7 @@ class Gap:
     last: int
     removed: bytes = b""  # a bit a sequence from `first` on, highest first, 1: gone; empty: all of them
     why: str = ""
+    name: str = ""  # the same when it is told again, by whoever takes over from one that was killed
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ PREALLOCATED_BYTES = 256 << 10
 
 _NAME_DIGITS = 20
 _MOST = 1 << 62  # no journal comes so far: what is named so is none of ours
-_HEADER_BYTES = 64 << 10  # no header is larger
+_HEADER_BYTES = 4 << 10, 64 << 10  # hardly any header is larger; none is
 _NAME = re.compile(rf"[0-9]{{{_NAME_DIGITS}}}{re.escape(SUFFIX)}")
 
 
@@ -44,6 +44,7 @@ class Header:
     counts: tuple[int, ...]  # records of each class in the journal before it; empty: not known
     marks: Mapping[str, int] = field(default_factory=dict)  # how far consumers had derived
     thinned: int = 0  # how often half of its B was let go
+    gone: tuple[int, ...] = ()  # records of each class that are no longer in it; empty: none
     format: int = FORMAT
 
     def encoded(self) -> bytes:
@@ -62,6 +63,7 @@ def header_of(frame: Frame | None) -> Header | None:
         said = json.loads(frame.payload)
         said["before"] = bytes.fromhex(said["before"])
         said["counts"] = tuple(said["counts"])
+        said["gone"] = tuple(said.get("gone", ()))
         header = Header(**{name: said[name] for name in Header.__slots__ if name in said})
         return header if header.format == FORMAT else None
     return None
@@ -97,7 +99,8 @@ def heading_of(path: Path) -> Frame | None:
         except FileNotFoundError:
             return None
         try:
-            return decode(read_at(fd, _HEADER_BYTES, 0))
+            few, many = _HEADER_BYTES
+            return decode(read_at(fd, few, 0)) or decode(read_at(fd, many, 0))
         finally:
             os.close(fd)
 

@@ -81,6 +81,10 @@ class SegmentIndex:
         """How many entries of a class there are beyond `after` up to `until`."""
         return len(self._places(delivery_class, after, until))
 
+    def gone(self, delivery_class: DeliveryClass, after: int, until: int) -> int:
+        """How many of those entries stand for a record that was let go."""
+        return sum(map(self.is_gone, self._places(delivery_class, after, until)))
+
     def select(self, classes: tuple[DeliveryClass, ...], after: int, until: int, limit: int) -> list[int]:
         """The places of the entries of some classes, in order, `limit` at most."""
         if len(classes) == len(CLASSES):

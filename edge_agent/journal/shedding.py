@@ -2,14 +2,17 @@
 
 The oldest sealed segments are written anew without the records that go; in the place of each its digest
 stays, so the chain goes on. Before that it is journalled exactly which they were: whoever is killed in
-between has said it, and does it again. What every consumer has acknowledged goes without a word: it is
-no loss.
+between has said it, and does it again, by the same name. What every consumer has acknowledged goes without
+a word: it is no loss.
+
+Lines append meanwhile, so segments are gone through in slices.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,9 +25,9 @@ from edge_agent.chain import digest
 from edge_agent.delivery import DeliveryClass
 from edge_agent.journal.acknowledged import CLASSES
 from edge_agent.journal.consumer import Consumers
-from edge_agent.journal.examination import Examination
 from edge_agent.journal.frames import RECORDS, Frame, Kind, encode
 from edge_agent.journal.gauge import SHED_ABOVE, SHED_DOWN_TO, Fill, Gauge
+from edge_agent.journal.glance import frames_of
 from edge_agent.journal.mending import Mender, again
 from edge_agent.journal.record import Gap
 from edge_agent.journal.segment import header_of, heading_of, make_segment, segment_path, segments
@@ -76,6 +79,7 @@ class Shedder:
         self._clock_is_right = clock_is_right
         self._without_c: set[int] = set()  # segments in which no C is left
         self._thinned: dict[int, int] = {}
+        self._ended: dict[int, float] = {}  # when the last record of a segment was appended
 
     def shed(self) -> int:
         """Let go of what must and may go now; how many records were lost by it."""
@@ -126,9 +130,12 @@ class Shedder:
         return 0
 
     def _ended_at(self, first: int, last: int) -> float:
-        """When the last record of a segment was appended; never, if nothing is in it."""
-        found = self._mender.examine(first, last, keep=True).found
-        return found[-1].appended_at if found else math.inf
+        """When the last record of a segment was appended; never, if nothing is in it. Looked for once."""
+        if first not in self._ended:
+            self._mender.mend(first, last)
+            at = [frame.appended_at for frame in deque(frames_of(segment_path(self._folder, first)), maxlen=1)]
+            self._ended[first] = at[0] if at else math.inf
+        return self._ended[first]
 
     def _let_c_go(self, first: int, last: int, why: str) -> int:
         lost = self._let_go(first, last, C, why)
@@ -141,52 +148,72 @@ class Shedder:
     def _let_go(self, first: int, last: int, delivery_class: DeliveryClass, why: str) -> int:
         """Write a segment anew without the records of a class, or without half of them if it is B."""
         self._mender.mend(first, last)
-        found = self._mender.examine(first, last, keep=True)
-        header = found.header
+        path = segment_path(self._folder, first)
+        header = header_of(heading_of(path))
         assert header is not None  # noqa: S101  it was mended
         thinned = header.thinned + (delivery_class is B)
         if thinned > MOST_THINNED:
             self._thinned[first] = thinned
             return 0
-        going = _going(found, delivery_class)
-        lost = self._not_acknowledged(delivery_class, going)
+        going = _going(frames_of(path), delivery_class)
+        lost = self._not_acknowledged(delivery_class, [*going])
         if lost:
-            self._declare([_gap(lost, delivery_class, why)])
-            structlog.get_logger().error(
-                "records waited too long and are let go"
-                if why == AGE
-                else "the journal is full; records are let go",
-                alarm=True,
-                delivery_class=delivery_class.value,
-                count=len(lost),
-                first=lost[0],
-                last=lost[-1],
-                why=why,
-            )
+            name = f"shed-{first}-{delivery_class}{thinned if delivery_class is B else ''}"
+            self._tell(_gap(lost, delivery_class, why, name))
         if going or delivery_class is B:
-            frames = b"".join(_without(frame, going) for frame in found.found)
-            make_segment(self._folder, replace(header, thinned=thinned), frames)
+            frames = bytearray()  # grows in place: a copy would be 4 MiB more
+            for frame in frames_of(path):
+                frames += _without(frame, going)
+            gone = [*(header.gone or (0,) * len(CLASSES))]
+            gone[CLASSES.index(delivery_class)] += len(going)
+            make_segment(self._folder, replace(header, thinned=thinned, gone=tuple(gone)), frames)
         self._thinned[first] = thinned
         return len(lost)
 
-    def _not_acknowledged(self, delivery_class: DeliveryClass, sequences: Iterable[int]) -> list[int]:
-        """Those that some consumer has not dealt with."""
-        every = [consumer.acknowledged.ranges(delivery_class) for consumer in self._consumers]
-        return [
-            sequence
-            for sequence in sequences
-            if not all(any(first <= sequence <= last for first, last in ranges) for ranges in every)
-        ]
+    def _tell(self, gap: Gap) -> None:
+        """Journal it, and say so."""
+        self._declare([gap])
+        structlog.get_logger().error(
+            "records waited too long and are let go"
+            if gap.why == AGE
+            else "the journal is full; records are let go",
+            alarm=True,
+            delivery_class=gap.delivery_class,
+            count=gap.count,
+            first=gap.first,
+            last=gap.last,
+            why=gap.why,
+        )
+
+    def _not_acknowledged(self, delivery_class: DeliveryClass, sequences: Sequence[int]) -> list[int]:
+        """Those that some consumer has not dealt with; in order, as they are given."""
+        if not sequences:
+            return []
+        first, last = sequences[0], sequences[-1]
+        spans = deque(
+            sorted(
+                span
+                for consumer in self._consumers
+                for span in consumer.acknowledged.open(delivery_class, first, last)
+            )
+        )
+        lost = []
+        for sequence in sequences:
+            while spans and spans[0][1] < sequence:
+                spans.popleft()
+            if spans and spans[0][0] <= sequence:
+                lost.append(sequence)
+        return lost
 
     def _sealed(self) -> list[tuple[int, int]]:
         return [(first, following - 1) for first, following in pairwise(segments(self._folder))]
 
 
-def _going(found: Examination, delivery_class: DeliveryClass) -> dict[int, None]:
-    """The sequences of the records of a class in a segment; of B every other one."""
+def _going(frames: Iterable[Frame], delivery_class: DeliveryClass) -> dict[int, None]:
+    """The sequences of the records of a class among these; of B every other one."""
     its_class = CLASSES.index(delivery_class)
     records = [
-        frame.sequence for frame in found.found if frame.kind in RECORDS and frame.delivery_class == its_class
+        frame.sequence for frame in frames if frame.kind in RECORDS and frame.delivery_class == its_class
     ]
     return dict.fromkeys(records[1::2] if delivery_class is B else records)
 
@@ -206,7 +233,7 @@ def _without(frame: Frame, going: Container[int]) -> bytes:
     )
 
 
-def _gap(sequences: Sequence[int], delivery_class: DeliveryClass, why: str) -> Gap:
+def _gap(sequences: Sequence[int], delivery_class: DeliveryClass, why: str, name: str) -> Gap:
     first, last = sequences[0], sequences[-1]
     removed = b""
     if len(sequences) < last - first + 1:
@@ -215,7 +242,7 @@ def _gap(sequences: Sequence[int], delivery_class: DeliveryClass, why: str) -> G
             at = sequence - first
             bits[at // 8] |= 0x80 >> at % 8
         removed = bytes(bits)
-    return Gap("shed", delivery_class, len(sequences), first, last, removed, why)
+    return Gap("shed", delivery_class, len(sequences), first, last, removed, why, name)
 
 
 def _why(fill: Fill) -> str:
