@@ -91,6 +91,7 @@ def gap_event(gap: Gap) -> JournalGap:
         last=gap.last,
         removed=b64encode(zlib.compress(gap.removed, 9)).decode("ascii") if gap.removed else "",
         why=gap.why[:300],
+        gap=gap.name,
     )
 
 

@@ -38,6 +38,13 @@ class JournalGap(EventBody):
         ),
     )
     why: str = Field(max_length=300, description="budget, age or disk, or what was damaged")
+    gap: str = Field(
+        max_length=100,
+        description=(
+            "names it within its journal: a gateway that was killed before it had let go of the records "
+            "tells of them again, by the same name"
+        ),
+    )
 
 
 class _Fill(EventBody):

@@ -92,9 +92,7 @@ class Mender:
         self._declare([_gap(first, last, "the segments were not there")])
 
     def _tell(self, path: Path, found: Examination, aside: Path | None) -> None:
-        gaps = [
-            _gap(begin, end, f"{path.name} was damaged") for begin, end in found.missing
-        ]
+        gaps = [_gap(begin, end, f"{path.name} was damaged") for begin, end in found.missing]
         structlog.get_logger().error(
             "journal damaged; what is intact was kept",
             alarm=True,

@@ -133,8 +133,10 @@ class Shedder:
         """When the last record of a segment was appended; never, if nothing is in it. Looked for once."""
         if first not in self._ended:
             self._mender.mend(first, last)
-            at = [frame.appended_at for frame in deque(frames_of(segment_path(self._folder, first)), maxlen=1)]
-            self._ended[first] = at[0] if at else math.inf
+            ended = math.inf
+            for frame in frames_of(segment_path(self._folder, first)):
+                ended = frame.appended_at
+            self._ended[first] = ended
         return self._ended[first]
 
     def _let_c_go(self, first: int, last: int, why: str) -> int:

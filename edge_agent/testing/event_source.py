@@ -174,6 +174,7 @@ def _describe(gap: Gap) -> bytes:
         last=gap.last,
         removed=base64.b64encode(zlib.compress(gap.removed)).decode() if gap.removed else "",
         why=gap.why,
+        gap=gap.name,
     )
     clock = Clock()
     return seal(Observation("gw-07", clock.monotonic(), body), clock.reading(), SOURCE)

@@ -3,11 +3,11 @@
 Three independent witnesses are compared: the devices' own ledger and meters, the journal, and
 what the stand-in received. Nothing here asks the agent how it did.
 
-An event is lost when a device raised it, did not itself drop it, and it never reached the
-stand-in. A received event that no raised one explains is a repeat on the wire: the protocol
-lets a machine say a thing twice when the acknowledgement was lost. A machine's meters agree
-when the last published snapshot is what the machine itself says at the end, and the published
-events between the first and the last snapshot add up to their difference, to the cent.
+An event is lost when a device raised it, did not itself drop it, it never reached the stand-in, and the
+agent did not tell that it had to let it go for want of room. A received event that no raised one explains is
+a repeat on the wire: the protocol lets a machine say a thing twice when the acknowledgement was lost. A
+machine's meters agree when the last published snapshot is what the machine itself says at the end, and the
+published events between the first and the last snapshot add up to their difference, to the cent.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from edge_agent.journal import DEFAULT_CONSUMER, open_journal
 from edge_agent.trial.evidence import Arrived, Matched, match, read_payloads, read_raised, read_received
 from edge_agent.trial.meters import MeterCheck, check_meters
+from edge_agent.trial.permitted import is_accounted, really_lost, sequences_told, told
 from edge_agent.trial.plan import TrialFolder, TrialPlan
 from edge_agent.verify import Report, in_sentences, verify
 from edge_agent.words import counted
@@ -46,6 +47,7 @@ class Proof:
     repeats_on_the_wire: int
     lost: int
     lost_events: tuple[str, ...]
+    shed: int
     gaps: int
     received_in_chain: bool
     chain: tuple[str, ...]  # what a receiver's proof says of it
@@ -88,6 +90,7 @@ class Proof:
             "repeats_on_the_wire": self.repeats_on_the_wire,
             "lost": self.lost,
             "lost_events": list(self.lost_events),
+            "shed": self.shed,
             "gaps": self.gaps,
             "received_in_chain": self.received_in_chain,
             "chain": list(self.chain),
@@ -116,6 +119,7 @@ class Proof:
             ("acknowledged", f"{self.acknowledged:>8}", "after a PUBACK that says success"),
             ("received by the cloud", f"{self.received:>8}", f"{self.repeats} repeats removed by identity"),
             ("lost", f"{self.lost:>8}", _named(self.lost_events) or self._wire_repeats()),
+            *self._let_go(),
             (
                 "in chain",
                 f"{'all' if self.received_in_chain else 'NOT ALL':>8}",
@@ -134,11 +138,17 @@ class Proof:
         lines += [f"  {'':24}{'':12}   {check}" for check in (*failed, *self.meter_checks[:MOST_NAMED])]
         lines += ["", *self._figures(), ""]
         lines.append(
-            "Nothing was lost, and every meter is explained."
+            f"Nothing was lost{' but what was let go for room and told' if self.shed else ''}, "
+            "and every meter is explained."
             if self.holds
             else f"THE PROOF DOES NOT HOLD. The evidence is in {self.folder}"
         )
         return "\n".join(lines)
+
+    def _let_go(self) -> list[tuple[str, str, str]]:
+        if not self.shed:
+            return []
+        return [("shed", f"{self.shed:>8}", "let go for want of room, as the agent tells; never money")]
 
     def _dropped(self) -> str:
         if not self.dropped_by_machines:
@@ -188,11 +198,15 @@ def prove(
         journalled, acknowledged = journal.head, journal.position(DEFAULT_CONSUMER)
     receiver = verify(read_payloads(folder / "received.jsonl"), first=1, head=acknowledged)
     matched = match(raised, arrived)
+    let_go = told(receiver)
+    lost = really_lost(matched.lost, let_go)
     by_subject: dict[str, list[Arrived]] = defaultdict(list)
     for one in arrived:
         by_subject[one.subject].append(one)
     checks = [
-        check for name in plan.machine_names for check in check_meters(name, truth[name], by_subject[name])
+        check
+        for name in plan.machine_names
+        for check in check_meters(name, truth[name], by_subject[name], let_go)
     ]
     return Proof(
         machines=plan.machines,
@@ -206,12 +220,13 @@ def prove(
         received=len(arrived),
         repeats=copies,
         repeats_on_the_wire=len(matched.unexplained),
-        lost=len(matched.lost),
-        lost_events=tuple(f"{entry['line']} {entry['code']}" for entry in matched.lost[:MOST_NAMED]),
-        gaps=_gaps(arrived, acknowledged),
+        lost=len(lost),
+        lost_events=tuple(f"{entry['line']} {entry['code']}" for entry in lost[:MOST_NAMED]),
+        shed=let_go.total(),
+        gaps=_gaps(arrived, receiver, acknowledged),
         received_in_chain=_is_complete(receiver, acknowledged),
         chain=tuple(in_sentences(receiver)),
-        tables_complete=not any(entry["line"] in plan.table_names for entry in matched.lost),
+        tables_complete=not any(entry["line"] in plan.table_names for entry in lost),
         variances=sum(one.event["type"] == "floor.slot.meter_variance" for one in arrived),
         meter_checks=tuple(checks),
         machines_agreeing=plan.machines - len({check.machine for check in checks}),
@@ -229,15 +244,15 @@ def _named(events: Sequence[str]) -> str:
     return ", ".join(events)
 
 
-def _gaps(arrived: Sequence[Arrived], acknowledged: int) -> int:
-    """How many acknowledged records are missing among those received."""
-    received = {one.sequence for one in arrived}
+def _gaps(arrived: Sequence[Arrived], receiver: Report, acknowledged: int) -> int:
+    """How many acknowledged records are missing among those received, and were not let go."""
+    received = {one.sequence for one in arrived}.union(sequences_told(receiver))
     return sum(sequence not in received for sequence in range(1, acknowledged + 1))
 
 
 def _is_complete(receiver: Report, acknowledged: int) -> bool:
-    """Whether one journal arrived, all of it that was acknowledged, and in chain."""
-    return not acknowledged or (len(receiver.journals) == 1 and receiver.complete)
+    """Whether one journal arrived, all of it that was acknowledged or let go, and in chain."""
+    return not acknowledged or is_accounted(receiver)
 
 
 def _latency(matched: Matched, began: float) -> dict[str, float | None]:

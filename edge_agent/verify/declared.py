@@ -34,6 +34,14 @@ class Gap:
     last: int
     removed: str
     why: str
+    name: str = ""  # empty where agents told none yet
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The same for a gap that was told again: by a gateway that was killed before it had let go."""
+        if self.name:
+            return (self.name,)
+        return self.reason, self.delivery_class, self.count, self.first, self.last, self.removed
 
     def spans(self) -> Iterator[Span]:
         """The sequences that are gone."""
@@ -57,7 +65,8 @@ def read_gap(told_by: int, data: object) -> Gap:
     if not 1 <= first <= last:
         raise ValueError("its first and last are no range")
     text = {name: str(data.get(name) or "") for name in ("reason", "delivery_class", "removed", "why")}
-    gap = Gap(told_by=told_by, count=count, first=first, last=last, **text)
+    name = str(data.get("gap") or "")
+    gap = Gap(told_by=told_by, count=count, first=first, last=last, name=name, **text)
     gap.total()  # whatever is wrong with the bitmap shows now
     return gap
 

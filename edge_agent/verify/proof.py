@@ -29,7 +29,11 @@ def prove(ledger: Ledger, claims: Claims, asked: Asked) -> JournalReport:
     bounds = _bounds(asked, ledger.begins_after + 1, there, gaps)
     gone = Spans(span for gap in gaps for span in gap.spans())
     missing = without(without([bounds], there), gone)
-    declared = [(gap.reason, _declared(gap, bounds, there)) for gap in gaps]
+    told_first = {gap.identity: gap.told_by for gap in reversed(gaps)}
+    declared = [
+        (gap.reason, _declared(gap, bounds, there, again=told_first[gap.identity] != gap.told_by))
+        for gap in gaps
+    ]
     out_of_chain, unchecked = _verdicts(ledger)
     return JournalReport(
         journal=ledger.journal,
@@ -62,11 +66,11 @@ def _bounds(asked: Asked, begin: int, there: Spans, gaps: Sequence[Gap]) -> Span
     return Span(lowest, max(highest, lowest - 1 if first is None else lowest))
 
 
-def _declared(gap: Gap, bounds: Span, there: Spans) -> Declared:
+def _declared(gap: Gap, bounds: Span, there: Spans, *, again: bool) -> Declared:
     named = [*overlap(gap.spans(), [bounds])]
     absent = tuple(without(named, there))
     arrived = sum(map(len, named)) - sum(map(len, absent))
-    return Declared(gap.told_by, gap.reason, gap.delivery_class, gap.why, gap.count, absent, arrived)
+    return Declared(gap.told_by, gap.reason, gap.delivery_class, gap.why, gap.count, absent, arrived, again)
 
 
 def _verdicts(ledger: Ledger) -> tuple[Spans, Spans]:

@@ -13,7 +13,8 @@ class Declared:
     """Sequences that a gap record says are gone.
 
     `told_by` is the sequence of the gap record, `count` what it says, `absent` what of it did not
-    arrive, `arrived` how many did nevertheless.
+    arrive, `arrived` how many did nevertheless. Where a record before it has told of the same gap, this one
+    only does so `again`: the gateway was killed before it had let go.
     """
 
     told_by: int
@@ -23,6 +24,7 @@ class Declared:
     count: int
     absent: tuple[Span, ...]
     arrived: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

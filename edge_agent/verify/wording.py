@@ -109,7 +109,8 @@ def _told(gap: Declared) -> str:
     absent = f": {_names(gap.absent)}" if gap.absent else ""
     nevertheless = f"; {gap.arrived} of them arrived nevertheless" if gap.arrived else ""
     why = f" ({gap.why})" if gap.why else ""
-    return f"record {gap.told_by} tells of {gap.count}{of_class} {what}{why}{absent}{nevertheless}"
+    tells = "tells again" if gap.again else "tells"
+    return f"record {gap.told_by} {tells} of {gap.count}{of_class} {what}{why}{absent}{nevertheless}"
 
 
 def _of_checkpoints(journal: JournalReport) -> Iterator[str]:

@@ -10,8 +10,8 @@ import pytest
 
 from edge_agent.chain import link
 from edge_agent.delivery import DeliveryClass
-from edge_agent.errors import JournalFull
-from edge_agent.journal import Budget, Fill, Gap, Journal, open_journal, shedding
+from edge_agent.errors import JournalError, JournalFull
+from edge_agent.journal import Budget, Fill, Gap, Journal, glance, open_journal, shedding
 from edge_agent.journal.mending import Mender
 from edge_agent.journal.shedding import MOST_THINNED
 
@@ -344,6 +344,7 @@ def test_nothing_is_read_to_find_that_it_is_young(bench: Bench, monkeypatch: pyt
         bench.append(A, B, C)
     bench.now += 3599.0
     monkeypatch.setattr(Mender, "examine", lambda *_what, **_options: pytest.fail("a segment was read"))
+    monkeypatch.setattr(shedding, "frames_of", lambda *_what: pytest.fail("a segment was read"))
 
     assert bench.journal.shed() == 0
 
@@ -363,3 +364,94 @@ def test_what_could_not_be_let_go_is_let_go_later(bench: Bench, monkeypatch: pyt
     bench.journal.shed()
 
     assert min(bench.left()[C]) > min(left)
+
+
+def waiting(bench: Bench) -> dict[DeliveryClass, int]:
+    return {cls: bench.journal.depth(FORWARDER, cls) for cls in DeliveryClass}
+
+
+def open_records(bench: Bench) -> Counter[DeliveryClass]:
+    """Those that can be read and were not dealt with."""
+    ranges = {cls: bench.journal.acknowledged(FORWARDER).ranges(cls) for cls in DeliveryClass}
+    return Counter(
+        record.delivery_class
+        for record in bench.journal.records()
+        if not any(first <= record.sequence <= last for first, last in ranges[record.delivery_class])
+    )
+
+
+def test_what_was_let_go_does_not_wait(bench: Bench) -> None:
+    fill(bench, A, B, C, C)
+
+    assert waiting(bench) == open_records(bench)
+    for cls, last in ((C, 300), (B, 140), (A, 20)):
+        bench.journal.acknowledge(FORWARDER, 1, last, delivery_class=cls)
+        assert waiting(bench) == open_records(bench)
+    with open_journal(bench.path, role="read") as reader:
+        assert {cls: reader.depth(FORWARDER, cls) for cls in DeliveryClass} == open_records(bench)
+    bench.journal.acknowledge(FORWARDER, 501, 520, delivery_class=B)  # what is new overtakes
+    assert waiting(bench) == open_records(bench)
+
+
+def test_what_is_let_go_while_somebody_watches_waits_no_longer(bench: Bench) -> None:
+    with open_journal(bench.path, role="read") as reader:
+        while len(bench.gaps) < 4:
+            bench.append(A, B, C, C)
+            bench.journal.shed()
+            left = open_records(bench)
+            assert {cls: reader.depth(FORWARDER, cls) for cls in DeliveryClass} == {
+                cls: left[cls] for cls in DeliveryClass
+            }
+
+
+def test_what_damage_took_does_not_wait_once_it_is_mended(bench: Bench) -> None:
+    for _round in range(100):
+        bench.append(A, B, C)
+    segment = sorted(bench.path.glob("*.seg"))[1]
+    content = bytearray(segment.read_bytes())
+    content[4000:7000] = bytes(3000)
+    segment.write_bytes(content)
+
+    assert bench.journal.mend_all() == 1
+
+    assert waiting(bench) == open_records(bench)
+    assert sum(waiting(bench).values()) < 301
+
+
+def test_a_gap_that_is_told_again_after_a_kill_has_the_same_name(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_what: object) -> int:
+        raise JournalError("killed")
+
+    while bench.journal.fill().share < 0.99:
+        bench.append(A, B, C)
+    with monkeypatch.context() as patched:
+        patched.setattr(shedding, "make_segment", killed)
+        with pytest.raises(JournalError, match="killed"):
+            bench.journal.shed()
+    bench.journal.close()
+    bench.open(Budget(size_bytes=BUDGET, minimum_free_bytes=0))
+    bench.journal.acknowledge(FORWARDER, 1, 9, delivery_class=C)
+    fill(bench, B)
+
+    first, again, *others = bench.gaps
+    assert first.name == again.name == "shed-1-C"
+    assert again.count == first.count - 3
+    assert len({gap.name for gap in bench.gaps}) == len(others) + 1
+
+
+def test_segments_are_gone_through_in_slices(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines append meanwhile, and one who only computes keeps the interpreter from them."""
+    pauses: list[float] = []
+    monkeypatch.setattr("edge_agent.journal.glance.SLICE_BYTES", 1024)
+    for name in ("frames_of", "is_as_written"):
+        monkeypatch.setitem(getattr(glance, name).__kwdefaults__, "pause", pauses.append)
+    while bench.journal.fill().share < 0.99:
+        bench.append(A, B, C)
+    monkeypatch.setattr(Mender, "examine", lambda *_what, **_options: pytest.fail("all of it at once"))
+
+    bench.journal.shed()
+
+    assert bench.gaps
+    assert len(pauses) >= 3 * SEGMENT // 1024

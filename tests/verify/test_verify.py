@@ -143,6 +143,26 @@ def test_what_was_shed_and_arrived_nevertheless_is_said() -> None:
     assert journal.accounted
 
 
+def test_a_gap_that_a_gateway_tells_again_is_told_apart_from_another() -> None:
+    told = telling(10)
+    first, again, older, other = (
+        told.add("floor.agent.journal_gap", reason="shed", first=3, last=4, count=2, **name)
+        for name in ({"gap": "shed-1-C"}, {"gap": "shed-1-C"}, {}, {})
+    )
+
+    report = verify(told.events({3, 4}))
+
+    journal = only(report)
+    assert [(gap.told_by, gap.again) for gap in journal.shed] == [
+        (first, False),
+        (again, True),
+        (older, False),
+        (other, True),
+    ]
+    assert any(line.startswith(f"  record {again} tells again of 2 shed") for line in in_sentences(report))
+    assert journal.accounted
+
+
 def test_a_record_put_where_one_was_shed_does_not_fit_the_next() -> None:
     told = telling(10)
     told.add_gap({4})

@@ -38,6 +38,7 @@ def told(gap: Gap) -> bytes:
             last=gap.last,
             removed=removed,
             why=gap.why,
+            gap=gap.name,
         )
     )
 

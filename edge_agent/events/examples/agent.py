@@ -96,6 +96,7 @@ EXAMPLES: tuple[EventBody, ...] = (
         last=108,
         removed="eJw7CAAAwgDC",
         why="budget",
+        gap="shed-101-C",
     ),
     of_journal.JournalFilling(percent=71, level=70, used_mb=1_454, budget_mb=2_048, hours_left=18.5),
     of_journal.JournalRelieved(percent=68, level=70, used_mb=1_392, budget_mb=2_048),
