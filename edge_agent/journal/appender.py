@@ -10,24 +10,20 @@ what was there before is written to it once more, and what follows goes into ano
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_agent.chain import link
 from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError
-from edge_agent.journal.acknowledged import CLASSES
-from edge_agent.journal.disk import PAGE_BYTES, free_bytes, full, sync_data, translated, write_all
-from edge_agent.journal.frames import RECORD_LIMIT_BYTES, Kind, encode
+from edge_agent.journal.commit import make_commit
+from edge_agent.journal.disk import PAGE_BYTES, free_bytes, full, ours, sync_data, translated, write_all
+from edge_agent.journal.frames import RECORD_LIMIT_BYTES
 from edge_agent.journal.group_commit import GroupCommit
 from edge_agent.journal.head import Head, HeadNote
 from edge_agent.journal.segment import PREALLOCATED_BYTES, Header, make_segment, segment_path
-
-_PLACE_OF = {cls: place for place, cls in enumerate(CLASSES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ class Appender:
         self._wall = wall
         self._fd = -1
         self._allocated = 0
-        self._path, self._file = folder, (0, 0)  # of the newest segment
+        self._path, self._file = "", (0, 0)  # of the newest segment
         self._in_doubt = False  # whether the last write ended without our knowing how
         self._must_begin = False  # whether nothing more may be appended to this segment
         self._owes_note = False  # whether the head's note could not be written
@@ -156,7 +152,8 @@ class Appender:
         def begin() -> None:
             with translated(self._folder):
                 self._check_open()
-                self._settle()
+                if self._in_doubt:
+                    self._settle()
                 if self._head.sequence >= self._head.segment:
                     self._begin_segment()
 
@@ -168,8 +165,9 @@ class Appender:
             self.turns.alone(self._close)
 
     def _check(self, payloads: Sequence[bytes]) -> None:
-        if any(len(payload) > RECORD_LIMIT_BYTES for payload in payloads):
-            raise JournalError(f"a record is larger than {RECORD_LIMIT_BYTES} bytes", "split it")
+        for payload in payloads:
+            if len(payload) > RECORD_LIMIT_BYTES:
+                raise JournalError(f"a record is larger than {RECORD_LIMIT_BYTES} bytes", "split it")
 
     def _check_open(self) -> None:
         if self._fd < 0:
@@ -184,27 +182,27 @@ class Appender:
         needs_room: bool = True,
     ) -> int:
         """One commit; its first sequence."""
-        with translated(self._folder):
-            self._check_open()
-            self._look_around(needs_room=needs_room)
-            self._settle()
-            data, head = self._encoded(payloads, marks or {}, appended_at)
+        before = self._head
+        try:
+            self._check_file()
+            if self._in_doubt:
+                self._settle()
+            now = self._wall() if appended_at is None else appended_at
+            data, head = make_commit(before, payloads, self._classify, now, marks)
             if needs_room:
-                self._limits.admit(len(data))
+                self._check_room(len(data))
             if self._is_full_with(len(data)):
                 self._begin_segment()
-            self._in_doubt = True
-            try:
-                self._put(data)
-            except BaseException:
-                self._cut_off()
-                raise
-            self._in_doubt = False
-        first = self._head.sequence + 1
-        self._head = head._replace(segment=self._head.segment, offset=self._head.offset + len(data))
-        self._marks.update(marks or {})
+                begun = self._head
+                head = head._replace(segment=begun.segment, offset=begun.offset + len(data))
+            self._put(data)
+        except OSError as error:
+            raise ours(error, self._folder) from error
+        self._head = head
+        if marks:
+            self._marks.update(marks)
         self._say()
-        return first
+        return before.sequence + 1
 
     def _say(self) -> None:
         """Tell readers. The commit is durable whether or not that succeeds, so it has not failed then."""
@@ -213,45 +211,28 @@ class Appender:
         except JournalError:
             self._owes_note = True
 
-    def _encoded(
-        self, payloads: Sequence[bytes], marks: Mapping[str, int], appended_at: float | None
-    ) -> tuple[bytes, Head]:
-        """The frames of a commit, and the head after it."""
-        sequence, chain, counts = self._head.sequence, self._head.chain, [*self._head.counts]
-        now, final = self._wall() if appended_at is None else appended_at, len(payloads) - 1
-        frames: list[bytes] = []
-        for consumer, through in marks.items():
-            said = json.dumps([consumer, through]).encode()
-            frames.append(encode(Kind.MARK, said, sequence=sequence + 1, appended_at=now, chain=chain))
-        for place, payload in enumerate(payloads):
-            sequence += 1
-            chain = link(chain, sequence, payload)
-            its_class = _PLACE_OF[self._classify(payload)]
-            counts[its_class] += 1
-            frames.append(
-                encode(
-                    Kind.COMMITTED if place == final else Kind.RECORD,
-                    payload,
-                    sequence=sequence,
-                    appended_at=now,
-                    chain=chain,
-                    delivery_class=its_class,
-                    place=place,
-                    marked=bool(marks),
-                )
-            )
-        a, b, c = counts
-        return b"".join(frames), self._head._replace(sequence=sequence, chain=chain, counts=(a, b, c))
-
     def _put(self, data: bytes) -> None:
-        offset = self._head.offset
-        end = offset + len(data)
-        zeros = min(PREALLOCATED_BYTES, max(0, self._limits.segment_bytes - end))
-        if end > self._allocated:
-            with suppress(OSError):  # if there is no room for them, there may still be for the commit
-                write_all(self._fd, bytes(zeros), end)
-                self._allocated = end + zeros
-        write_all(self._fd, data, offset)
+        """Make `data` durable behind the head, or leave nothing of it."""
+        self._in_doubt = True
+        try:
+            if self._head.offset + len(data) > self._allocated:
+                self._write_zeros(self._head.offset + len(data))
+            write_all(self._fd, data, self._head.offset)
+            self._sync()
+        except BaseException:
+            self._cut_off()
+            raise
+        self._in_doubt = False
+
+    def _write_zeros(self, offset: int) -> None:
+        """Take room for the commits to come, unless that is of what is kept free."""
+        zeros = min(PREALLOCATED_BYTES, max(0, self._limits.segment_bytes - offset))
+        with suppress(OSError):  # if there is no room for them, there may still be for the commit
+            if free_bytes(self._folder) - zeros >= self._limits.minimum_free_bytes:
+                write_all(self._fd, bytes(zeros), offset)
+                self._allocated = offset + zeros
+
+    def _sync(self) -> None:
         try:
             sync_data(self._fd)
         except OSError:
@@ -266,14 +247,13 @@ class Appender:
 
     def _settle(self) -> None:
         """See to it that nothing is left of a commit that failed."""
-        if self._in_doubt:
-            os.ftruncate(self._fd, self._head.offset)
-            self._allocated = self._head.offset
-            begins = self._head.offset - self._head.offset % PAGE_BYTES
-            shared = os.pread(self._fd, self._head.offset - begins, begins)
-            write_all(self._fd, shared, begins)  # the page that also holds the end of what was there before
-            sync_data(self._fd)
-            self._in_doubt = False
+        os.ftruncate(self._fd, self._head.offset)
+        self._allocated = self._head.offset
+        begins = self._head.offset - self._head.offset % PAGE_BYTES
+        shared = os.pread(self._fd, self._head.offset - begins, begins)
+        write_all(self._fd, shared, begins)  # the page that also holds the end of what was there before
+        sync_data(self._fd)
+        self._in_doubt = False
 
     def _cut_off(self) -> None:
         """As `_settle`, as far as a failing disk lets us; if it does not, before the next commit."""
@@ -282,15 +262,21 @@ class Appender:
         except OSError:
             self._in_doubt = True
 
-    def _look_around(self, *, needs_room: bool) -> None:
-        """Raise if there is no room, or no file: one that was deleted could be written to for ever."""
-        free = free_bytes(self._folder)
-        if needs_room and free < self._limits.minimum_free_bytes:
-            raise full(self._folder, free)
+    def _check_room(self, size: int) -> None:
+        """Raise JournalFull if so much is not to be had. What goes into zeros takes none of the disk."""
+        if self._head.offset + size > self._allocated:
+            free = free_bytes(self._folder)
+            if free - size < self._limits.minimum_free_bytes:
+                raise full(self._folder, free)
+        self._limits.admit(size)
+
+    def _check_file(self) -> None:
+        """Raise if it is closed or has no name: a file that was deleted could be written to for ever."""
+        self._check_open()
         try:
             same = (
                 self._must_begin  # the next has its name, perhaps
-                or _identity(self._path.stat()) == self._file
+                or _identity(os.stat(self._path)) == self._file  # noqa: PTH116  each commit asks: no Path
             )
         except FileNotFoundError:
             same = False
@@ -328,7 +314,7 @@ class Appender:
         except BaseException:
             os.close(fd)
             raise
-        self._path, self._file, self._allocated = path, _identity(status), offset
+        self._path, self._file, self._allocated = str(path), _identity(status), offset
         return fd
 
     def _close(self) -> None:

@@ -48,7 +48,7 @@ class Kind(IntEnum):
 
 RECORDS = frozenset({Kind.RECORD, Kind.COMMITTED})
 _KINDS = frozenset(Kind)
-_MARKED = 1 << 31
+MARKED = 1 << 31  # of `place`
 CLASS_COUNT = 3
 _LAST = struct.Struct(">Q")
 
@@ -88,10 +88,8 @@ def encode(
     chain: bytes,
     delivery_class: int = 0,
     place: int = 0,
-    marked: bool = False,
 ) -> bytes:
     """The bytes of one frame."""
-    place |= _MARKED * marked
     head = _COVERED.pack(MAGIC, kind, delivery_class, len(payload), sequence, appended_at, place, chain)
     return head + _CRC.pack(zlib.crc32(payload, zlib.crc32(head))) + payload
 
@@ -118,7 +116,7 @@ def decode(data: bytes | memoryview, offset: int = 0) -> Frame | None:
     payload = bytes(data[start : start + length])
     if zlib.crc32(payload, zlib.crc32(data[offset : offset + _COVERED_BYTES])) != crc:
         return None
-    marked, place = place >= _MARKED, place & (_MARKED - 1)
+    marked, place = place >= MARKED, place & (MARKED - 1)
     return Frame(kind, cls, sequence, appended_at, place, chain, payload, offset, marked)
 
 

@@ -57,29 +57,46 @@ class GroupCommit:
 
     def append(self, payloads: Sequence[bytes]) -> range:
         """Make `payloads` durable, all or nothing; their sequences. Thread-safe."""
-        turn = _Turn(payloads)
-        self._wait(turn)
-        if turn.leads:
-            self._lead(turn)
-        elif turn.error is not None:
-            raise _for_this_thread(turn.error) from turn.error
-        return range(turn.first, turn.first + len(payloads))
+        turn = self._queue_up(payloads)
+        if turn is None:
+            first = self._write_and_hand_over(payloads)
+        else:
+            self._wait(turn)
+            if turn.leads:
+                self._lead(turn)
+            elif turn.error is not None:
+                raise _for_this_thread(turn.error) from turn.error
+            first = turn.first
+        return range(first, first + len(payloads))
 
     def alone(self, work: Callable[[], T]) -> T:
         """Do `work` while nobody commits."""
-        self._wait(_Turn(None))
+        turn = self._queue_up(None)
+        if turn is not None:
+            self._wait(turn)
         try:
             return work()
         finally:
             self._hand_over()
 
-    def _wait(self, turn: _Turn) -> None:
-        """Return when `turn` leads, or was committed by the one who did."""
+    def _queue_up(self, payloads: Sequence[bytes] | None) -> _Turn | None:
+        """A place in the queue; None where nobody is at work, and so nobody waits: lead at once."""
         with self._mutex:
             if not self._led:
-                self._led = turn.leads = True
-                return
+                self._led = True
+                return None
+            turn = _Turn(payloads)
             self._waiting.append(turn)
+            return turn
+
+    def _write_and_hand_over(self, payloads: Sequence[bytes]) -> int:
+        try:
+            return self._write(payloads)
+        finally:
+            self._hand_over()
+
+    def _wait(self, turn: _Turn) -> None:
+        """Return when `turn` leads, or was committed by the one who did."""
         try:
             turn.called.acquire()
         except BaseException:  # a signal's exception, e.g. Ctrl-C

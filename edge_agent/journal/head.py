@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_agent.journal.disk import FILE_MODE, read_at, translated
+from edge_agent.journal.disk import FILE_MODE, ours, read_at, translated
 
 NAME = "head"
 _NOTE = struct.Struct(">32sQQQQQQQ16s")
@@ -38,15 +38,8 @@ class Head(NamedTuple):
 
     def encoded(self) -> bytes:
         """Its bytes."""
-        body = _NOTE.pack(
-            self.journal.encode(),
-            self.sequence,
-            self.segment,
-            self.offset,
-            *self.counts,
-            self.forgotten,
-            self.chain,
-        )
+        journal, sequence, segment, offset, (a, b, c), chain, forgotten = self
+        body = _NOTE.pack(journal.encode(), sequence, segment, offset, a, b, c, forgotten, chain)
         return body + zlib.crc32(body).to_bytes(_CRC_BYTES, "big")
 
 
@@ -98,8 +91,10 @@ class HeadNote:
 
     def write(self, head: Head) -> None:
         """Say it. In place, in a block the file has, so a full disk does not stop it."""
-        with translated(self._path):
+        try:
             os.pwrite(self._fd, head.encoded(), 0)
+        except OSError as error:
+            raise ours(error, self._path) from error
 
     def sync(self) -> None:
         """Make what was said last durable."""

@@ -16,7 +16,7 @@ from edge_agent.errors import JournalError
 from edge_agent.journal import Budget, open_journal
 from edge_agent.journal.acknowledged import Acknowledged
 from edge_agent.journal.examination import examine
-from edge_agent.journal.frames import HEAD_BYTES, Kind, decode, encode, lost, scan
+from edge_agent.journal.frames import HEAD_BYTES, MARKED, Kind, decode, encode, lost, scan
 from edge_agent.journal.gauge import Gauge
 from edge_agent.journal.glance import is_as_written
 from edge_agent.journal.head import Head, HeadNote, decoded
@@ -58,8 +58,7 @@ def frame(kind: Kind, sequence: int, *, place: int = 0, marked: bool = False, pa
         sequence=sequence,
         appended_at=0.0,
         chain=bytes([sequence]) * 16,
-        place=place,
-        marked=marked,
+        place=place | MARKED * marked,
     )
 
 

@@ -246,16 +246,15 @@ def test_a_journal_that_fills_its_disk_gets_going_again_by_draining(small_disk: 
 
 def test_a_collector_starts_on_a_full_disk_and_waits_for_room(small_disk: Path) -> None:
     path = small_disk / "journal"
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(256 << 10))
     with opened(path, 1 << 20) as journal:
         given = fill(journal, b"x" * 5000)
-
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(1 << 20))
 
     with opened(path, 1 << 20) as again:
         assert again.head == given[-1]
         with pytest.raises(JournalFull):
-            again.append([b"x"])
+            again.append([b"x" * 50_000])
         ballast.unlink()
         assert again.append([b"x"]) == range(given[-1] + 1, given[-1] + 2)
 

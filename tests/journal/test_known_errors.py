@@ -101,10 +101,19 @@ def test_a_failed_append_leaves_no_hole(journal: Journal, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr("edge_agent.journal.appender.free_bytes", lambda _folder: -1)
         with pytest.raises(JournalFull):
-            journal.append([b"never"])
+            journal.append([b"never" + bytes(PREALLOCATED_BYTES)])
 
     assert journal.append([b"b"]) == range(2, 3)
     assert contents(journal) == {1: b"a", 2: b"b"}
+
+
+def test_what_fits_into_room_already_taken_is_appended_on_a_full_disk(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([b"a"])
+    monkeypatch.setattr("edge_agent.journal.appender.free_bytes", lambda _folder: -1)
+
+    assert journal.append([b"b"]) == range(2, 3)
 
 
 def test_a_disk_that_fills_in_the_middle_of_an_append_keeps_none_of_it(
@@ -258,7 +267,7 @@ def test_a_journal_moved_away_is_noticed_by_everyone(path: Path, journal: Journa
     with open_journal(path, role="forward") as forwarder:
         path.rename(path.with_name("elsewhere"))
 
-        with pytest.raises(JournalError, match="No such file"):
+        with pytest.raises(JournalError, match="moved or replaced while it was open — restart the collector"):
             journal.append([b"b"])
         with pytest.raises(JournalError, match="No such file"):
             forwarder.read(0, 10, PLENTY)
