@@ -12,19 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from edge_agent.drivers.sas.acquaintance import VERSION_AND_SERIAL, Acquaintance
-from edge_agent.drivers.sas.cadence import Cadence
-from edge_agent.drivers.sas.conditions import Conditions
+from edge_agent.drivers.sas.acquaintance import VERSION_AND_SERIAL
+from edge_agent.drivers.sas.assembly import Parts
 from edge_agent.drivers.sas.duties import duty_of
-from edge_agent.drivers.sas.inquiries import Inquiries
-from edge_agent.drivers.sas.link_quality import LinkMonitor
-from edge_agent.drivers.sas.metering import Metering
-from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, normalise
-from edge_agent.drivers.sas.parts import PartReader
 from edge_agent.drivers.sas.reads import CLOCK
-from edge_agent.drivers.sas.schedule import Schedule
-from edge_agent.drivers.sas.site_time import SiteTime
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.sas.host_events import (
@@ -59,35 +51,12 @@ class Attention:
     Args:
         identity: what the site calls the machine.
         counters: what the line has done, kept up to date here.
-        machine: what is known of it.
-        metering: its meters over time.
-        parts: those of its games and denominations.
-        conditions: what is raised at it.
-        schedule: what to ask it next.
-        inquiries: what it is asked because of what it told.
-        site_time: what o'clock it is there.
-        cadence: when it is polled.
-        link: how well it is heard.
-        mishaps: what made no sense.
+        parts: what the machine is looked after with.
         rough: whether an earlier run noted that the line is.
     """
 
     def __init__(
-        self,
-        identity: DeviceIdentity,
-        counters: LineCounters,
-        *,
-        machine: Acquaintance,
-        metering: Metering,
-        parts: PartReader,
-        conditions: Conditions,
-        schedule: Schedule,
-        inquiries: Inquiries,
-        site_time: SiteTime,
-        cadence: Cadence,
-        link: LinkMonitor,
-        mishaps: Mishaps,
-        rough: bool,
+        self, identity: DeviceIdentity, counters: LineCounters, parts: Parts, *, rough: bool
     ) -> None:
         self.observations: list[Observation] = []
         self.noteworthy = True  # something changed that the note should say
@@ -95,16 +64,16 @@ class Attention:
         self.silent_since = 0.0
         self._identity = identity
         self._counters = counters
-        self._machine = machine
-        self._metering = metering
-        self._parts = parts
-        self._conditions = conditions
-        self._schedule = schedule
-        self._inquiries = inquiries
-        self._site_time = site_time
-        self._cadence = cadence
-        self._link = link
-        self._mishaps = mishaps
+        self._machine = parts.machine
+        self._metering = parts.metering
+        self._part_meters = parts.part_meters
+        self._conditions = parts.conditions
+        self._schedule = parts.schedule
+        self._inquiries = parts.inquiries
+        self._site_time = parts.site_time
+        self._cadence = parts.cadence
+        self._link = parts.link
+        self._mishaps = parts.mishaps
         self._up: bool | None = None  # None: nothing heard or missed yet
         self._found_at: float | None = None
         self._introduced = False
@@ -155,7 +124,7 @@ class Attention:
         """The interrogation has come to its end: tell what the machine is."""
         self._observe(self._machine.profile.identified(self._machine.vendor.name or None), now)
         self._metering.reader.met()
-        self._parts.met()
+        self._part_meters.met()
         worth_known = self._machine.profile.denomination is not None
         if not self._introduced:
             self._metering.reader.want("start", now)
@@ -197,7 +166,7 @@ class Attention:
                 self._answered(now)
                 self._machine.postpone(poll, now)
                 self._schedule.hold_back(now)
-                self._parts.gave_up(poll, self._machine.profile, now)
+                self._part_meters.gave_up(poll, self._machine.profile, now)
                 self._metering.reader.interrupted(now)
             case _:
                 self._on_line(event, now)
@@ -228,7 +197,7 @@ class Attention:
         self._schedule.served(poll)
         for body in self._inquiries.answered(answer, poll):
             self._observe(body, now)
-        for body in self._parts.answered(
+        for body in self._part_meters.answered(
             poll, answer.values, self._machine.profile, self._metering.epochs.number, now
         ):
             self._observe(body, now)
@@ -284,7 +253,7 @@ class Attention:
         fine = self._line_is_fine(now)
         self._cadence.gave_up()
         self._metering.reader.interrupted(now)
-        self._parts.gave_up(poll, self._machine.profile, now)
+        self._part_meters.gave_up(poll, self._machine.profile, now)
         if not self._machine.doubt(poll, now):
             return
         self.noteworthy = True

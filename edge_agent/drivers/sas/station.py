@@ -16,24 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from edge_agent.drivers.sas.acquaintance import Acquaintance
+from edge_agent.drivers.sas.assembly import note_of, parts_of
 from edge_agent.drivers.sas.attention import Attention
-from edge_agent.drivers.sas.cadence import Cadence
 from edge_agent.drivers.sas.commander import Commander
-from edge_agent.drivers.sas.conditions import Conditions
-from edge_agent.drivers.sas.epochs import Epochs
-from edge_agent.drivers.sas.inquiries import Inquiries
-from edge_agent.drivers.sas.link_quality import LinkMonitor
-from edge_agent.drivers.sas.metering import Metering
-from edge_agent.drivers.sas.mishaps import Mishaps
 from edge_agent.drivers.sas.note import Note, read_note, write_body, write_note
 from edge_agent.drivers.sas.options import COMMON_POLL_SECONDS, SasOptions
-from edge_agent.drivers.sas.parts import PartReader
-from edge_agent.drivers.sas.profile import FAST_POLLING, MachineProfile
+from edge_agent.drivers.sas.profile import FAST_POLLING
 from edge_agent.drivers.sas.roles import may_send
-from edge_agent.drivers.sas.schedule import Schedule
-from edge_agent.drivers.sas.site_time import SiteTime
-from edge_agent.drivers.sas.snapshot import MeterReader
 from edge_agent.drivers.sas.vendors.quirks import NO_VENDORS, Vendors
 from edge_agent.events import EventBody, Observation
 from edge_agent.sas.host import SYNCHRONISATION_POLL, HostConnection
@@ -84,51 +73,14 @@ class SasStation:
             shared=shared,
             may_send=self._may_send,
         )
-        self._machine = Acquaintance(
-            options.address,
-            _profile_of(kept),
-            # Asked in another role, it was not asked the same.
-            serial_check=kept.serial_check if kept.role == options.role else 0,
-            role=options.role,
-            may_real_time=options.real_time_events == "auto",
-            vendors=vendors,
-        )
-        reader = MeterReader(
-            options.meters_seconds, options.idle_meters_seconds, options.session_meters_seconds
-        )
-        reader.session = kept.in_session
-        epochs = Epochs(kept.epoch, kept.denomination, suspicious=kept.memory_doubtful)
-        self._metering = Metering(identity, reader, kept.accounts, epochs)
-        self._conditions = Conditions(kept.conditions)
-        parts = PartReader(options.address, identity, options.part_meters_seconds)
-        self._schedule = Schedule(options.address, self._machine, reader, parts)
-        self._inquiries = Inquiries(
-            identity,
-            options.address,
-            options.role,
-            machine=self._machine,
-            metering=self._metering,
-            schedule=self._schedule,
-        )
-        self._site_time = SiteTime(options.day_starts)
-        self._mishaps = Mishaps(identity.subject)
-        link = LinkMonitor(identity.subject, options.address, self.counters)
-        self._cadence = Cadence(self.counters, link)
-        self._attention = Attention(
-            identity,
-            self.counters,
-            machine=self._machine,
-            metering=self._metering,
-            parts=parts,
-            conditions=self._conditions,
-            schedule=self._schedule,
-            inquiries=self._inquiries,
-            site_time=self._site_time,
-            cadence=self._cadence,
-            link=link,
-            mishaps=self._mishaps,
-            rough=kept.rough,
-        )
+        self._parts = parts = parts_of(identity, options, kept, self.counters, vendors)
+        self._machine = parts.machine
+        self._metering = parts.metering
+        self._schedule = parts.schedule
+        self._site_time = parts.site_time
+        self._cadence = parts.cadence
+        self._mishaps = parts.mishaps
+        self._attention = Attention(identity, self.counters, parts, rough=kept.rough)
         self._commander = Commander(identity.subject, options.address, options.command_host)
         self._note_body = self._note = b""
         self._noted: tuple[bytes, bytes] | None = None  # the frames in the note; None: it has to be written
@@ -136,7 +88,6 @@ class SasStation:
         self._hurried = False
         self._chores_due = float("-inf")
         self._kept: Note | None = kept  # until the link is open, and it is known what time it is
-        self._inquiries.resume(kept.wanted)
 
     def __repr__(self) -> str:
         return f"<SasStation {self._identity.subject} {self._options.address:02X}:{self.counters.state}>"
@@ -243,7 +194,8 @@ class SasStation:
         """See Station."""
         if self._attention.noteworthy:
             self._attention.noteworthy = False
-            self._note_body, self._noted = write_body(self._to_keep()), None
+            now_known = note_of(self._parts, role=self._options.role, rough=self._attention.rough)
+            self._note_body, self._noted = write_body(now_known), None
         frames = self._host.last_poll, self._host.last_event
         if frames != self._noted:
             self._note, self._noted = write_note(self._note_body, *frames), frames
@@ -302,28 +254,3 @@ class SasStation:
 
     def _interval(self) -> float:
         return self._hurried_interval if self._hurried else self._usual_interval
-
-    def _to_keep(self) -> Note:
-        profile = self._machine.profile
-        known = self._machine.known and not self._machine.lacks_essentials
-        return Note(
-            serial_check=self._machine.serial_check if known else 0,
-            role=self._options.role,
-            features=profile.feature_bytes,
-            wanted=self._inquiries.wanted,
-            playing=self._metering.reader.playing,
-            in_session=self._metering.reader.session,
-            rough=self._attention.rough,
-            epoch=self._metering.epochs.number,
-            memory_doubtful=self._metering.epochs.suspicious,
-            conditions=self._conditions.noted(),
-            denomination=profile.denomination,
-            unsupported=self._machine.unanswered,
-            accounts=self._metering.accounts,
-        )
-
-
-def _profile_of(kept: Note) -> MachineProfile:
-    """What a note says of a machine."""
-    profile = MachineProfile(denomination=kept.denomination, unsupported=kept.unsupported)
-    return profile if kept.features is None else profile.with_features(kept.features)
