@@ -11,19 +11,20 @@ A line goes out when its burst is over: before anything travels the other way, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from edge_agent.cabinet.explain import explain_host, explain_machine, poll_of
 from edge_agent.cabinet.explanation import Explanation, Piece
 from edge_agent.links.capture import TO_DEVICE, Travelled
 from edge_agent.recorder import LATE_SECONDS
-from edge_agent.sas import LONG_POLLS, WAKEUP, GeneralPoll, Poll, ReplyReader, WakeupDecoder, marked, stuff
+from edge_agent.sas import LONG_POLLS, WAKEUP, GeneralPoll, Poll, ReplyReader, WakeupDecoder
 from edge_agent.sas.crc import CRC_BYTES, crc16, crc_is_good
 from edge_agent.sas.exception_codes import EVENT_MARK, event_fields
 from edge_agent.sas.fields import fixed_size
 from edge_agent.sas.long_polls import CONFIDENTIAL_ANSWERS, CONFIDENTIAL_REQUESTS
 from edge_agent.sas.messages import GENERAL_POLL_BIT, LAST_ADDRESS
 from edge_agent.sas.poll_lengths import READ_POLL_BYTES, UNCOUNTED_BYTES, host_poll_length
+from edge_agent.sas.wakeup import encode_characters
 
 MASKED = "# masked: "
 GARBLED = "bytes in no frame"
@@ -74,7 +75,9 @@ class Masker:
         at = 0
         for entry, piece in zip(burst, characters, strict=True):
             if piece:
-                yield str(Travelled(entry.at, entry.direction, _stream(masked[at : at + len(piece)])))
+                yield str(
+                    Travelled(entry.at, entry.direction, encode_characters(masked[at : at + len(piece)]))
+                )
             at += len(piece)
 
     def _is_another(self, entry: Travelled) -> bool:
@@ -215,10 +218,3 @@ def _characters(burst: Sequence[Travelled]) -> list[list[int]]:
     """The characters that each entry completes."""
     decoder = WakeupDecoder()
     return [decoder.feed(entry.data) for entry in burst]
-
-
-def _stream(characters: Iterable[int]) -> bytes:
-    return b"".join(
-        marked(character & 0xFF) if character & WAKEUP else stuff(bytes((character,)))
-        for character in characters
-    )

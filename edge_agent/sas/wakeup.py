@@ -11,6 +11,8 @@ the wakeup bit above them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 WAKEUP = 0x100
 MARK = b"\xff\x00"  # the next character has its wakeup bit set
 
@@ -25,6 +27,14 @@ def marked(byte: int) -> bytes:
 def stuff(data: bytes) -> bytes:
     """Plain bytes as a stream, without wakeup bits."""
     return data.replace(b"\xff", b"\xff\xff")
+
+
+def encode_characters(characters: Iterable[int]) -> bytes:
+    """Characters as a stream: what a `WakeupDecoder` takes apart again."""
+    return b"".join(
+        marked(character & 0xFF) if character & WAKEUP else stuff(bytes((character,)))
+        for character in characters
+    )
 
 
 def encode_host_message(message: bytes) -> bytes:

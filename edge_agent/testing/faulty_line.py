@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from edge_agent.links import PortKind
 from edge_agent.sas.machine import CHIRP_SECONDS
-from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, marked, stuff
+from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_characters, marked
 from edge_agent.testing.another_speed import heard_at
 from edge_agent.testing.clock import VirtualClock
 from edge_agent.testing.conversation import End
@@ -92,12 +92,12 @@ class FaultyLine:
             self._reach(polled, now)
         said = _together([WakeupDecoder().feed(machine.data_to_send(now)) for machine in self.machines])
         if self.another_host is not None and said:
-            self.another_host.receive_data(stream_of(said), now)
-        return stream_of(self.back([*echo, *polled, *said]))
+            self.another_host.receive_data(encode_characters(said), now)
+        return encode_characters(self.back([*echo, *polled, *said]))
 
     def _reach(self, characters: Sequence[int], now: float) -> None:
         for machine in self.machines if characters else ():
-            machine.receive_data(stream_of(characters), now)
+            machine.receive_data(encode_characters(characters), now)
 
     def _ends(self) -> list[End]:
         return [*self.machines, *([self.another_host] if self.another_host is not None else [])]
@@ -188,15 +188,7 @@ class Printer:
         if now < self._at:
             return b""
         self._at = now + self._every
-        return stream_of(self._says)
-
-
-def stream_of(characters: Sequence[int]) -> bytes:
-    """Characters as links carry them."""
-    return b"".join(
-        marked(character & 0xFF) if character & WAKEUP else stuff(bytes((character,)))
-        for character in characters
-    )
+        return encode_characters(self._says)
 
 
 def _together(said: Sequence[Sequence[int]]) -> list[int]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, marked, stuff
+from edge_agent.sas.wakeup import WakeupDecoder, encode_characters
 
 # One start bit, eight data bits, the wakeup bit and one stop bit at 19,200 baud.
 CHARACTER_SECONDS = 11 / 19_200
@@ -97,7 +97,7 @@ class HostileWire:
             at += CHARACTER_SECONDS * profile.paced
             arrived = self._arrived(character, at)
             if arrived is not None:
-                arriving.append((at, _stream(arrived)))
+                arriving.append((at, encode_characters((arrived,))))
         self._free_at = at if characters else self._free_at
         return arriving if profile.paced or profile.one_by_one else _together(arriving)
 
@@ -118,10 +118,6 @@ class HostileWire:
             self._cut_from = after + self._chance.uniform(0.5, 1.5) * profile.cut_every
             self._cut_until = self._cut_from + self._chance.uniform(profile.shortest_cut, profile.longest_cut)
         return self._cut_from <= at < self._cut_until
-
-
-def _stream(character: int) -> bytes:
-    return marked(character & 0xFF) if character & WAKEUP else stuff(bytes((character,)))
 
 
 def _together(arriving: list[tuple[float, bytes]]) -> list[tuple[float, bytes]]:

@@ -19,7 +19,7 @@ from edge_agent.links import PortKind
 from edge_agent.sas import GeneralPoll, LongPollRequest, PollReader
 from edge_agent.sas.effects import Effect, effect_of
 from edge_agent.sas.machine import Delivered
-from edge_agent.sas.wakeup import marked
+from edge_agent.sas.wakeup import encode_characters, marked
 from edge_agent.simulator.floor_plan import default_floor
 from edge_agent.simulator.machine_on_line import MachineOnLine
 from edge_agent.simulator.temperament import PLAIN, Temperament
@@ -32,7 +32,6 @@ from edge_agent.testing.faulty_line import (
     Printer,
     SetToZero,
     dead,
-    stream_of,
     without_marks,
 )
 from edge_agent.testing.polling_host import PollingHost
@@ -599,7 +598,7 @@ class Spike(FaultyLine):
         if self.comes_at is None or now < self.comes_at:
             return b""
         self.comes_at = None
-        return stream_of([0x155])
+        return encode_characters([0x155])
 
 
 def test_what_breaks_the_line_is_a_break() -> None:

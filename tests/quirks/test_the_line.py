@@ -10,7 +10,7 @@ import pytest
 from edge_agent.events.agent import LineDown, LineUp, ProtocolErrors
 from edge_agent.events.slot import MachineIdentified, MetersRead, MeterVariance
 from edge_agent.sas.crc import append_crc
-from edge_agent.sas.wakeup import WakeupDecoder, marked, stuff
+from edge_agent.sas.wakeup import WakeupDecoder, encode_characters, marked, stuff
 from edge_agent.testing.conversation import wires_of
 from edge_agent.testing.wires import PERFECT, HostileWire
 
@@ -180,11 +180,7 @@ class Inverting(HostileWire):
         inverted = [
             (at, [character ^ 0xFF for character in WakeupDecoder().feed(part)]) for at, part in arriving
         ]
-        return [(at, b"".join(_as_stream(character) for character in part)) for at, part in inverted]
-
-
-def _as_stream(character: int) -> bytes:
-    return marked(character & 0xFF) if character & 0x100 else stuff(bytes((character,)))
+        return [(at, encode_characters(part)) for at, part in inverted]
 
 
 def test_quirk_27_a_loop_that_inverts_bits_is_told_as_a_line_nobody_can_read(scene: SetScene) -> None:

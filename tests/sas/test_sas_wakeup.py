@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_host_message, marked, stuff
+from edge_agent.sas.wakeup import WAKEUP, WakeupDecoder, encode_characters, encode_host_message, marked, stuff
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,9 @@ def test_only_the_first_byte_of_a_host_message_wakes() -> None:
 def test_marking_and_stuffing() -> None:
     assert marked(0xFF) == b"\xff\x00\xff"
     assert stuff(b"\x01\xff\x02") == b"\x01\xff\xff\x02"
+
+
+def test_characters_are_written_as_they_are_read() -> None:
+    characters = [WAKEUP | 0x81, 0x01, 0xFF, WAKEUP | 0xFF, 0x00, WAKEUP]
+
+    assert WakeupDecoder().feed(encode_characters(characters)) == characters

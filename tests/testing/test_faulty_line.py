@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.sas import WakeupDecoder
-from edge_agent.sas.wakeup import marked
+from edge_agent.sas.wakeup import encode_characters, marked
 from edge_agent.testing.another_speed import heard_at
-from edge_agent.testing.faulty_line import FaultyLine, SetToZero, Wire, dead, stream_of, whole, without_marks
+from edge_agent.testing.faulty_line import FaultyLine, SetToZero, Wire, dead, whole, without_marks
 
 
 class Talker:
@@ -28,7 +28,7 @@ class Talker:
 
     def data_to_send(self, _now: float) -> bytes:
         says, self.says = self.says, []
-        return stream_of(says)
+        return encode_characters(says)
 
 
 def test_characters_at_the_same_speed_are_heard_as_they_are() -> None:
