@@ -51,8 +51,12 @@ def forward_until(source: Source, wishes: Wishes, nucleus: CloudBehindNucleus | 
     settings: Settings | None = source.load()
     while settings is not None:
         set_up_logs(settings.log)
-        if not enrol_if_needed(settings, wishes, supervisor):
+        if (wish := enrol_if_needed(settings, wishes, supervisor)) is Wish.STOP:
+            supervisor.stopping()
             return
+        if wish is not None:
+            settings = _read_unenrolled(settings, source, check, supervisor)
+            continue
         check(settings)
         make_folders(settings)
         journal = _open_journal(settings, wishes)
@@ -62,6 +66,16 @@ def forward_until(source: Source, wishes: Wishes, nucleus: CloudBehindNucleus | 
             settings = asyncio.run(
                 _forward(settings, journal, source, wishes, supervisor, check=check, nucleus=nucleus)
             )
+
+
+def _read_unenrolled(
+    settings: Settings, source: Source, check: Callable[[Settings], None], supervisor: Supervisor
+) -> Settings:
+    """The settings to go on enrolling with: others, if there are and they make sense."""
+    supervisor.reloading()
+    fresh = read_again(source, settings, check)
+    supervisor.ready()
+    return settings if fresh is None else fresh
 
 
 def _open_journal(settings: Settings, wishes: Wishes) -> Journal | None:

@@ -32,6 +32,7 @@ from edge_agent.settings import Settings, load_settings
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template, read_ledger
 from edge_agent.testing import patience
 from edge_agent.testing.proxy import ConnectProxy
+from edge_agent.testing.service_manager import ServiceManager
 from edge_agent.testing.softhsm import softhsm, softhsm_library
 from edge_agent.uplink.base import Message
 
@@ -389,7 +390,7 @@ def test_the_forwarder_enrols_delivers_and_takes_up_a_rotated_identity(
 
 
 @contextmanager
-def forwarding(gateway: Gateway) -> Iterator[None]:
+def forwarding(gateway: Gateway) -> Iterator[Wishes]:
     """The forwarder in a thread of this process, with a journal that holds nothing."""
     with open_journal(gateway.folder / "state" / "journal", role="collect"):
         pass
@@ -398,7 +399,7 @@ def forwarding(gateway: Gateway) -> Iterator[None]:
     forwarder = threading.Thread(target=forward_until, args=(source, wishes), name="forwarder")
     forwarder.start()
     try:
-        yield
+        yield wishes
     finally:
         wishes.stop()
         forwarder.join(PATIENCE_SECONDS)
@@ -436,6 +437,41 @@ def test_a_forwarder_enrols_as_soon_as_the_cloud_lets_it(gateway: Gateway) -> No
 
     assert gateway.known() == {gateway.current_id(): "ACTIVE"}
     assert not gateway.claim_key.exists()
+
+
+def test_settings_that_mend_an_enrolment_are_heeded_while_it_is_refused(gateway: Gateway) -> None:
+    """A deployment is the only way to a gateway under Greengrass, which starts no component again for it."""
+    file = Path(gateway.config)
+    right = file.read_text()
+    file.write_text(right.replace("SN-7", "SN-8"))
+    status = gateway.folder / "state" / "status" / "forwarder.json"
+
+    with forwarding(gateway) as wishes:
+        wait_until(lambda: "403" in read_status(status).get("last_reason", ""), "it is refused")
+        file.write_text(right)
+        wishes.read_again()
+        wait_until(lambda: forwards(gateway), "it forwards")
+
+    assert gateway.known() == {gateway.current_id(): "ACTIVE"}
+
+
+def test_a_forwarder_that_cannot_enrol_yet_counts_as_started(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A boot waits for its services; it must not wait for somebody to put us on a list."""
+    gateway.control.reject_requests("provision", 403, "AccessDenied", "not on the list", following=1000)
+    with ServiceManager(tmp_path / "notify") as manager:
+        for name, value in manager.environment().items():
+            monkeypatch.setenv(name, value)
+        with forwarding(gateway) as wishes:
+            ready = manager.wait_for("READY", PATIENCE_SECONDS)
+            wishes.read_again()
+            manager.wait_for("RELOADING", PATIENCE_SECONDS)
+            manager.wait_for("READY", PATIENCE_SECONDS)
+            manager.wait_for("WATCHDOG", PATIENCE_SECONDS)
+
+        assert "not on the list" in ready["STATUS"]
+        manager.wait_for("STOPPING", PATIENCE_SECONDS)
 
 
 def test_a_forwarder_that_cannot_enrol_goes_on_trying_and_stops_when_asked(
