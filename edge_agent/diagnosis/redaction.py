@@ -4,8 +4,10 @@ What a bundle may show of the settings stands in one table; a name that is not i
 name and loses its value, however harmless it looks: the next option may be a password. Files are
 named without their folders. The endpoint loses the part that names the account.
 
-Behind that, every text of a bundle goes through `sanitise`: what looks like a private key, a payment
-card, the track of a card or a password in a URL is taken out wherever it stands.
+Behind that, every text of a bundle goes through `sanitise`: what looks like a private key, with or without
+its first line, a payment card, the track of a card, a password in a URL or a key to an AWS account is taken
+out wherever it stands, a letter beside it or not. Long hexadecimal names, such as those of certificates and
+journals, are none of these.
 """
 
 from __future__ import annotations
@@ -111,11 +113,30 @@ OPTIONS = frozenset(
 _PLAIN = re.compile(
     r"auto|none|on|off|true|false|observer|primary|[0-9]{2}:[0-9]{2}|[0-9]{1,6}(\.[0-9]{1,3})?"
 )
-_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_CARD = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){11,18}(?![0-9A-Za-z])")
+_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----.*?(-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|\Z)", re.DOTALL
+)
+# How private keys begin in base64 (SEC 1, PKCS#8 and PKCS#1): a sequence, and a version of 0 or 1 in it.
+_BARE_KEY = re.compile(
+    r"(?<![A-Za-z0-9+/])(?:MH[A-Za-z0-9+/]CAQE|MI[GH][A-Za-z0-9+/]AgE[AB]|MI[IJ][A-Za-z0-9+/]{3}IBA)"
+    r"(?:[A-Za-z0-9+/=]|\s|\\n)*"
+)
+_CLOUD_KEY = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|(?<=access_key)[\"' ]*[=:][\"' ]*[A-Za-z0-9+/=]{16,}"
+    r"|(?<=session_token)[\"' ]*[=:][\"' ]*[A-Za-z0-9+/=]{16,}",
+    re.IGNORECASE,
+)
+_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){11,18}(?!\d)")
+# Four and four and four, whatever is between them; and with noughts before it, as a field of 20 digits has it.
+_GROUPS = re.compile(r"(?<!\d)\d{4}([^\w\s\"]|[_\xa0])\d{4}\1\d{4}\1\d{1,7}(?!\d)")
+_PADDED = re.compile(r"(?<!\d)0+[1-9]\d{11,18}(?!\d)")
 _TRACK_1 = re.compile(r"%?B[0-9]{8,19}\^[^^?\"]*\^[^?\"]*\??")
 _TRACK_2 = re.compile(r";?[0-9]{8,19}[=D][0-9]{4,}\??")
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"]+@")
+# Journals' ids have 32 hexadecimal digits, certificates' 64.
+_NAME_DIGITS = 32
+_HEX = frozenset("0123456789abcdefABCDEF")
 
 
 def redacted(settings: Mapping[str, Any], within: str = "") -> dict[str, Any]:
@@ -125,10 +146,12 @@ def redacted(settings: Mapping[str, Any], within: str = "") -> dict[str, Any]:
 
 def sanitise(text: str) -> str:
     """A text without what looks like a key, a card or a password."""
-    for pattern in (_KEY, _TRACK_1, _TRACK_2):
+    for pattern in (_KEY, _BARE_KEY, _CLOUD_KEY, _TRACK_1, _TRACK_2):
         text = pattern.sub(WITHHELD, text)
     text = _USERINFO.sub(f"{WITHHELD}@", text)
-    return _CARD.sub(lambda found: WITHHELD if _is_card(found[0]) else found[0], text)
+    for pattern in (_CARD, _GROUPS, _PADDED):
+        text = pattern.sub(_without_card, text)
+    return text
 
 
 def _shown(group: Mapping[str, Any], within: str) -> Iterator[tuple[str, Any]]:
@@ -188,8 +211,22 @@ def without_account(host: str) -> str:
     return f"{scheme}{separator}{shown}{ats}{dot}{domain}"
 
 
+def _without_card(found: re.Match[str]) -> str:
+    return WITHHELD if _is_card(found[0]) and not _is_in_a_name(found) else found[0]
+
+
+def _is_in_a_name(found: re.Match[str]) -> bool:
+    """Whether a number is a part of a long hexadecimal one."""
+    text, (start, end) = found.string, found.span()
+    while start > 0 and text[start - 1] in _HEX:
+        start -= 1
+    while end < len(text) and text[end] in _HEX:
+        end += 1
+    return end - start >= _NAME_DIGITS
+
+
 def _is_card(text: str) -> bool:
     """Whether a number passes the check that every payment card passes (ISO/IEC 7812-1, annex B)."""
-    digits = [int(character) for character in text if character.isdigit()]
+    digits = [int(character) for character in text if character.isdecimal()]
     doubled = [digit if at % 2 == 0 else sum(divmod(2 * digit, 10)) for at, digit in enumerate(digits[::-1])]
     return len(set(digits)) > 1 and sum(doubled) % 10 == 0
