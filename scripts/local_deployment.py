@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from artifact.build import LARGEST_RECIPE_BYTES
 from artifact.errors import BuildError
 
 COMPONENTS = Path(__file__).resolve().parents[1] / "components"
@@ -67,11 +68,21 @@ def lay_out(deployment: Mapping[str, Any], folder: Path, components: Path) -> tu
         recipe["ComponentConfiguration"]["DefaultConfiguration"] = merged
         target = folder / "recipes" / source.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(yaml.safe_dump(recipe, sort_keys=False, width=10_000), encoding="utf-8")
+        target.write_text(_recipe_text(name, recipe), encoding="utf-8")
         artifacts = Path("artifacts", name, version)
         shutil.copytree(build / artifacts, folder / artifacts, dirs_exist_ok=True)
         roots.append(f"{name}={version}")
     return tuple(roots)
+
+
+def _recipe_text(name: str, recipe: Mapping[str, Any]) -> str:
+    text = yaml.safe_dump(recipe, sort_keys=False, width=10_000)
+    if (size := len(text.encode())) > LARGEST_RECIPE_BYTES:
+        raise BuildError(
+            f"with this merge the recipe of {name} has {size} bytes, and nucleus lite reads {LARGEST_RECIPE_BYTES}",
+            "lay fewer lines into it, or deploy it from the cloud",
+        )
+    return text
 
 
 def merge(into: object, what: object) -> object:

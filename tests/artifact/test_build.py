@@ -231,5 +231,5 @@ def test_a_recipe_that_is_too_long_is_refused_before_anything_is_built(sources: 
     done = sources.build()
 
     assert done.returncode == 1
-    assert "shorten it to 16000" in done.stderr
+    assert "shorten it to 8196" in done.stderr
     assert not (sources.component() / "greengrass-build").exists()

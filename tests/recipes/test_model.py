@@ -233,7 +233,7 @@ def test_the_manifests_differ_in_the_architecture_alone(recipe: Recipe) -> None:
 
 
 def test_a_recipe_that_is_too_long_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="longer than 16000 bytes"):
+    with pytest.raises(ConfigurationError, match="longer than 8196 bytes"):
         read_recipe("#" * 16_001, "recipe.yaml")
 
 
