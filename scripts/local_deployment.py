@@ -79,7 +79,7 @@ def _recipe_text(name: str, recipe: Mapping[str, Any]) -> str:
     text = yaml.safe_dump(recipe, sort_keys=False, width=10_000)
     if (size := len(text.encode())) > LARGEST_RECIPE_BYTES:
         raise BuildError(
-            f"with this merge the recipe of {name} has {size} bytes, and nucleus lite reads {LARGEST_RECIPE_BYTES}",
+            f"the recipe of {name} would have {size} bytes, and nucleus lite reads {LARGEST_RECIPE_BYTES}",
             "lay fewer lines into it, or deploy it from the cloud",
         )
     return text

@@ -61,7 +61,9 @@ def test_a_component_that_is_not_built_is_named_with_the_mend(tmp_path: Path) ->
 
 def test_a_recipe_that_nucleus_lite_could_not_read_is_refused(components: Path, tmp_path: Path) -> None:
     """It would say FAILED, and why in its debug log alone."""
-    lines = {f"slot-{number:04}": f"/dev/floor/slot-{number:04}?subject=SN-{number:04}" for number in range(200)}
+    lines = {
+        f"slot-{number:04}": f"/dev/floor/slot-{number:04}?subject=SN-{number:04}" for number in range(200)
+    }
 
     with pytest.raises(BuildError, match=r"nucleus lite reads 8196 — lay fewer lines into it"):
         lay_out(deployment(lines=lines), tmp_path / "out", components)

@@ -128,7 +128,7 @@ _CLOUD_KEY = re.compile(
     re.IGNORECASE,
 )
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){11,18}(?!\d)")
-# Four and four and four, whatever is between them; and with noughts before it, as a field of 20 digits has it.
+# Four and four and four, whatever is between them; and with noughts before it, as in a field of 20 digits.
 _GROUPS = re.compile(r"(?<!\d)\d{4}([^\w\s\"]|[_\xa0])\d{4}\1\d{4}\1\d{1,7}(?!\d)")
 _PADDED = re.compile(r"(?<!\d)0+[1-9]\d{11,18}(?!\d)")
 _TRACK_1 = re.compile(r"%?B[0-9]{8,19}\^[^^?\"]*\^[^?\"]*\??")

@@ -1,8 +1,9 @@
 """The named shadow `edge-agent`: the report once more, where fleet tools look for it.
 
 A shadow merges what it is told into what it has. So what is no longer so has to be taken away by
-name, and the first thing a new process says is that nothing it might have said before is so. The
-service answers each update on a topic of its own; until then, or for ten seconds, no other is sent.
+name, and the first thing a new process says is that nothing it might have said before is so. What takes too
+many names away for one request is told in two. The service answers each update on a topic of its own; until
+then, or for ten seconds, no other is sent.
 
     413    too large: from then on the lines are left out
     429    too often: the next one waits twice as long
@@ -20,6 +21,7 @@ from typing import Any
 import structlog
 
 from edge_agent.errors import AgentError
+from edge_agent.reporting.report import as_json
 from edge_agent.uplink.base import Message, Received, Uplink
 from edge_agent.uplink.reason_codes import UNSPECIFIED_ERROR, describe
 
@@ -30,6 +32,8 @@ REFUSED_PAUSE_SECONDS = 600.0
 LONGEST_PAUSE_SECONDS = 3600.0
 
 TOO_LARGE, TOO_OFTEN, CONFLICT = 413, 429, 409
+# A request may have 8 KiB, as the document may; what is around the changes takes a few dozen bytes.
+REQUEST_BYTES = 8_000
 
 Document = dict[str, Any]
 
@@ -66,8 +70,10 @@ class Shadow:
         if self._wiping and not await self._update(uplink, None):
             return
         self._wiping = False
-        if await self._update(uplink, difference(self._has or {}, wanted)):
-            self._has, self._pause = wanted, 0.0
+        for changes in requests(difference(self._has or {}, wanted)):
+            if not await self._update(uplink, changes):
+                return
+        self._has, self._pause = wanted, 0.0
 
     async def _update(self, uplink: Uplink, reported: Document | None) -> bool:
         """Send one update; whether it was accepted, or at least not rejected in time."""
@@ -76,7 +82,7 @@ class Shadow:
         self._answered.clear()
         self._rejected: int | None = None
         body = {"state": {"reported": reported}, "clientToken": self._token}
-        payload = json.dumps(body, separators=(",", ":")).encode()
+        payload = as_json(body)
         try:
             receipt = await uplink.publish(Message(self._topic, payload, "application/json"))
         except AgentError:
@@ -126,6 +132,16 @@ class Shadow:
     def _complain(self, reason: str) -> None:
         self._next_at = asyncio.get_running_loop().time() + REFUSED_PAUSE_SECONDS
         self._log.warning("the shadow refuses the report", reason=reason, mend="check the IoT policy")
+
+
+def requests(changes: Document) -> tuple[Document, ...]:
+    """The changes as they are sent: the lines that are gone first, if one request has no room for all."""
+    lines: Mapping[str, Any] = changes.get("lines") or {}
+    gone = {name: None for name, line in lines.items() if line is None}
+    if not gone or len(as_json(changes)) <= REQUEST_BYTES:
+        return (changes,)
+    left = {name: line for name, line in lines.items() if line is not None}
+    return {"lines": gone}, {**changes, "lines": left}
 
 
 def difference(has: Mapping[str, Any], wanted: Mapping[str, Any]) -> Document:

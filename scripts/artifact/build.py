@@ -29,7 +29,7 @@ from artifact.wheelhouse import gathered
 # What a gateway has beside the agent's own requirements: its keys, in files or in a token.
 EXTRAS = ("credentials", "hsm")
 ROOTS = ("AmazonRootCA1.pem", "AmazonRootCA3.pem")
-# Greengrass takes a recipe of 16 KB, but nucleus lite reads one into so many bytes and fails the deployment of more.
+# Greengrass takes a recipe of 16 KB; nucleus lite fails the deployment of a longer one than this.
 LARGEST_RECIPE_BYTES = 8_196
 # While it is installed an artifact takes this many times its size: unpacked, and installed (84 of 36 MB).
 ROOM = 4

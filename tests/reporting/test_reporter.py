@@ -193,6 +193,26 @@ def test_what_is_no_longer_so_is_taken_away() -> None:
     }
 
 
+def test_lines_that_all_change_at_once_are_told_in_requests_that_the_service_takes() -> None:
+    """Each new line is told, and each old one taken away by name: together more than a request may have."""
+
+    def floor(bank: str) -> dict[str, Any]:
+        lines = {f"{bank}-{number:03}{'x' * 50}": {"state": "stopped"} for number in range(80)}
+        return {"lines": lines, "version": "0.1.0"}
+
+    async def story(gateway: Gateway) -> None:
+        gateway.report = floor("old")
+        await asyncio.sleep(EVERY + 5)
+        gateway.report = floor("new")
+        await asyncio.sleep(2 * EVERY)
+
+    gateway = tell(story, shadow=True)
+
+    assert gateway.cloud.reported == gateway.report
+    updates = [len(one.payload) for one in gateway.cloud.attempts if one.topic == UPDATE]
+    assert max(updates) <= 8192
+
+
 def test_the_shadow_is_told_as_seldom_as_the_topic() -> None:
     async def story(gateway: Gateway) -> None:
         for number in range(600):

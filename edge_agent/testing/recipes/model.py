@@ -26,7 +26,7 @@ from edge_agent.errors import ConfigurationError
 from edge_agent.testing.recipes.permissions import AccessControl, Line
 from edge_agent.words import describe
 
-# The cloud takes 16 KB, and gdk counts 16,000; nucleus lite reads a recipe into so many and refuses a longer one.
+# The cloud takes 16 KB, and gdk counts 16,000; nucleus lite fails the deployment of a longer one than this.
 LARGEST_BYTES = 8_196
 LONGEST_SCRIPT_BYTES = 10_000  # nucleus lite's buffer
 # Nucleus lite moves no object of more than 255 entries and items, an entry counting two; the lines of a
