@@ -78,6 +78,12 @@ def _wanting_beyond(report: Report) -> Iterator[str]:
         yield f"the uplink: the cloud does not let us subscribe to {topic_filter}"
     if uplink["dead_letters"]:
         yield f"{counted(uplink['dead_letters'], 'record')} the cloud will never take, kept as dead letters"
+    if uplink["untold"]:
+        words = "records were" if uplink["untold"] > 1 else "record was"
+        yield (
+            f"the uplink: the cloud does not even take that {uplink['untold']} {words} set aside; "
+            "it is offered again"
+        )
     yield from _wanting_of_the_journal(journal)
     days = report["certificate"]["days_left"]
     if days is not None and days < FEW_DAYS:

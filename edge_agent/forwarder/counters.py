@@ -14,6 +14,7 @@ class ForwarderCounters:
     delivered_bytes: int = 0  # their payloads
     acknowledged: int = 0  # records
     dead_letters: int = 0  # records
+    untold: int = 0  # an alarm: records of which not even that they were set aside was taken yet
     in_flight: int = 0  # publishes
     retries: int = 0  # publishes that failed and are sent again
     unconfirmed: int = 0  # publishes accepted by a nucleus and not confirmed by the cloud

@@ -253,8 +253,7 @@ class Forwarder:
             case Reaction.WITHHOLD:
                 self._withhold(lane, batch, reason)
             case Reaction.SPLIT | Reaction.SET_ASIDE if batch.stands_in:
-                self._log.error("a stand-in was refused", alarm=True, first=batch.first, reason=reason)
-                batch.settle()
+                await self._owe(lane, batch, reason)
             case Reaction.SPLIT if lane.halve(batch):
                 pass
             case Reaction.SPLIT | Reaction.SET_ASIDE:
@@ -321,6 +320,23 @@ class Forwarder:
         else:
             lane.replace(batch, [word])
 
+    async def _owe(self, lane: Lane, batch: Batch, reason: str) -> None:
+        """Not even the word of what was set aside is taken: keep it beside, to be offered again."""
+        try:
+            await asyncio.to_thread(self._journal.owe, self._consumer, batch.records)
+        except JournalError as error:
+            self._send_again(lane, batch, str(error))
+            return
+        self._log.error(
+            "the word of what was set aside is refused too; it is offered again",
+            alarm=True,
+            first=batch.first,
+            last=batch.last,
+            reason=reason,
+        )
+        self._lanes.resending.owe(len(batch.records))
+        batch.settle()
+
     # What may be forgotten.
 
     def _take_stock(self) -> None:
@@ -341,6 +357,7 @@ class Forwarder:
                 self._log.warning("a resend request cannot be removed yet", reason=str(error))
                 resending.put_off(_now())
         resending.look(_now())
+        self.counters.untold = resending.untold
 
     def _heed(self, confirmations: Confirmations) -> None:
         """Settle what the cloud confirms, and send again what it should have confirmed by now."""

@@ -95,6 +95,22 @@ class Consumer:
             self._claim_once()
             self._dead_letters.remove(sequences)
 
+    def owe(self, words: Sequence[Record]) -> None:
+        """Keep what is to be said in the place of records set aside, since nobody took it yet."""
+        with self._mutex:
+            self._claim_once()
+            self._dead_letters.owe(words)
+
+    def owed(self) -> Sequence[Record]:
+        """What of that was not said yet."""
+        return self._dead_letters.owed()
+
+    def said(self, sequences: Sequence[int]) -> None:
+        """These are owed no longer; durable on return."""
+        with self._mutex:
+            self._claim_once()
+            self._dead_letters.said(sequences)
+
     def sync(self) -> None:
         """Make its acknowledgements durable."""
         self._position.sync()

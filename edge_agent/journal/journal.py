@@ -270,6 +270,18 @@ class Journal:
         """`consumer` could use these after all: keep them no longer; durable on return."""
         self._acknowledging(consumer).remove_dead_letters(sequences)
 
+    def owe(self, consumer: str, words: Sequence[Record]) -> None:
+        """Keep what is to be said in the place of records set aside, and was refused; durable on return."""
+        self._acknowledging(consumer).owe(words)
+
+    def owed(self, consumer: str) -> Sequence[Record]:
+        """What of that was not said yet, in order."""
+        return self._consumers[consumer].owed()
+
+    def said(self, consumer: str, sequences: Sequence[int]) -> None:
+        """These are owed no longer; durable on return."""
+        self._acknowledging(consumer).said(sequences)
+
     # For anyone.
 
     def records(self, after: int = 0) -> Iterator[Record]:

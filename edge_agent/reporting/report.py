@@ -134,6 +134,7 @@ def _without_lines(sources: Sources) -> Document:
             "withheld": bool(forwarder.get("withheld")),
             "canary_alarm": bool((forwarder.get("canaries") or {}).get("alarm")),
             "dead_letters": forwarder.get("dead_letters", 0),
+            "untold": forwarder.get("untold", 0),
             "refused_filters": list(forwarder.get("refused_filters", ())),
         },
         "certificate": {"days_left": sources.certificate_days},

@@ -48,6 +48,7 @@ def report(**said: Any) -> dict[str, Any]:
             "withheld": False,
             "canary_alarm": False,
             "dead_letters": 0,
+            "untold": 0,
             "refused_filters": [],
         },
         "certificate": {"days_left": 89},
@@ -162,6 +163,10 @@ def test_what_is_raised_at_a_machine_is_told_with_its_line(
             "the uplink: the cloud does not let us subscribe to cmd/lab/gw/+",
         ),
         ({"uplink": {"dead_letters": 3}}, "3 records the cloud will never take, kept as dead letters"),
+        (
+            {"uplink": {"untold": 1}},
+            "the uplink: the cloud does not even take that 1 record was set aside; it is offered again",
+        ),
         ({"journal": {"oldest_seconds": 7200}}, "the journal: the oldest record has waited for 2 h"),
         (
             {"journal": {"used_percent": 91, "hours_left": 5}},

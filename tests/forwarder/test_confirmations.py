@@ -361,7 +361,7 @@ def test_what_is_set_aside_leaves_word_in_its_place_and_so_holds_nothing_up() ->
     assert word == "1: 0x95 packet too large (over 700 bytes)"
 
 
-def test_a_word_that_is_not_taken_either_is_given_up() -> None:
+def test_a_word_that_is_not_taken_either_is_owed_and_holds_nothing_up() -> None:
     left = tell(
         wait_a_minute,
         records=2,
@@ -373,7 +373,7 @@ def test_a_word_that_is_not_taken_either_is_given_up() -> None:
     )
 
     assert left.position == 2
-    assert left.forwarder.counters.dead_letters == 1
+    assert (left.forwarder.counters.dead_letters, left.forwarder.counters.untold) == (1, 1)
     assert [event["sequence"] for event in left.nucleus.events()] == [2]
 
 

@@ -44,6 +44,7 @@ def sources(lines: dict[str, Any] | None = None, **said: Any) -> Sources:
         "depth": 7,
         "oldest_seconds": 12.4,
         "dead_letters": 1,
+        "untold": 1,
         "withheld": False,
     }
     return Sources(
@@ -87,6 +88,7 @@ def test_everything_a_fleet_wants_to_know_is_in_it() -> None:
             "withheld": False,
             "canary_alarm": False,
             "dead_letters": 1,
+            "untold": 1,
             "refused_filters": [],
         },
         "certificate": {"days_left": 89},
