@@ -173,11 +173,15 @@ class HostEar:
         self._events.append(GarbageHeard(garbage.data, garbage.reason))
         self._not_an_answer(garbage.reason if garbage.stranger else "", now)
         self._watch.no_chirp()
+        if garbage.late:
+            self._times.heard_late()
         asked = self._asked
         if asked is None or asked.due is not None:
             return
         self._watch.garbled(now)
-        asked.silent = 0
+        if garbage.late:
+            return  # what was asked may still be answered: asked again now, it would be answered twice
+        asked.silent, asked.garbled = 0, True
         if asked.sends < (SENDS_OF_A_POLL if asked.is_command else GARBLED_SENDS_OF_A_POLL):
             asked.due = now + REPEAT_PAUSE_SECONDS
         elif poll := self._expendable(asked.poll):
@@ -237,6 +241,7 @@ class HostEar:
         elif is_doubtful(reply, asked, self._mode):
             self._not_an_answer("", now)
             asked.heard_once = reply
+            asked.nacks = asked.nacks + 1 if isinstance(reply, Nack) else 0
             asked.due = now + REPEAT_PAUSE_SECONDS
         else:
             self._mode = mode_after(reply, asked.poll, self._mode)

@@ -176,8 +176,7 @@ class MachineConnection:
         row = EXCEPTIONS.get(code)
         if row is not None and row.reported is Reported.REAL_TIME_ONLY and not self.real_time:
             return None
-        told = self._said.about if self._said and isinstance(self._said.about, Pending) else None
-        return self._exceptions.raise_exception(code, now, values or {}, told=told)
+        return self._exceptions.raise_exception(code, now, values or {}, told=self._being_told())
 
     def settle(self, code: int) -> None:
         """What a priority exception was about is over."""
@@ -307,6 +306,13 @@ class MachineConnection:
     def _refuses(self, poll: BadPoll) -> bytes:
         """How a poll is refused that makes no sense; machines that stray have other ways."""
         return encode_reply(Nack(poll.address))
+
+    def _being_told(self) -> Pending | None:
+        """The exception that the host was told, or is about to be."""
+        for said in (self._to_say, self._said):
+            if said is not None and isinstance(said.about, Pending):
+                return said.about
+        return None
 
     def _acknowledge(self, now: float) -> None:
         """The host has heard what was said last."""

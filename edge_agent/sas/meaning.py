@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from edge_agent.sas.exception_codes import EXCEPTIONS, NO_ACTIVITY, WAITING_FOR_PLAYER
+from edge_agent.sas.host_bounds import NACKS_BELIEVED
 from edge_agent.sas.host_events import (
     Acknowledged,
     Answered,
@@ -57,6 +58,8 @@ def is_doubtful(reply: Reply, asked: Outstanding, mode: Mode) -> bool:
             forged = code not in EXCEPTIONS
         case DataReply():
             forged = False
+        case Nack() if asked.garbled and mode is not Mode.ONE_BYTE:
+            return asked.nacks + 1 < NACKS_BELIEVED
         case _:
             forged = mode is not Mode.ONE_BYTE
     return forged and asked.heard_once != reply

@@ -25,6 +25,8 @@ class Outstanding:
     restarted: bool = False  # an earlier run sent it too
     refused_since: float | None = None  # when it was first answered with "not now"
     heard_once: Reply | None = None  # an answer without a CRC, to be heard again
+    garbled: bool = False  # an earlier send was answered by what could not be read: perhaps an event
+    nacks: int = 0  # in a row
     instead_of: Outstanding | None = None  # what was asked before the line had to be synchronised
 
     @property

@@ -70,6 +70,7 @@ class Garbage:
     data: bytes
     reason: str
     stranger: bool = False  # a machine of another address said it; the reason names it
+    late: bool = False  # a whole answer, to something else: that to what was asked may still come
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +291,7 @@ class ReplyReader:
         try:
             reply = decode_reply(frame, self._poll, checked=True)
         except RemoteProtocolError as error:
-            return Garbage(frame, error.what)
+            return Garbage(frame, error.what, late=frame[1] not in (EVENT_MARK, *self._sent[1:2]))
         self._answered = not self._repeated
         self._echoes = self._echoed
         return reply

@@ -226,7 +226,7 @@ def test_a_late_answer_to_another_poll_is_garbage_with_its_name() -> None:
     late = encode_reply(DataReply(1, 0x15, {"games_played": 9}))
 
     assert reader(CREDITS).feed(list(late)) == [
-        Garbage(late, "an answer to long poll 15, which was not asked")
+        Garbage(late, "an answer to long poll 15, which was not asked", late=True)
     ]
 
 
@@ -235,7 +235,7 @@ def test_a_late_answer_cannot_pass_for_an_exception() -> None:
     late = encode_reply(DataReply(1, 0x15, {"games_played": 9}))
 
     assert reader(GENERAL, real_time=False).feed(list(late)) == [
-        Garbage(late, "an answer to long poll 15, which was not asked")
+        Garbage(late, "an answer to long poll 15, which was not asked", late=True)
     ]
 
 

@@ -816,6 +816,17 @@ def test_an_event_proved_to_be_a_repeat_leaves_time_for_the_real_answer(real_tim
     assert real_time.wait(0.1) == SYNC
 
 
+def test_a_late_answer_to_another_poll_leaves_time_for_the_real_answer(one_byte: Bench) -> None:
+    """Asked again at once, it would be answered twice: the second answer would pass for that to the next."""
+    one_byte.ask(GENERAL)
+
+    one_byte.hear(GAMES_ARE_5)
+
+    assert one_byte.wait(0.15) == b""
+    one_byte.hear(b"\x7f")
+    assert ExceptionReported(1, 0x7F, {}, real_time=False, possibly_repeated=False) in one_byte.take()
+
+
 # 9. What carries no proof is heard twice.
 
 
@@ -829,6 +840,21 @@ def test_a_short_answer_is_heard_twice_where_events_may_be_hidden(real_time: Ben
     real_time.wait(GAP)
 
     assert real_time.take() == [MachineBusy(CREDITS)]
+
+
+def test_a_nack_after_garbage_is_heard_four_times_where_events_may_be_hidden(real_time: Bench) -> None:
+    """The NACK is about a repeat that lost its command; what could not be read before it was an event."""
+    real_time.ask(ON)
+    real_time.hear(b"\x01\xff\xff\x7e\x00\x80\x61")
+    real_time.wait(0.1)
+    for _ in range(3):
+        real_time.hear(b"\x81")
+        assert real_time.wait(0.1) == b"\xff\x00\x01\x0e\x01\x45\xd1"
+
+    real_time.hear(b"\x81")
+    real_time.wait(GAP)
+
+    assert real_time.take()[-1] == Refused(ON)
 
 
 def test_an_event_with_an_unlisted_code_is_heard_twice(real_time: Bench) -> None:

@@ -109,6 +109,22 @@ def test_a_machine_says_nothing_that_later_polls_have_let_go(
     assert delivered(machine) == [1]
 
 
+def test_what_is_about_to_be_said_is_not_dropped(answers: Answers) -> None:
+    """The queue is full, and another exception comes between a poll and its answer."""
+    machine = MachineConnection(1, answers, capacity=2, answer_delay=0.020)
+    machine.power_on(0.0)
+    say(machine, SYNCHRONISE)
+    machine.raise_exception(0x11, 0.0)
+    machine.raise_exception(0x12, 0.0)
+    machine.receive_data(GENERAL, 0.0)
+
+    machine.raise_exception(0x13, 0.010)
+
+    assert machine.data_to_send(0.020) == b"\x11"
+    say(machine, SYNCHRONISE, 0.030)
+    assert delivered(machine) == [1]
+
+
 @pytest.mark.parametrize(
     "other",
     [

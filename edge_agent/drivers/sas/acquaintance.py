@@ -106,6 +106,7 @@ class Acquaintance:
         self._missed_at = float("-inf")
         self._rounds: dict[int, int] = {}  # of a question that matters and found no answer
         self._essentials_by: float | None = None  # so long they are waited for
+        self._asks_the_rest = False  # what the line swallowed: real-time events wait for it
 
     @property
     def quirks(self) -> Quirks:
@@ -136,9 +137,8 @@ class Acquaintance:
     @property
     def can_real_time(self) -> bool:
         """Whether real-time events are to be on."""
-        return (
-            self.known and self._wants_real_time and not self._mode_refused and self.profile.has(FAST_POLLING)
-        )
+        is_met = self.known and not self._asks_the_rest
+        return is_met and self._wants_real_time and not self._mode_refused and self.profile.has(FAST_POLLING)
 
     @property
     def _wants_real_time(self) -> bool:
@@ -302,10 +302,10 @@ class Acquaintance:
         if self.introduced or not self._questions.over or self._switch_off:
             return False
         self.introduced = True
-        if not self.known and not self._waits_for_essentials(now):
+        if (self._asks_the_rest or not self.known) and not self._waits_for_essentials(now):
             self._listening = True
             self._listen_until = now + LONGEST_LISTENING_SECONDS
-            self.known = True
+            self.known, self._asks_the_rest = True, False
             self.serial_check = self.serial_check or _check(self.profile)
         return True
 
@@ -327,6 +327,7 @@ class Acquaintance:
         if self.can_real_time:
             self._begin_asking()
         else:
+            self._asks_the_rest = True
             skip = EVERY_COMMAND - self._missed - LAST_COMMANDS
             self._questions = Interrogation(skip | self.profile.unsupported, self._role)
         self._missed, self.introduced = frozenset(), False
