@@ -90,6 +90,7 @@ class HostEar:
         self._events: list[HostEvent] = []
         self._asked: Outstanding | None = None
         self._marked = False  # what was heard last began like a chirp: with the machine's address, marked
+        self._second_due = False  # the poll before was repeated, and answered once
         self._restarted = False  # the next event may have been journalled by an earlier run
         self._owes_synchronisation = False
         self._answered_polls: set[int] = set()
@@ -231,6 +232,7 @@ class HostEar:
         asked = self._asked
         if asked is None or not asked.has_left:
             self._times.heard_late()
+            self._second_due = False
             if isinstance(reply, _EVENTS) and is_event(reply):
                 self._hear_event_again(reply)
         elif self._is_refused(reply, asked, now):
@@ -245,11 +247,15 @@ class HostEar:
             asked.due = now + REPEAT_PAUSE_SECONDS
         else:
             self._mode = mode_after(reply, asked.poll, self._mode)
-            self._answered(asked, now, proof=not isinstance(reply, Nack))
+            self._answered(asked, now, proof=not (isinstance(reply, Nack) or self._may_be_second(reply)))
             if isinstance(reply, _EVENTS) and is_event(reply):
                 self._hear_event(reply, certain=asked.certain)
             else:
                 self._hear_answer(reply, asked, now)
+
+    def _may_be_second(self, reply: Reply) -> bool:
+        """Whether it may be the second answer to the poll before, later than any that was waited for."""
+        return self._second_due and isinstance(reply, _EVENTS) and encode_reply(reply) == self.last_event
 
     def _is_refused(self, reply: Reply, asked: Outstanding, now: float) -> bool:
         """Whether a general poll was answered with "not now", as some machines do for about a second."""
@@ -268,6 +274,7 @@ class HostEar:
         self._events.extend(self._watch.answered(asked))
         self._asked = None
         self.state = HostState.POLLING
+        self._second_due = asked.late_answers
         if asked.late_answers:
             self._free_at = max(now, asked.sent_at + self._times.second_window)
         elif asked.sends == 1:
@@ -322,7 +329,7 @@ class HostEar:
 
     def _be_quiet(self, now: float) -> None:
         """Send nothing until the machine's link has dropped."""
-        self._events.extend(self._watch.fell_silent(now))
+        self._events.extend(self._watch.fell_silent(now, self._times.window))
         self.state = HostState.QUIET
         self._owes_synchronisation = False
 

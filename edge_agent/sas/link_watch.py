@@ -27,6 +27,7 @@ from edge_agent.sas.host_bounds import (
     LOST_AFTER_POLLS,
     LOST_AFTER_SECONDS,
     QUIET_SECONDS,
+    REPLY_WINDOW_SECONDS,
     REST_SECONDS,
     SENDS_OF_A_POLL,
 )
@@ -133,9 +134,12 @@ class LinkWatch:
         self._unread.clear()
         return news
 
-    def fell_silent(self, now: float) -> list[HostEvent]:
-        """The machine has been silent for too long; what that is news of. Now the host keeps quiet."""
-        self.quiet_until = self._sent_at + QUIET_SECONDS
+    def fell_silent(self, now: float, window: float) -> list[HostEvent]:
+        """The machine has been silent for too long; what that is news of. Now the host keeps quiet.
+
+        `window`: how long its answers may take to begin: one that is late may have heard so much later.
+        """
+        self.quiet_until = self._sent_at + QUIET_SECONDS + max(0.0, window - REPLY_WINDOW_SECONDS)
         self.resting = False
         return self._loses(now)
 

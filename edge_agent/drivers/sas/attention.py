@@ -158,6 +158,8 @@ class Attention:
             case Acknowledged(poll=LongPollRequest(values={"enable": enabled})):
                 self._answered(now)
                 self._machine.mode_confirmed(enabled, now)
+                if not enabled:
+                    self._conditions.real_time_ended()
             case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
                 self._on_doubt(poll, now)
             case Refused():

@@ -28,6 +28,7 @@ from edge_agent.station import Condition
 # What is told again comes about when it is due: a poll late, or as much early as clocks differ.
 EARLY_SECONDS, LATE_SECONDS = 1.0, 2.0
 
+REAL_TIME_ONLY = tuple(sequence for sequence in SEQUENCES if sequence.real_time_only)
 LAPSING = tuple(sequence for sequence in SEQUENCES if sequence.lapses_seconds is not None)
 
 
@@ -67,6 +68,8 @@ class Conditions:
         self._heard_at[code] = now
         if code in DOUBTFUL_AFTER:
             self.doubt()
+        if not event.real_time:
+            self.real_time_ended()
         violations = [
             violation
             for sequence in BY_CODE.get(code, ())
@@ -88,6 +91,11 @@ class Conditions:
         for standing in self._standing.values():
             standing.sure = False
         self._show()
+
+    def real_time_ended(self) -> None:
+        """Real-time events are off: of what is only watched under them nobody knows how it goes on."""
+        for sequence in REAL_TIME_ONLY:
+            self._standing.pop(sequence.name, None)
 
     def lapse(self, now: float) -> bool:
         """Time has passed; whether anything is over that was not told again."""

@@ -136,6 +136,31 @@ def test_games_are_watched_with_real_time_events_on() -> None:
     assert Machine().say(0x7E, 0x7F, 0x7F, real_time=False) == []
 
 
+@pytest.mark.parametrize("unwatched", [(0x7F,), (0x11,), (0x7F, 0x7E)])
+def test_a_game_told_in_one_byte_leaves_unknown_how_it_goes_on(unwatched: tuple[int, ...]) -> None:
+    machine = Machine()
+    assert machine.say(0x7E) == []
+
+    assert machine.say(*unwatched, real_time=False) == []
+
+    assert machine.say(0x7E, 0x7F) == []
+    assert machine.say(0x7F) == ["game idle: game_ended"]
+
+
+def test_games_are_watched_anew_once_real_time_events_were_off(start: Start) -> None:
+    """Another host switches them on, and they are off again in between: games go on unwatched."""
+    talk = start(real_time_events="off")
+    talk.meet()
+    for coin_in in (5, 10):
+        talk.machine.real_time = True
+        talk.raise_exception(0x7E, wager=5, coin_in=coin_in, wager_type=0, progressive_group=0)
+        talk.run_for(7)
+        assert not talk.machine.real_time
+
+    assert talk.types.count("slot.game_started") == 2
+    assert talk.of(SequenceViolation) == []
+
+
 def test_tickets_out_are_watched_where_the_system_validates_them() -> None:
     assert Machine(validation="secure_enhanced").say(0x57, 0x3D, 0x3D) == []
 
