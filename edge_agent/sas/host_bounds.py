@@ -46,8 +46,8 @@ SENDS_OF_A_POLL = 3
 SENDS_OF_A_NEW_POLL = 1
 # An answer that is garbled each time is one we cannot read; exceptions must not wait for it.
 GARBLED_SENDS_OF_A_POLL = 6
-# A NACK may be about a repeat that was garbled on its way, while what the machine said before, and could not be
-# read, is an event: at 5 % loss four of them in a row are said once in 150,000 times.
+# A NACK may be about a repeat that was garbled on its way, while what the machine said before, and could not
+# be read, is an event: at 5 % loss four of them in a row are said once in 150,000 times.
 NACKS_BELIEVED = 4
 # A machine that answers no long poll at all must not stop the general polls.
 CONFIRMATIONS_TRIED = 2

@@ -156,10 +156,7 @@ class Attention:
                 self._answered(now)
                 self._counters.repeats_recognised += 1
             case Acknowledged(poll=LongPollRequest(values={"enable": enabled})):
-                self._answered(now)
-                self._machine.mode_confirmed(enabled, now)
-                if not enabled:
-                    self._conditions.real_time_ended()
+                self._on_mode(enabled, now)
             case Unanswered(poll=LongPollRequest() as poll) | Refused(poll=LongPollRequest() as poll):
                 self._on_doubt(poll, now)
             case Refused():
@@ -249,6 +246,12 @@ class Attention:
             self._machine.ask_again_soon(now)
         elif event.code == OPERATOR_MENU_LEFT:
             self._machine.still_changing(now)
+
+    def _on_mode(self, enabled: int, now: float) -> None:
+        self._answered(now)
+        self._machine.mode_confirmed(enabled, now)
+        if not enabled:
+            self._conditions.real_time_ended()
 
     def _on_doubt(self, poll: LongPollRequest, now: float) -> None:
         """A long poll was refused or not answered: it is asked again, within reason."""
