@@ -134,7 +134,7 @@ class LinkWatch:
         self._unread.clear()
         return news
 
-    def fell_silent(self, now: float, window: float) -> list[HostEvent]:
+    def fell_silent(self, now: float, window: float = REPLY_WINDOW_SECONDS) -> list[HostEvent]:
         """The machine has been silent for too long; what that is news of. Now the host keeps quiet.
 
         `window`: how long its answers may take to begin: one that is late may have heard so much later.
