@@ -23,8 +23,9 @@ SAS has no acknowledgement byte. A machine takes the next different poll for "he
    its time, or it would pass for the answer to the next poll: a second, until the line has proved quick. It
    may be an event where the first was none.
 9. An answer of a byte or two carries no CRC and may be what is left of an event. Unless real-time events
-   are known to be off, it is believed when the repeated poll is answered the same. So is an event with a
-   code that no table lists: a 16-bit CRC lets one mangled frame in 65,536 pass.
+   are known to be off, it is believed when the repeated poll is answered the same; a NACK after something
+   that could not be read, when it is said four times in a row. So is, always, what has a code that no table
+   lists: a 16-bit CRC lets one mangled frame in 65,536 pass, and any byte of noise would be an exception.
 
 10. A poll that changes the machine leaves three times at most, and never again once the machine's link may
    have dropped: a machine would carry it out twice. Whether it was is then for the caller to find out.

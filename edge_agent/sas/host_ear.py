@@ -179,9 +179,9 @@ class HostEar:
         asked = self._asked
         if asked is None or asked.due is not None:
             return
-        self._watch.garbled(now)
         if garbage.late:
             return  # what was asked may still be answered: asked again now, it would be answered twice
+        self._watch.garbled(now)
         asked.silent, asked.garbled = 0, True
         if asked.sends < (SENDS_OF_A_POLL if asked.is_command else GARBLED_SENDS_OF_A_POLL):
             asked.due = now + REPEAT_PAUSE_SECONDS

@@ -1,8 +1,8 @@
 """Meaning: what an answer says about the poll it answers, and about how the machine reports.
 
 An answer of a byte or two carries no CRC, and may be what is left of an event that was cut to pieces. An
-event with a code that no table lists may be one mangled frame in 65,536 that passes the CRC. Neither is
-believed until the same poll has been answered the same again.
+event with a code that no table lists may be one mangled frame in 65,536 that passes the CRC, or any byte of
+noise. Neither is believed until the same poll has been answered the same again.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def is_event(reply: Reply) -> bool:
 def is_doubtful(reply: Reply, asked: Outstanding, mode: Mode) -> bool:
     """Whether it has to be heard a second time before it is believed."""
     match reply:
-        case EventReply(code=code):
-            forged = code not in EXCEPTIONS
-        case DataReply():
+        case EventReply(code=code) | ExceptionReply(code=code) if code not in EXCEPTIONS:
+            forged = True
+        case EventReply() | DataReply():
             forged = False
         case Nack() if asked.garbled and mode is not Mode.ONE_BYTE:
             return asked.nacks + 1 < NACKS_BELIEVED

@@ -871,6 +871,19 @@ def test_an_event_with_an_unlisted_code_is_heard_twice(real_time: Bench) -> None
     assert event.code == 0x7D
 
 
+def test_an_exception_with_an_unlisted_code_is_heard_twice(one_byte: Bench) -> None:
+    """Any byte of noise would be one."""
+    one_byte.ask(GENERAL)
+    one_byte.hear(b"\xdf")
+    assert one_byte.wait(0.1) == ASK
+    assert one_byte.take() == []
+
+    one_byte.hear(b"\xdf")
+    one_byte.wait(GAP)
+
+    assert one_byte.take() == [ExceptionReported(1, 0xDF, {}, real_time=False)]
+
+
 # How long an answer is waited for.
 
 
@@ -1191,6 +1204,16 @@ def test_a_garbled_machine_that_is_being_woken_is_left_to_rest(shared: Bench) ->
         shared.wait(0.1)
 
     assert not shared.host.holds_line(shared.now)
+
+
+def test_a_machine_that_says_only_what_was_not_asked_does_not_hold_the_line_for_ever(shared: Bench) -> None:
+    """One that talks out of turn would keep all others from being polled."""
+    shared.ask(GENERAL)
+    for _ in range(30):
+        shared.hear(GAMES_ARE_5)
+        shared.wait(0.15)
+
+    assert shared.host.keeps_quiet
 
 
 # -- polls that change the machine -------------------------------------------------------------------
