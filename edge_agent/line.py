@@ -14,6 +14,7 @@ the note. What the old one had heard and we had not made durable was never ackno
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,11 +26,19 @@ import structlog
 from edge_agent.clock import local_time
 from edge_agent.errors import InUseError, JournalError, LinkError
 from edge_agent.events import Observation
-from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.links import Advising, Link
 from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder, Secrecy
-from edge_agent.station import Commandable, CommandResult, MachineCommand, Metered, Shared, Station, Timed
+from edge_agent.station import (
+    Commandable,
+    CommandResult,
+    MachineCommand,
+    Metered,
+    Shared,
+    Station,
+    Timed,
+    trouble_after,
+)
 
 # A line notices that it should stop within this time, whatever its station waits for.
 LONGEST_READ_SECONDS = 0.25
@@ -120,7 +129,7 @@ class Line:
         self._timed = station if isinstance(station, Timed) else None
         self._metered = station if isinstance(station, Metered) else None
         self._commandable = station if isinstance(station, Commandable) else None
-        self._shared = isinstance(station, Shared)
+        self.shared = station if isinstance(station, Shared) else None
 
     def start(self) -> None:
         """Start the line's thread. Repeating it changes nothing."""
@@ -203,16 +212,19 @@ class Line:
 
     def _collect(self) -> None:
         """Collect until asked to stop: timers, take, append, write, read."""
+        due = self._monotonic()
         while not self._stopping.is_set():
-            self._heed()
             now = self._monotonic()
             self._back_by = now + LONGEST_READ_SECONDS
-            self._station.handle_timer(now)
+            if now >= due:
+                self._heed(now)
+                self._station.handle_timer(now)
             try:
-                self._make_durable()
+                learnt = self._make_durable()
                 self._tell_outcomes()
                 data = self._station.data_to_send(self._monotonic())
-                self._notebook.keep(self._station.note())
+                if learnt or data:
+                    self._notebook.keep(self._station.note())
                 self.held_back = False
             except JournalError as refused:
                 self._hold_back(refused)
@@ -220,21 +232,22 @@ class Line:
             if data:
                 self._show_sent(data)
                 self._link.write(data)
-            arrived = self._link.read(self._patience())
+            due = self._due(now)
+            arrived = self._link.read(max(0.0, due - self._monotonic()))
             if arrived:
                 self._show_heard(arrived)
                 self._station.receive_data(arrived, self._monotonic())
 
-    def _heed(self) -> None:
+    def _heed(self, now: float) -> None:
         """Pass on what was wanted of this line meanwhile. It changes what is asked, never when."""
         if self._advising is not None and self._advising.advice != self.advice:
             self._pass_on(self._advising.advice)
-        if self._timed is not None and self._monotonic() >= self._time_due:
-            self._time_due = self._monotonic() + TELL_TIME_SECONDS
-            self._timed.tell_time(self._local_time(), self._monotonic())
+        if now >= self._time_due and self._timed is not None:
+            self._time_due = now + TELL_TIME_SECONDS
+            self._timed.tell_time(self._local_time(), now)
         if self._meters_wanted and self._metered is not None:
             self._meters_wanted = False
-            self._metered.read_meters(self._monotonic())
+            self._metered.read_meters(now)
         while self._commands and self._commandable is not None:
             self._commandable.command(*self._commands.popleft())
 
@@ -250,7 +263,14 @@ class Line:
                 self._log.warning("the port could be better", advice=new)
         self.advice = advice
 
+    @property
+    def _is_watched(self) -> bool:
+        """Whether anybody looks at the wire. As a rule nobody does, and showing it is not free."""
+        return self._recorder is not None or self._log.is_enabled_for(logging.DEBUG)
+
     def _show_sent(self, data: bytes) -> None:
+        if not self._is_watched:
+            return
         now, confidential = self._monotonic(), self._station.confidential
         self._secrecy.covers(now, confidential=confidential)
         # Only who commands a device can know a number before the device has said it.
@@ -261,6 +281,8 @@ class Line:
             recorder.sent(data, now, confidential=confidential, discloses=discloses)
 
     def _show_heard(self, data: bytes) -> None:
+        if not self._is_watched:
+            return
         now, confidential = self._monotonic(), self._station.confidential
         self._log.debug(
             "heard", data=_shown(data, withheld=self._secrecy.covers(now, confidential=confidential))
@@ -268,27 +290,18 @@ class Line:
         if (recorder := self._recorder) is not None:
             recorder.heard(data, now, confidential=confidential)
 
-    def _make_durable(self) -> None:
-        """Append all that was learnt. It is forgotten here only when `append` has returned."""
+    def _make_durable(self) -> bool:
+        """Append all that was learnt, if anything. It is forgotten here only when `append` has returned."""
         observations = self._station.take_observations()
         if observations:
-            self._note_trouble(observations)
+            if self.shared is None:  # one device's trouble is not the line's
+                self.trouble = trouble_after(observations, self.trouble)
             self._not_yet_durable += [self._seal(observation) for observation in observations]
-        if self._not_yet_durable:
-            self._append(self._not_yet_durable)
-            self._not_yet_durable = []
-
-    def _note_trouble(self, observations: Sequence[Observation]) -> None:
-        if self._shared:
-            return  # one device's trouble is not the line's
-        for observation in observations:
-            match observation.body:
-                case LineDown(reason=reason):
-                    self.trouble = reason
-                case LineUp():
-                    self.trouble = ""
-                case _:
-                    pass
+        if not self._not_yet_durable:
+            return False
+        self._append(self._not_yet_durable)
+        self._not_yet_durable = []
+        return True
 
     def _complain(self, lost: LinkError | InUseError) -> None:
         """Say once what is wrong with the port, however often it is tried."""
@@ -328,11 +341,10 @@ class Line:
         self._back_by = self._monotonic() + seconds
         self._stopping.wait(seconds)
 
-    def _patience(self) -> float:
-        due = self._station.next_timer()
-        if due is None:
-            return LONGEST_READ_SECONDS
-        return min(max(0.0, due - self._monotonic()), LONGEST_READ_SECONDS)
+    def _due(self, now: float) -> float:
+        """When the line comes round again, unless something arrives."""
+        due, longest = self._station.next_timer(), now + LONGEST_READ_SECONDS
+        return longest if due is None else min(due, longest)
 
 
 def _shown(data: bytes, *, withheld: bool) -> bytes | str:

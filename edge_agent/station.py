@@ -25,6 +25,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from edge_agent.events import EventBody, Observation
+from edge_agent.events.agent import LineDown, LineUp
 
 # A note is written to the page cache before each poll: it must stay a fraction of a page.
 NOTE_LIMIT_BYTES = 256
@@ -229,6 +230,19 @@ class SharesLines(Protocol):
 
         Raises ConfigurationError as `check` does.
         """
+
+
+def trouble_after(observations: Iterable[Observation], trouble: str) -> str:
+    """Why a device is down once these were told of it, "" while it is up; `trouble` if they do not say."""
+    for observation in observations:
+        match observation.body:
+            case LineDown(reason=reason):
+                trouble = reason
+            case LineUp():
+                trouble = ""
+            case _:
+                pass
+    return trouble
 
 
 def pack_pages(pages: Iterable[bytes]) -> bytes:

@@ -349,7 +349,7 @@ def test_the_wire_is_shown_at_debug_but_for_what_is_confidential(
     bench.device.write(b"LATE")
     bench.device.read(PATIENCE_SECONDS)
 
-    bench.wait_until(lambda: bench.story.count("note") > 3)
+    bench.wait_until(lambda: bench.story.count("note") > 2)
     shown = capsys.readouterr().err
     assert '"data": "41 42", "event": "heard"' in shown
     assert '"data": "61 63 6b 61 63 6b", "event": "sent"' in shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from edge_agent.events import ClockReading
 from edge_agent.events.moments import written
 from edge_agent.line import FAULT_STATE, LOST_STATE, Line
 from edge_agent.station import LineCounters, Shared
+
+# All that is told of a line as it is counted.
+_COUNTED = tuple(field.name for field in fields(LineCounters) if field.name not in {"conditions", "quality"})
 
 
 @dataclass(slots=True)
@@ -70,11 +73,12 @@ def _entries(
     seen: Iterable[tuple[str, _Seen]], clock: ClockReading
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:
     for device, one in seen:
+        counters = _counters(one.line, device)
         since = written(clock.utc_of(one.since))
         quiet = None if one.last_event is None else round(clock.monotonic - one.last_event, 1)
         yield (
             _name(one.line, device),
-            asdict(_counters(one.line, device))
+            {name: getattr(counters, name) for name in _COUNTED}
             | {
                 "faults": one.line.faults,
                 "held_back": one.line.held_back,
@@ -83,16 +87,16 @@ def _entries(
                 "device": device,
                 "since": since,
                 "last_event_seconds": quiet,
-                "conditions": dict(_conditions(_counters(one.line, device), clock)),
+                "conditions": dict(_conditions(counters, clock)),
+                "quality": None if counters.quality is None else asdict(counters.quality),
             },
         )
 
 
 def _shared(line: Line) -> Shared | None:
     """The devices of a line that several share, as long as there is a port."""
-    station = line.station
-    port_is_there = station.counters.state not in {LOST_STATE, FAULT_STATE}
-    return station if isinstance(station, Shared) and port_is_there else None
+    port_is_there = line.station.counters.state not in {LOST_STATE, FAULT_STATE}
+    return line.shared if port_is_there else None
 
 
 def _counters(line: Line, device: str) -> LineCounters:
@@ -106,7 +110,7 @@ def _trouble(line: Line, device: str) -> str:
 
 
 def _name(line: Line, device: str) -> str:
-    return f"{line.name}/{device}" if isinstance(line.station, Shared) else line.name
+    return f"{line.name}/{device}" if line.shared is not None else line.name
 
 
 def _conditions(counters: LineCounters, clock: ClockReading) -> Iterable[tuple[str, Mapping[str, Any]]]:

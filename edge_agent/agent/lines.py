@@ -17,7 +17,6 @@ import structlog
 
 from edge_agent.line import Line
 from edge_agent.settings import LineSettings
-from edge_agent.station import Shared
 
 # Greengrass kills five seconds after it asks, and the journal has to be closed by then; lines notice within a
 # quarter of one.
@@ -114,5 +113,4 @@ class Lines:
 
 
 def _devices(line: Line, settings: LineSettings) -> Iterable[str]:
-    station = line.station
-    return station.devices if isinstance(station, Shared) else (settings.device,)
+    return (settings.device,) if line.shared is None else line.shared.devices

@@ -7,41 +7,32 @@ is asked to write is ours, and goes out as asked or not at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from edge_agent.errors import LocalProtocolError
 from edge_agent.sas.wakeup import MARK, stuff
 
+# Marked characters in a row, or characters that are not.
+_RUN = re.compile(rb"(?:\xff\x00.)+|(?:[^\xff]|\xff\xff)+", re.DOTALL)
 # What begins with FF, in whole: a literal FF, or marked characters in a row.
 _ESCAPED = re.compile(rb"\xff\xff|(?:\xff\x00.)+", re.DOTALL)
 
 
-def runs(stream: bytes) -> Iterator[tuple[bool, bytes]]:
+def runs(stream: bytes) -> list[tuple[bool, bytes]]:
     r"""The stream cut where the wakeup bit changes: (wakeup, plain bytes).
 
-    >>> list(runs(bytes.fromhex("ff0001 1a ffff")))
+    >>> runs(bytes.fromhex("ff0001 1a ffff"))
     [(True, b'\x01'), (False, b'\x1a\xff')]
     """
-    run = bytearray()
-    wakeup = False
-    at, end = 0, len(stream)
-    while at < end:
-        if stream[at] != 0xFF:
-            character, marked, width = stream[at], False, 1
-        elif stream[at + 1 : at + 2] == b"\xff":
-            character, marked, width = 0xFF, False, 2
-        elif stream[at + 1 : at + 2] == b"\x00" and at + 2 < end:
-            character, marked, width = stream[at + 2], True, 3
-        else:
+    cut: list[tuple[bool, bytes]] = []
+    at = 0
+    while at < len(stream):
+        run = _RUN.match(stream, at)
+        if run is None:
             raise LocalProtocolError(f"stream {stream.hex(' ')} has a lone FF at {at}", "mark or double it")
-        if marked != wakeup and run:
-            yield wakeup, bytes(run)
-            run.clear()
-        wakeup = marked
-        run.append(character)
-        at += width
-    if run:
-        yield wakeup, bytes(run)
+        characters, at = run[0], run.end()
+        wakeup = characters.startswith(MARK)
+        cut.append((wakeup, characters[2::3] if wakeup else characters.replace(b"\xff\xff", b"\xff")))
+    return cut
 
 
 def unmark_transfers(stream: bytes) -> bytes:

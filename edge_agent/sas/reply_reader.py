@@ -20,14 +20,15 @@ Measuring the silence is the caller's: `finish` says that the gap was long enoug
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from edge_agent.errors import RemoteProtocolError
 from edge_agent.sas.crc import CRC_BYTES, crc_is_good
 from edge_agent.sas.exception_codes import EVENT_MARK, EXCEPTIONS, event_fields
 from edge_agent.sas.fields import fixed_size
-from edge_agent.sas.long_polls import LONG_POLLS
+from edge_agent.sas.long_polls import LONG_POLLS, LongPoll
 from edge_agent.sas.messages import (
     GENERAL_POLL_BIT,
     SHORT_REPLY_BYTES,
@@ -77,6 +78,20 @@ class Garbage:
 class _Echo:
     """Our own characters, come back over a loop."""
 
+
+def _sizes(row: LongPoll) -> tuple[int, ...]:
+    size = FRAME_BYTES + (fixed_size(row.reply) or 0)
+    return tuple(range(size, size + row.reply_slack + 1))
+
+
+# By command: where an answer may end that is laid out the same each time.
+_SIZES: Mapping[int, tuple[int, ...]] = MappingProxyType(
+    {
+        row.command: _sizes(row)
+        for row in LONG_POLLS.values()
+        if row.reply and row.layout_known and not row.reply_counted
+    }
+)
 
 Heard = Reply | Chirp | Garbage
 
@@ -232,6 +247,8 @@ class ReplyReader:
         if len(self._low) < READ_POLL_BYTES:
             return (more,)
         command = self._low[1]
+        if sizes := _SIZES.get(command):
+            return sizes
         third = self._low[2] if len(self._low) > READ_POLL_BYTES else None
         if command == EVENT_MARK:
             return (more,) if third is None else self._event_sizes(third, final=final)
@@ -240,11 +257,8 @@ class ReplyReader:
             return ()
         if row.reply_counted:
             return (more,) if third is None else (UNCOUNTED_BYTES + third,)
-        if not row.layout_known:
-            # Nobody knows how long it is: only silence ends it.
-            return (FRAME_BYTES if more <= FRAME_BYTES else len(self._low) if final else more,)
-        size = FRAME_BYTES + (fixed_size(row.reply) or 0)
-        return tuple(range(size, size + row.reply_slack + 1)) if row.reply_slack else (size,)
+        # Nobody knows how long it is: only silence ends it.
+        return (FRAME_BYTES if more <= FRAME_BYTES else len(self._low) if final else more,)
 
     def _event_sizes(self, code: int, *, final: bool) -> tuple[int, ...]:
         data = fixed_size(event_fields(code))

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.agent.floor_status import FloorStatus
 from edge_agent.events import ClockQuality, ClockReading
 from edge_agent.line import LOST_STATE, Line
-from edge_agent.station import Condition, LineCounters
+from edge_agent.station import Condition, LineCounters, Shared
 
 
 @dataclass
@@ -28,6 +28,10 @@ class FakeLine:
     trouble: str = ""
     advice: tuple[str, ...] = ()
     station: FakeStation = field(default_factory=FakeStation)
+
+    @property
+    def shared(self) -> Shared | None:
+        return self.station if isinstance(self.station, Shared) else None
 
 
 class Bench:

@@ -104,7 +104,7 @@ def test_the_collector_tells_a_station_nothing_itself(spied: tuple[Errands, Line
         errands.answer(errand)
 
     assert spy.told == []
-    line._heed()
+    line._heed(time.monotonic())
     of_the_verb = [told for told in spy.told if told != "tell_time"]  # what o'clock it is asks for nothing
     assert of_the_verb == (["read_meters"] if verb == "meters" else [])
 

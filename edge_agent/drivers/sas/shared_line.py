@@ -22,7 +22,6 @@ from datetime import datetime
 from typing import Protocol
 
 from edge_agent.events import EventBody, Observation
-from edge_agent.events.agent import LineDown, LineUp
 from edge_agent.sas.wakeup import WakeupDecoder, marked
 from edge_agent.station import (
     Commandable,
@@ -33,6 +32,7 @@ from edge_agent.station import (
     Station,
     Timed,
     pack_pages,
+    trouble_after,
     unpack_pages,
 )
 
@@ -76,6 +76,7 @@ class _Place:
     subject: str
     station: Neighbour
     due: float = _ALWAYS  # when its station wants to be called
+    trouble: str = ""  # why it is down, for as long as it is
 
 
 class SharedLine:
@@ -95,7 +96,6 @@ class SharedLine:
         ]
         self._holder = next((one for one in self._places if one.address == last), self._places[0])
         self._before = (self._holder, self._turn)
-        self.troubles: dict[str, str] = {}
         self._observations: list[Observation] = []
         self._chirps = WakeupDecoder()
         self._now = _ALWAYS
@@ -109,6 +109,11 @@ class SharedLine:
     def devices(self) -> Mapping[str, LineCounters]:
         """See Shared."""
         return {place.subject: place.station.counters for place in self._places}
+
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """See Shared."""
+        return {place.subject: place.trouble for place in self._places if place.trouble}
 
     @property
     def confidential(self) -> bool:
@@ -249,19 +254,9 @@ class SharedLine:
         observations = place.station.take_observations()
         if observations:
             self._observations += observations
-            self._note_trouble(place.subject, observations)
+            place.trouble = trouble_after(observations, place.trouble)
         due = place.station.next_timer()
         place.due = _NEVER if due is None else due
-
-    def _note_trouble(self, subject: str, observations: Sequence[Observation]) -> None:
-        for observation in observations:
-            match observation.body:
-                case LineDown(reason=reason):
-                    self.troubles[subject] = reason
-                case LineUp():
-                    self.troubles.pop(subject, None)
-                case _:
-                    pass
 
 
 def _due(place: _Place) -> float:

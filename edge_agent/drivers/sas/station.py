@@ -34,7 +34,7 @@ from edge_agent.station import CommandResult, DeviceIdentity, LineCounters, Mach
 GAP_SECONDS = 0.020
 
 # What is looked after between polls is in no hurry.
-CHORES_SECONDS = 0.1
+CHORES_SECONDS = 0.25
 
 # What is said about these holds numbers that are as good as cash, or keys; a line may echo what was asked.
 CONFIDENTIAL = CONFIDENTIAL_ANSWERS | CONFIDENTIAL_REQUESTS
@@ -135,7 +135,9 @@ class SasStation:
 
     def take_observations(self) -> Sequence[Observation]:
         """See Station."""
-        taken, self._attention.observations = self._attention.observations, []
+        taken = self._attention.observations
+        if taken:
+            self._attention.observations = []
         return taken
 
     def data_to_send(self, now: float) -> bytes:
