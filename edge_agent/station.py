@@ -5,10 +5,10 @@ send and when to be woken. It does no I/O, so a line, a test and a replay drive 
 
 The order in which a line drives a station is the guarantee of the whole agent:
 
-    station.handle_timer(now)
+    station.handle_timer(now)                      when `next_timer` has said, if nothing arrived before
     observations = station.take_observations()     journalled, durably, before anything is sent
     data = station.data_to_send(now)               may acknowledge what was just taken
-    station.note()                                 kept by the line before `data` is written
+    station.note()                                 kept before `data` is written, and after an append
     station.receive_data(data, now)
 
 Whatever `data_to_send` gives may acknowledge every observation taken before it, and never one

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from edge_agent.errors import JournalFull, LinkError
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp, ProtocolErrors
-from edge_agent.line import Line
+from edge_agent.line import LONGEST_READ_SECONDS, Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.logs import set_up_logs
 from edge_agent.notebook import Notebook
@@ -36,6 +36,7 @@ class EchoStation:
         self.counters = LineCounters()
         self.wake_at: float | None = None
         self.secretive = False
+        self.timers = 0  # how often it was called to act on one
         self._story = story
         self._learnt: list[Observation] = []
         self._owed = 0
@@ -60,7 +61,7 @@ class EchoStation:
         self._learnt += [Observation("echo", now, LineDown(line="echo", reason=chr(byte))) for byte in data]
 
     def handle_timer(self, _now: float) -> None:
-        return
+        self.timers += 1
 
     def next_timer(self) -> float | None:
         return self.wake_at
@@ -259,7 +260,7 @@ def test_a_link_that_cannot_be_opened_is_tried_again(bench: Bench, monkeypatch: 
 def test_a_station_is_served_when_its_timer_is_due(bench: Bench) -> None:
     bench.station.wake_at = 0.0
 
-    bench.wait_until(lambda: bench.story.count("note") > 20)
+    bench.wait_until(lambda: bench.station.timers > 20)
     bench.station.wake_at = None
 
 
@@ -426,6 +427,34 @@ def test_a_line_that_was_stopped_or_never_began_is_not_stuck(bench: Bench, tmp_p
 
 def test_a_line_says_what_it_is(bench: Bench) -> None:
     assert repr(bench.line) == "<Line echo starting>"
+
+
+def test_what_arrives_before_a_timer_is_due_calls_none(bench: Bench) -> None:
+    bench.wait_until(lambda: bench.station.timers)
+    began, before = time.monotonic(), bench.station.timers
+
+    for _ in range(20):
+        bench.device.write(b"A")
+        assert bench.device.read(PATIENCE_SECONDS)
+
+    longest_turns = (time.monotonic() - began) / LONGEST_READ_SECONDS
+    assert bench.station.timers - before <= longest_turns + 1
+
+
+class SilentStation(EchoStation):
+    """Learns, and has nothing to say."""
+
+    def data_to_send(self, _now: float) -> bytes:
+        return b""
+
+
+def test_a_note_is_kept_for_what_was_journalled_although_nothing_is_sent(bench: Bench) -> None:
+    bench.line.station = SilentStation(bench.story)
+
+    bench.device.write(b"A")
+
+    bench.wait_until(lambda: bench.notebook.note == b"note")
+    assert bench.story[-2:] == ["appended", "note"]
 
 
 class MeteredStation(EchoStation):

@@ -166,10 +166,10 @@ class HostConnection(HostEar):
         if self._asked is not None or self.state is not HostState.POLLING:
             raise LocalProtocolError(f"{self!r} is not ready for a poll", "wait until it is")
         self._check(poll)
-        if poll_key(poll) == self._same_key:
+        self._asked = outstanding(poll)
+        if self._asked.key == self._same_key:
             # The same command at once asks for a repeat, not for fresh data.
             self._owes_synchronisation = True
-        self._asked = outstanding(poll)
 
     def link_opened(self, now: float, *, quiet_since: float | None = None) -> None:
         """Begin, or go on with the poll that was not answered.
@@ -258,7 +258,7 @@ class HostConnection(HostEar):
         self._watch.asked(now)
         if self.state is HostState.STARTING:
             self.state = HostState.REPEATING
-        self._last_key = self._same_key = poll_key(asked.poll)
+        self._last_key = self._same_key = asked.key
         self._reader.expect(
             asked.poll, self._mode is not Mode.ONE_BYTE, again=asked.late_answers, frame=asked.frame
         )

@@ -213,7 +213,7 @@ class HostEar:
 
     def _patience(self, asked: Outstanding) -> int:
         """In how many sends in a row a poll may stay unanswered."""
-        is_known = poll_key(asked.poll) in self._answered_polls
+        is_known = asked.key in self._answered_polls
         return SENDS_OF_A_POLL if is_known or asked.is_command else SENDS_OF_A_NEW_POLL
 
     def _expendable(self, poll: Poll) -> LongPollRequest | None:
@@ -280,7 +280,7 @@ class HostEar:
         elif asked.sends == 1:
             self._times.learn(now - asked.sent_at)
         if proof:
-            self._confirmation.heard(poll_key(asked.poll))
+            self._confirmation.heard(asked.key)
 
     def _hear_event_again(self, reply: EventReply | ExceptionReply) -> None:
         """An event while nothing is awaited: a second answer to a poll that was repeated.
@@ -318,7 +318,7 @@ class HostEar:
         event, poll = told(reply, asked), asked.poll
         self._events.append(event)
         if isinstance(event, Answered):
-            self._answered_polls.add(poll_key(poll))
+            self._answered_polls.add(asked.key)
         if nothing_pending(reply, self._mode):
             self._confirmation.nothing_pending()
             self._restarted = False

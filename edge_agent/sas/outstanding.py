@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.sas.effects import Effect, effect_of
 from edge_agent.sas.host_bounds import SENDS_OF_A_POLL
-from edge_agent.sas.messages import LongPollRequest, Poll, Reply, encode_poll
+from edge_agent.sas.messages import LongPollRequest, Poll, Reply, encode_poll, poll_key
 
 NEVER = float("-inf")
 
@@ -28,6 +28,10 @@ class Outstanding:
     garbled: bool = False  # an earlier send was answered by what could not be read: perhaps an event
     nacks: int = 0  # in a row
     instead_of: Outstanding | None = None  # what was asked before the line had to be synchronised
+    key: int = field(init=False)  # see `poll_key`
+
+    def __post_init__(self) -> None:
+        self.key = poll_key(self.poll)
 
     @property
     def certain(self) -> bool:

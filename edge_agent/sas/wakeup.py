@@ -39,7 +39,7 @@ def encode_characters(characters: Iterable[int]) -> bytes:
 
 def encode_host_message(message: bytes) -> bytes:
     """A host message as a stream: its first byte carries the wakeup bit, the others do not."""
-    return marked(message[0]) + stuff(message[1:])
+    return MARK + message[:1] + stuff(message[1:])
 
 
 class WakeupDecoder:

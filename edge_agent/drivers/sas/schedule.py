@@ -146,7 +146,8 @@ class Schedule:
             singles = proven_singles(machine.askable, machine.has_answered)
             plan = requests_for(reader.next_reason, self._address, machine.askable, reader.lacking, singles)
             reader.begin(plan, now)
-        yield from self._meters(now, short_only=short_only)
+        if reader.reading or now >= self._parts.due:
+            yield from self._meters(now, short_only=short_only)
 
     def _meters(self, now: float, *, short_only: bool) -> Iterator[LongPollRequest]:
         """What the reading under way asks next, or without one a part that is due."""
@@ -157,7 +158,7 @@ class Schedule:
             meter = reader.next_request()
         if meter is not None:
             yield meter
-        elif now >= self._parts.due and self._acquaintance.settled and reader.idle and not short_only:
+        elif self._acquaintance.settled and reader.idle and not short_only:
             yield from self._parts.requests(self._acquaintance.askable, now)
 
     def _is_sure(self, request: LongPollRequest) -> bool:
