@@ -212,13 +212,14 @@ class Line:
 
     def _collect(self) -> None:
         """Collect until asked to stop: timers, take, append, write, read."""
-        due = self._monotonic()
+        due = latest = self._monotonic()
         while not self._stopping.is_set():
             now = self._monotonic()
             self._back_by = now + LONGEST_READ_SECONDS
             if now >= due:
                 self._heed(now)
                 self._station.handle_timer(now)
+                latest = now + LONGEST_READ_SECONDS
             try:
                 learnt = self._make_durable()
                 self._tell_outcomes()
@@ -232,7 +233,7 @@ class Line:
             if data:
                 self._show_sent(data)
                 self._link.write(data)
-            due = self._due(now)
+            due = self._due(latest)
             arrived = self._link.read(max(0.0, due - self._monotonic()))
             if arrived:
                 self._show_heard(arrived)
@@ -341,10 +342,10 @@ class Line:
         self._back_by = self._monotonic() + seconds
         self._stopping.wait(seconds)
 
-    def _due(self, now: float) -> float:
-        """When the line comes round again, unless something arrives."""
-        due, longest = self._station.next_timer(), now + LONGEST_READ_SECONDS
-        return longest if due is None else min(due, longest)
+    def _due(self, latest: float) -> float:
+        """When the station's timers are acted on next: at `latest` whatever arrives meanwhile."""
+        due = self._station.next_timer()
+        return latest if due is None else min(due, latest)
 
 
 def _shown(data: bytes, *, withheld: bool) -> bytes | str:

@@ -441,6 +441,18 @@ def test_what_arrives_before_a_timer_is_due_calls_none(bench: Bench) -> None:
     assert bench.station.timers - before <= longest_turns + 1
 
 
+def test_timers_are_acted_on_however_much_arrives(bench: Bench) -> None:
+    """A line full of noise has to be told of, too."""
+    bench.wait_until(lambda: bench.station.timers)
+    began, before = time.monotonic(), bench.station.timers
+
+    while time.monotonic() - began < 2 * LONGEST_READ_SECONDS:
+        bench.device.write(b"A")
+        bench.device.read(PATIENCE_SECONDS)
+
+    assert bench.station.timers > before
+
+
 class SilentStation(EchoStation):
     """Learns, and has nothing to say."""
 
