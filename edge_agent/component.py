@@ -8,12 +8,13 @@ A nucleus gives a component up that ends too often: three times in an hour. So w
 setting that is missing, a certificate that has yet to be made, a journal another process holds, a disk
 that is full, a fault of ours, is waited out in here, with growing pauses that a deployment cuts short.
 The process ends of itself only when the nucleus' socket is lost for good, because a new process gets a
-new one.
+new one; and not even then while it has begun too often of late, but goes on with the settings it has.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,10 +31,12 @@ from edge_agent.agent.collector import collect_until
 from edge_agent.agent.deferral import Deferral
 from edge_agent.agent.forwarding import forward_until
 from edge_agent.agent.reasons_to_wait import reason_to_wait
+from edge_agent.agent.starts import Starts
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
+from edge_agent.clock import Clock
 from edge_agent.errors import AgentError, ConfigurationError, UplinkError
 from edge_agent.logs import set_up_logs, speak_for_the_process
-from edge_agent.nucleus import Nucleus
+from edge_agent.nucleus import Nucleus, NucleusError
 from edge_agent.settings import LogSettings, Settings, read_settings
 from edge_agent.words import describe
 
@@ -86,8 +89,12 @@ def _accepted(
     role: str, check: Callable[[Settings], object], nucleus: Nucleus, wishes: Wishes
 ) -> AcceptedSource:
     """What is deployed; and if it makes no sense when the role begins, what last did."""
-    file = Path(os.environ.get(STATE_VARIABLE, "state")) / f"accepted-{role}.json"
+    file = _state_folder() / f"accepted-{role}.json"
     return AcceptedSource(NucleusSource(nucleus), check, file, wishes.read_again)
+
+
+def _state_folder() -> Path:
+    return Path(os.environ.get(STATE_VARIABLE, "state"))
 
 
 def _simulate(nucleus: Nucleus, wishes: Wishes) -> None:
@@ -95,7 +102,7 @@ def _simulate(nucleus: Nucleus, wishes: Wishes) -> None:
     # The roles that every gateway runs load no simulator.
     from edge_agent.trial.gateway_floor import serve_floor  # noqa: PLC0415
 
-    state = Path(os.environ.get(STATE_VARIABLE, "state"))
+    state = _state_folder()
     while not wishes.stopping:
         configuration = nucleus.configuration()
         settings, log = _floor_of(configuration), _log_of(configuration)
@@ -154,8 +161,10 @@ def main(role: str) -> int:
     set_up_logs(LogSettings(form="json"))
     speak_for_the_process()
     try:
-        with asked_by_signals() as wishes, Nucleus.connect() as nucleus:
-            return Component(ROLES[role], nucleus, wishes).run()
+        with asked_by_signals() as wishes:
+            starts = Starts(_state_folder() / f"starts-{role}.json", Clock().boot_id)
+            starts.record()
+            return _run(ROLES[role], starts, wishes)
     except AgentError as error:
         structlog.get_logger().error("the component ends", reason=error.what, mend=error.mend)
         return error.exit_status
@@ -164,6 +173,19 @@ def main(role: str) -> int:
             "fault of the agent; the component ends", mend="report it with this entry", exc_info=fault
         )
         return FAULT
+
+
+def _run(role: Role, starts: Starts, wishes: Wishes) -> int:
+    """Run it with a nucleus; the exit status. Raises AgentError, and not so soon that it is given up."""
+    try:
+        with Nucleus.connect() as nucleus:
+            return Component(role, nucleus, wishes, starts).run()
+    except NucleusError as error:
+        seconds = starts.seconds_until_another()
+        structlog.get_logger().error("waiting", reason=error.what, mend=error.mend, seconds=round(seconds))
+        if wishes.stopped_within(seconds):
+            return 0
+        raise
 
 
 def _said(error: Exception) -> tuple[AgentError, Exception | None]:
@@ -182,17 +204,27 @@ def _said(error: Exception) -> tuple[AgentError, Exception | None]:
 class Component:
     """A role, the nucleus that runs it, and the patience between them."""
 
-    def __init__(self, role: Role, nucleus: Nucleus, wishes: Wishes) -> None:
+    def __init__(self, role: Role, nucleus: Nucleus, wishes: Wishes, starts: Starts) -> None:
         self._role = role
         self._nucleus = nucleus
         self._wishes = wishes
-        self._lost = False
+        self._starts = starts
+        self._ending = False
+        self._timer: threading.Timer | None = None
         self._deferral = Deferral()
         self._log = structlog.get_logger()
 
     def run(self) -> int:
         """Run the role, however often it has to begin again; the exit status."""
-        self._nucleus.on_lost(self._end_for_a_new_socket)
+        self._nucleus.on_lost(self._end_in_time)
+        try:
+            return self._run()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer.join()
+
+    def _run(self) -> int:
         self._nucleus.on_configuration_changed(self._wishes.read_again)
         self._nucleus.on_validate(self._objection)
         self._nucleus.on_update(self._defer)
@@ -205,7 +237,7 @@ class Component:
             except Exception as error:  # noqa: BLE001  whatever it is, ending would not mend it
                 well = time.monotonic() - began > GOOD_RUN_SECONDS
                 pause = self._wait_out(error, FIRST_PAUSE_SECONDS if well else pause)
-        return UplinkError.exit_status if self._lost else 0
+        return UplinkError.exit_status if self._ending else 0
 
     def _wait_out(self, error: Exception, pause: float) -> float:
         """Say what is wrong and wait; the next pause. A deployment may have mended it and ends the wait."""
@@ -214,8 +246,21 @@ class Component:
         mended = self._wishes.next(pause) is Wish.READ_AGAIN
         return FIRST_PAUSE_SECONDS if mended else min(2 * pause, LONGEST_PAUSE_SECONDS)
 
+    def _end_in_time(self) -> None:
+        """End for a new socket; where that may be once too often, go on without any until it is not."""
+        seconds = 0.0 if self._nucleus.asks_first else self._starts.seconds_until_another()
+        if not seconds:
+            self._end_for_a_new_socket()
+            return
+        self._log.warning(
+            "going on without the nucleus: ended once more, it would not begin again", seconds=round(seconds)
+        )
+        self._timer = threading.Timer(seconds, self._end_for_a_new_socket)
+        self._timer.name = "new-socket"
+        self._timer.start()
+
     def _end_for_a_new_socket(self) -> None:
-        self._lost = True
+        self._ending = True
         self._wishes.stop()
 
     def _objection(self, configuration: dict[str, Any]) -> str | None:

@@ -145,7 +145,7 @@ class Nucleus:
 
     def on_configuration_changed(self, changed: Callable[[], object]) -> None:
         """Call after each deployment that changes the configuration. Raises NucleusError."""
-        changes = self._changes = Changes(changed)
+        changes = self._changes = Changes(lambda: None if self.lost else changed())
         self._subscribe(
             "tell of changes of the configuration",
             lambda client, told: client.subscribe_to_configuration_update_async(

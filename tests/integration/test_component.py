@@ -231,6 +231,33 @@ def test_a_lost_socket_ends_the_component_for_a_new_one(component: Component) ->
     assert stop(again) == 0
 
 
+def test_a_socket_that_is_lost_again_and_again_does_not_end_the_component_for_good(tmp_path: Path) -> None:
+    """Nucleus lite begins a component three times within an hour: the floor must not fall silent."""
+    with NucleusDouble({"site": "harbour"}, flavour=LITE) as nucleus:
+        component = Component(tmp_path, nucleus)
+        device, port = component.port()
+        nucleus.merge({"lines": {"a": f"{port}?driver=tdl1"}})
+        first = component.start("collector")
+        nucleus.wait_until(lambda: component.says("line opened"))
+        nucleus.restart()
+        assert first.wait(timeout=30) == 7
+        second = component.start("collector")
+        nucleus.wait_until(lambda: len(component.says("line opened")) == 2)
+
+        nucleus.restart()
+
+        def heard() -> bool:
+            os.write(device, BOOT)
+            return bool(component.journalled("floor.table.device_booted"))
+
+        without = "going on without the nucleus: ended once more, it would not begin again"
+        nucleus.wait_until(lambda: component.says(without))
+        nucleus.wait_until(heard)
+        assert component.says(without)[0]["seconds"] > 3000
+        assert stop(second) == 0
+        component.close()
+
+
 def test_a_simulated_floor_is_served_and_another_one_when_a_deployment_asks(component: Component) -> None:
     nucleus = component.nucleus
     nucleus.merge({"floor": {"machines": "2", "tables": 1, "rate": 2.0}, "log": {"level": "info"}})
