@@ -43,13 +43,23 @@ async def enrol(settings: Settings, *, force: bool = False, keep_claim: bool = F
         wipe_claim(enrolment.claim_key)  # a power cut came between the last two steps
         return current
     if current is None:
-        check_identity(given(uplink.ca), enrolment.claim_certificate, enrolment.claim_key)
+        _check_claim(uplink, enrolment, store)
     serial_number = enrolment.serial_number or settings.gateway
     provisioning = _provisioning(settings, store, enrolment.template, serial_number)
     generation = await provisioning.enrol(claim, force=force)
     if not keep_claim:
         wipe_claim(enrolment.claim_key)
     return generation
+
+
+def _check_claim(uplink: UplinkSettings, enrolment: EnrolmentSettings, store: IdentityStore) -> None:
+    """Raise CredentialError if we could not ask with it."""
+    if store.version() and not enrolment.claim_key.exists():
+        raise CredentialError(
+            f"claim key {enrolment.claim_key} is not there: it is wiped once a gateway is enrolled",
+            "put it there again, or rotate",
+        )
+    check_identity(given(uplink.ca), enrolment.claim_certificate, enrolment.claim_key)
 
 
 async def rotate(settings: Settings, *, force: bool = False) -> Generation:

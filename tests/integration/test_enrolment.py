@@ -275,6 +275,8 @@ def test_force_enrols_again_though_there_is_an_identity(
     gateway.certs("enrol")
     assert gateway.certs("enrol") == 3
     assert "enrolled already, as gw-07" in capsys.readouterr().err
+    assert gateway.certs("enrol", "--force") == 3
+    assert "it is wiped once a gateway is enrolled — put it there again" in capsys.readouterr().err
     gateway.claim_key.write_bytes(secret)
     gateway.claim_key.chmod(0o600)
 
