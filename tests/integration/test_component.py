@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.clock import BOOT_ID
 from edge_agent.health import read_status, write_status
 from edge_agent.journal import journal_is_there, open_journal
 from edge_agent.testing.nucleus import JAVA, LITE, Flavour, NucleusDouble
@@ -256,6 +257,26 @@ def test_a_socket_that_is_lost_again_and_again_does_not_end_the_component_for_go
         assert component.says(without)[0]["seconds"] > 3000
         assert stop(second) == 0
         component.close()
+
+
+def test_a_component_that_is_not_let_in_waits_rather_than_be_begun_once_too_often(tmp_path: Path) -> None:
+    with NucleusDouble({"site": "harbour"}, flavour=LITE) as nucleus:
+        component = Component(tmp_path, nucleus)
+        boot_id = BOOT_ID.read_text().strip()
+        component.state.mkdir()
+        began = {"boot_id": boot_id, "began": [time.monotonic() - 30, time.monotonic() - 20]}
+        (component.state / "starts-collector.json").write_text(json.dumps(began))
+
+        collector = component.start_program(
+            "import os, sys; os.environ['SVCUID'] = 'of before'\n"
+            "from edge_agent.component import main; sys.exit(main('collector'))"
+        )
+
+        nucleus.wait_until(lambda: component.log.exists() and component.says("waiting"))
+        (waiting,) = component.says("waiting")
+        assert "does not let us in" in waiting["reason"]
+        assert waiting["seconds"] > 3000
+        assert stop(collector) == 0
 
 
 def test_a_simulated_floor_is_served_and_another_one_when_a_deployment_asks(component: Component) -> None:
