@@ -20,32 +20,24 @@ Pure state, to be driven as a station is; the course below reads as it is run.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 from edge_agent.cabinet.probing.ear import Ear
-from edge_agent.cabinet.probing.exchange import (
-    Came,
-    Exchange,
-    Sent,
-    holds_answer,
-    read_exchange,
-)
+from edge_agent.cabinet.probing.exchange import Came, Exchange, Sent
 from edge_agent.cabinet.probing.findings import Findings
-from edge_agent.cabinet.probing.steps import Course, Step, Took, Walk
+from edge_agent.cabinet.probing.questions import Questions, tells_nothing
+from edge_agent.cabinet.probing.steps import Course, Step, Walk
 from edge_agent.cabinet.probing.tally import TRIES_OF_A_POLL, Tally
 from edge_agent.links import PortKind
 from edge_agent.sas import DataReply, EventReply, ExceptionReply, GeneralPoll, LongPollRequest
 from edge_agent.sas.code_tables import FEATURE_BITS
-from edge_agent.sas.exception_codes import NO_ACTIVITY
 from edge_agent.sas.host_bounds import (
     FIRST_WINDOW_SECONDS,
-    GAP_SECONDS,
     QUIET_SECONDS,
     REPLY_WINDOW_SECONDS,
-    SENDS_OF_A_POLL,
 )
 from edge_agent.sas.link_watch import CERTAIN_COMMAND
 from edge_agent.sas.messages import LAST_ADDRESS
@@ -74,10 +66,6 @@ READS: Mapping[int, Mapping[str, Any]] = MappingProxyType(
 )
 # A line on which every poll is followed by noise is no line to ask 127 addresses on.
 _SPOILT_BELIEVED = 3
-# A machine that waits for its player says so to every general poll.
-_WAITS_FOR_PLAYER = 0x1F
-
-_Asking: TypeAlias = Generator[Step, Took, Exchange]
 
 
 class Probe:
@@ -108,13 +96,12 @@ class Probe:
         self._findings = Findings(self._kind, expected=address)
         self._ear = Ear(self._kind)
         self._tally = Tally()
+        self._questions = Questions(self._kind, self._tally)
         self._walk = Walk(self._run(), self._hold(), self._hear)
-        self._began = self._search_until = self._rested = 0.0
+        self._began = self._search_until = 0.0
         self._listens = True
         self._tried: set[int] = set()  # addresses that were asked
         self._spoilt = 0  # how often something came in the search that was no answer
-        self._event_told = False
-        self._at_stake = False  # the machine may have told something that nobody keeps
 
     def __repr__(self) -> str:
         return f"<Probe {self.phase}>"
@@ -176,9 +163,9 @@ class Probe:
         if self._findings.found:
             address = self._choose()
             self._findings = replace(self._findings, address=address)
-            if not self._event_told:
+            if not self._questions.event_told:
                 yield from self._measure(address)
-            if not (self._event_told or self._tally.another_host):
+            if not (self._questions.event_told or self._tally.another_host):
                 yield from self._ask_what_waits(address)
         elif self._findings.chirping and self._can_nudge:
             yield from self._nudge()
@@ -229,11 +216,11 @@ class Probe:
                 return
             self._tried.add(address)
             for _ in range(tries):
-                exchange = yield from self._ask(LongPollRequest(address, CERTAIN_COMMAND), window)
+                exchange = yield from self._questions.ask(LongPollRequest(address, CERTAIN_COMMAND), window)
                 self._note_search(exchange, address)
                 if exchange.came is not Came.SILENCE:
                     break
-            if self._event_told or self._spoilt >= _SPOILT_BELIEVED:
+            if self._questions.event_told or self._spoilt >= _SPOILT_BELIEVED:
                 return
 
     def _choose(self) -> int:
@@ -245,60 +232,25 @@ class Probe:
         self.phase = f"measuring the machine at address {address:02}"
         self._tally.begin()
         until = self._walk.now + self._measure_seconds
-        self._rested = 0.0
+        self._questions.rested = 0.0
         reads = dict(READS)
         interval = INTERVAL_SECONDS
-        while self._walk.now < until + self._rested and reads:
+        while self._walk.now < until + self._questions.rested and reads:
             for command, values in list(reads.items()):
-                exchange = yield from self._ask(
+                exchange = yield from self._questions.ask(
                     LongPollRequest(address, command, values), FIRST_WINDOW_SECONDS, interval
                 )
                 self._note(exchange)
-                if self._event_told or self._tally.another_host or self._walk.now >= until + self._rested:
+                if (
+                    self._questions.event_told
+                    or self._tally.another_host
+                    or self._walk.now >= until + self._questions.rested
+                ):
                     return
                 if exchange.came is Came.DAMAGED or self._tally.is_unknown(command):
                     del reads[command]
                 if exchange.came is Came.ANSWER and command == _FEATURES:
                     interval = _interval(exchange)
-
-    def _ask(self, poll: LongPollRequest, window: float, interval: float = 0.0) -> _Asking:
-        """Ask until it is answered or not; what was damaged, again, in a way that acknowledges nothing."""
-        exchange = yield from self._exchange(Sent(poll), window, interval)
-        for _ in range(SENDS_OF_A_POLL - 1):
-            known = self._tally.knows(poll.command) and exchange.came is Came.SILENCE
-            if exchange.came is not Came.DAMAGED and not known:
-                break
-            yield Step(GAP_SECONDS, GAP_SECONDS)
-            exchange = yield from self._exchange(Sent(poll, synchronised=False), window, interval)
-        if exchange.came is Came.DAMAGED:
-            # It may have been an event, each time: let the machine take it back.
-            yield Step(QUIET_SECONDS, QUIET_SECONDS)
-            self._rested += QUIET_SECONDS
-            self._at_stake = False
-        return exchange
-
-    def _exchange(self, sent: Sent, window: float, interval: float = 0.0) -> _Asking:
-        took = yield Step(
-            max(window, interval),
-            interval,
-            sent.stream,
-            enough=lambda arrivals: holds_answer(sent, arrivals, self._kind),
-        )
-        exchange = read_exchange(sent, took.sent_at, took.arrivals, self._kind)
-        self._tally.count(exchange)
-        self._event_told = self._event_told or exchange.came is Came.EVENT
-        self._at_stake = self._may_be_lost(exchange)
-        return exchange
-
-    def _may_be_lost(self, exchange: Exchange) -> bool:
-        """Whether a poll from anybody could now make the machine forget what nobody has kept."""
-        match exchange.came:
-            case Came.EVENT | Came.EXCEPTION:
-                return not _tells_nothing(exchange)
-            case Came.SILENCE:
-                return bool(self._findings.found)
-            case came:
-                return came is Came.DAMAGED
 
     def _nudge(self) -> Course:
         yield Step(_SETTLE_SECONDS, nudge=True)
@@ -306,13 +258,13 @@ class Probe:
         self._findings = replace(self._findings, quiet_after_nudge=not took.arrivals)
 
     def _ask_what_waits(self, address: int) -> Course:
-        exchange = yield from self._exchange(
+        exchange = yield from self._questions.send(
             Sent(GeneralPoll(address), synchronised=False), FIRST_WINDOW_SECONDS
         )
         self._note(exchange)
 
     def _hold(self) -> Course:
-        if self._at_stake:
+        if self._questions.at_stake:
             self.phase = "holding the port until the machine's link has dropped"
             yield Step(QUIET_SECONDS, QUIET_SECONDS)
 
@@ -332,11 +284,12 @@ class Probe:
         ):
             there.add(address)
         self._findings = replace(self._findings, found=tuple(sorted(there.union(self._findings.found))))
+        self._questions.someone_answers = bool(self._findings.found)
 
     def _note(self, exchange: Exchange) -> None:
         """What the machine says of itself."""
         match exchange.reply:
-            case EventReply(code=code) | ExceptionReply(code=code) if not _tells_nothing(exchange):
+            case EventReply(code=code) | ExceptionReply(code=code) if not tells_nothing(exchange):
                 self._findings = replace(self._findings, waiting=code)
             case DataReply(command=0x54, values={"version": version, "serial": serial}):
                 self._findings = replace(self._findings, version=version, serial=serial.strip())
@@ -349,8 +302,3 @@ def _interval(features: Exchange) -> float:
     reply = features.reply
     fast = isinstance(reply, DataReply) and reply.values["features3"] & _FAST_POLLING
     return FAST_INTERVAL_SECONDS if fast else INTERVAL_SECONDS
-
-
-def _tells_nothing(exchange: Exchange) -> bool:
-    reply = exchange.reply
-    return isinstance(reply, EventReply | ExceptionReply) and reply.code in (NO_ACTIVITY, _WAITS_FOR_PLAYER)
