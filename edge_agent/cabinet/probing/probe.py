@@ -96,7 +96,7 @@ class Probe:
         self._findings = Findings(self._kind, expected=address)
         self._ear = Ear(self._kind)
         self._tally = Tally()
-        self._questions = Questions(self._kind, self._tally)
+        self._questions = Questions(lambda: self._kind, self._tally)
         self._walk = Walk(self._run(), self._hold(), self._hear)
         self._began = self._search_until = 0.0
         self._listens = True

@@ -7,7 +7,7 @@ until the machine's link has dropped: `at_stake` says so.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeAlias
 
 from edge_agent.cabinet.probing.exchange import Came, Exchange, Sent, holds_answer, read_exchange
@@ -28,11 +28,11 @@ class Questions:
     """What is asked in one visit, and what that may have cost.
 
     Args:
-        kind: what the port is.
+        kind: tells what the port is, as far as is known by then.
         tally: is told every exchange.
     """
 
-    def __init__(self, kind: PortKind, tally: Tally) -> None:
+    def __init__(self, kind: Callable[[], PortKind], tally: Tally) -> None:
         self.event_told = False
         self.at_stake = False  # the machine may have told something that nobody keeps
         self.someone_answers = False  # so silence may be an answer that was lost
@@ -68,9 +68,9 @@ class Questions:
             max(window, interval),
             interval,
             sent.stream,
-            enough=lambda arrivals: holds_answer(sent, arrivals, self._kind),
+            enough=lambda arrivals: holds_answer(sent, arrivals, self._kind()),
         )
-        exchange = read_exchange(sent, took.sent_at, took.arrivals, self._kind)
+        exchange = read_exchange(sent, took.sent_at, took.arrivals, self._kind())
         self._tally.count(exchange)
         self.event_told = self.event_told or exchange.came is Came.EVENT
         self.at_stake = self._may_be_lost(exchange)
