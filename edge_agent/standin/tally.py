@@ -4,7 +4,7 @@ For each journal the sequences that arrived, as ranges, and how often one came a
 publishes, events and bytes. It is told on request, and written to a file at the end.
 
     {"publishes": 80, "events": 16000, "payload_bytes": 520000, "repeats": 0, "pubacks_lost": 0, "unread": 0,
-     "journals": {"0190…": [[1, 16000]]}, "topics": {"floor/lab/gw-07/ev/batch": [80, 16000, 520000]}}
+     "journals": {"fe11…": [[1, 16000]]}, "topics": {"floor/lab/gw-07/ev/batch": [80, 16000, 520000]}}
 """
 
 from __future__ import annotations

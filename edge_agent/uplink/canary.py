@@ -4,7 +4,7 @@ A PUBACK for what goes to a rule says that the rules engine has it, not that the
 vanish behind it while every receipt says success. So an event with nothing to tell is sent now and then, in
 the same way as all others, and whoever consumes them in the cloud answers with its id.
 
-    {"id": "0190.../canary/5f0c..."}        on cmd/<site>/<gateway>/canary
+    {"id": "fe11.../canary/5f0c..."}        on cmd/<site>/<gateway>/canary
 
 One is out at a time. No answer in time is an alarm, which an answer ends, a late one too. Where it could not
 be sent, or the session ended meanwhile, the answer may have been lost: it is no alarm, and another is sent.

@@ -3,7 +3,7 @@
 A message on `cmd/<site>/<thing>/received`, as JSON: the id of a journal, and the highest sequence up to
 which the cloud has every record of it.
 
-    {"journal": "0190...", "through": 4711}
+    {"journal": "fe11...", "through": 4711}
 
 It may come late, twice, or be about a journal that was here before. What it says counts only as far
 as records were sent by this process; beyond the end of the journal it makes no sense at all. A process before
