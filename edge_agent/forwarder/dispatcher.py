@@ -158,11 +158,16 @@ class Dispatcher:
         """A new batch of a lane, once it is time for one."""
         if len(lane) >= SPAN_WINDOWS * self._window:
             return None
-        self._read(lane, turn)
+        spacing = self._spacing
+        reads_in = lane.reads_in(turn.head, turn.now, spacing)
+        if reads_in > 0:
+            self.again_in = min(self.again_in, reads_in)
+        else:
+            self._read(lane, turn)
         size = self._quota.largest(keep)
         if lane.is_live and self._quota.is_plentiful(turn.now):
             size = min(size, _METERED_PAYLOAD_BYTES)
-        cuts_in = lane.cuts_in(turn.now, self._spacing, size)
+        cuts_in = lane.cuts_in(turn.now, spacing, size)
         if cuts_in > 0:
             self.again_in = min(self.again_in, cuts_in)
             return None

@@ -116,6 +116,21 @@ class Lane:
         """Whether nothing was read that is not cut."""
         return not self._buffer
 
+    def reads_in(self, head: int, now: float, spacing: float) -> float:
+        """Seconds until reading on may let something leave: between two batches only what fills one does.
+
+        Args:
+            head: the journal's last sequence.
+            now: seconds.
+            spacing: seconds between two live batches.
+        """
+        if not self.is_live or self.packing.route.single:
+            return 0.0
+        new = head - self._through  # of any class
+        if new <= 0 or len(self._buffer) + new >= self._limits.records:
+            return 0.0
+        return max(0.0, self._cut_at + spacing - self.packing.route.linger - now)
+
     def read(self, journal: Journal, now: float) -> None:
         """Read on a little, from one segment."""
         limit = min(self._limits.records, _SINGLES_READ if self.packing.route.single else _MOST_READ)

@@ -43,6 +43,7 @@ class Reader:
         self._headers: dict[int, Header | None] = {}
         self._let_go = LetGo(folder)
         self._look_at = 0.0  # monotonic seconds
+        self._ended: dict[tuple[DeliveryClass, ...], Head] = {}  # where some classes were read to the end
         self._indexes: dict[int, SegmentIndex] = {}  # the one used last comes last
 
     def end(self) -> Head:
@@ -83,12 +84,16 @@ class Reader:
             stop = head.sequence if until is None else min(until, head.sequence)
             if after >= stop:
                 return Slice((), after, 0)
+            several = tuple(classes or CLASSES)
+            if self._has_no_more(several, after, head):
+                return Slice((), stop, 0)
             try:
-                return self._read(
-                    after, stop, head, limit=limit, max_bytes=max_bytes, classes=tuple(classes or CLASSES)
-                )
+                found = self._read(after, stop, head, limit=limit, max_bytes=max_bytes, classes=several)
             except SegmentGone:
                 return Slice((), after, 0)
+            if found.through == head.sequence:
+                self._ended[several] = head
+            return found
 
     def entries(self, delivery_class: DeliveryClass, first: int, last: int) -> int:
         """How many records of a class there are, or were let go, from `first` to `last`."""
@@ -163,6 +168,16 @@ class Reader:
         frames = index.frames([place for place in chosen if not index.is_gone(place)])
         records = [self._record(index, place, frame) for place, frame in frames.items()]
         return Slice(records, through, len(chosen))
+
+    def _has_no_more(self, classes: tuple[DeliveryClass, ...], after: int, head: Head) -> bool:
+        """Whether some classes were read up to `after`, and no record of them was appended since.
+
+        Damage may change the counts, but then another segment is begun.
+        """
+        ended = self._ended.get(classes)
+        if ended is None or after < ended.sequence or head.segment != ended.segment:
+            return False
+        return all(head.counts[place] == ended.counts[place] for place in map(CLASSES.index, classes))
 
     def _record(self, index: SegmentIndex, place: int, frame: Frame) -> Record:
         before = None

@@ -108,6 +108,8 @@ class SegmentIndex:
     def frames(self, places: list[int]) -> dict[int, Frame]:
         """The frames at some places, in order; those that are damaged are left out. Raises SegmentGone."""
         found: dict[int, Frame] = {}
+        if not places:
+            return found
         with self._opened() as fd:
             for begin, end, group in self._runs(places):
                 data = read_at(fd, end - begin, begin)

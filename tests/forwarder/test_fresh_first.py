@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from edge_agent.forwarder.resending import Resending
 from edge_agent.forwarder.spans import Span
 from edge_agent.journal import CLASSES, open_journal
 from edge_agent.journal.resend import ResendRequest, requests, write_request
-from tests.forwarder.floor import BATCHES, Floor, Watched, tell
+from tests.forwarder.floor import BATCHES, ROUTES, Floor, Watched, tell
 
 
 def test_what_waited_leaves_by_class_and_in_order() -> None:
@@ -105,6 +106,30 @@ def test_money_leaves_at_once_while_telemetry_lingers() -> None:
         assert floor.classes() == "ABC"
 
     tell(story)
+
+
+def test_between_two_batches_of_a_class_it_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(floor: Floor) -> None:
+        floor.uplink.reconnect()
+        await asyncio.sleep(1)
+        read, classes = floor.journal.read, list[Any]()
+
+        def counted(*wanted: Any, **more: Any) -> Any:
+            classes.append(more["classes"])
+            return read(*wanted, **more)
+
+        monkeypatch.setattr(floor.journal, "read", counted)
+        for _ in range(500):
+            floor.say("C")
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0.1)
+
+        assert sorted(floor.received()) == list(range(1, 501))
+        assert len(floor.uplink.delivered) > 20
+        assert classes.count((DeliveryClass.C,)) <= 1.5 * len(floor.uplink.delivered)
+
+    at_once = {name: replace(route, linger=0.0) for name, route in ROUTES.items()}
+    tell(story, quota=Quota(), routes=at_once)
 
 
 def test_an_event_of_money_is_alone_uncompressed_and_on_the_topic_of_its_type() -> None:

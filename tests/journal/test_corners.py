@@ -291,6 +291,27 @@ def test_all_that_is_damaged_is_mended_at_once(path: Path) -> None:
         assert [*journal.consumers()] == [FORWARDER]
 
 
+def test_a_class_of_which_nothing_was_appended_is_passed_without_opening_the_segment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with collector(path) as journal:
+        journal.append([b"A1", b"C1"])
+        assert [record.sequence for record in journal.read(0, 10, PLENTY, classes=(A,)).records] == [1]
+        journal.append([b"C2"])
+        with monkeypatch.context() as patch:
+            patch.setattr(SegmentIndex, "extend", None)
+            passed = journal.read(2, 10, PLENTY, classes=(A,))
+        journal.append([b"A2"])
+        found = journal.read(passed.through, 10, PLENTY, classes=(A,))
+        appender_of(journal).begin_segment()
+        journal.append([b"A3"])
+        last = journal.read(found.through, 10, PLENTY, classes=(A,))
+        last = last if last.records else journal.read(last.through, 10, PLENTY, classes=(A,))
+
+    assert (passed.records, passed.through, passed.passed) == ((), 3, 0)
+    assert [record.payload for record in (*found.records, *last.records)] == [b"A2", b"A3"]
+
+
 def test_an_empty_newest_segment_is_not_sealed(path: Path) -> None:
     with collector(path) as journal:
         appender_of(journal).begin_segment()
