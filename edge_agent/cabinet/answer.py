@@ -15,7 +15,7 @@ def explained(question: Question, outcome: Outcome) -> Explanation | None:
         return None
     poll = question.at(outcome.address)
     if (event := outcome.event) is not None:
-        reply = EventReply(outcome.address, event.code, event.values, event.missing_data)
+        reply = EventReply(outcome.address, event.code, event.values, event.missing_data, event.unread)
         return explain_machine(encode_reply(reply), poll)
     if outcome.verdict is Verdict.ANSWERED:
         return explain_machine(encode_reply(DataReply(outcome.address, poll.command, outcome.values)), poll)

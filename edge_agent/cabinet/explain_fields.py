@@ -23,9 +23,15 @@ from edge_agent.sas.fields import (
     RestRaw,
     Rows,
     Trailing,
+    take,
     take_counted,
 )
-from edge_agent.sas.long_polls import CONFIDENTIAL_FIELDS, LONG_POLLS
+from edge_agent.sas.long_polls import (
+    CONFIDENTIAL_ANSWERS,
+    CONFIDENTIAL_FIELDS,
+    CONFIDENTIAL_REQUESTS,
+    LONG_POLLS,
+)
 from edge_agent.sas.meter_codes import METERS, meter_name
 from edge_agent.sas.meter_fields import MeterCodes, SelfSizedMeters, TableSizedMeters
 from edge_agent.sas.polls.multi_denomination import AWARE, FAILED, BasePoll, BaseReply
@@ -35,6 +41,7 @@ from edge_agent.words import counted
 _RESERVED = "reserved"
 # Code and size of a meter that says its size; a code alone of one that does not.
 _LONG_HEAD_BYTES, _SHORT_HEAD_BYTES = 3, 1
+_CONFIDENTIAL_COMMANDS = CONFIDENTIAL_ANSWERS | CONFIDENTIAL_REQUESTS
 
 
 class Walk:
@@ -77,6 +84,8 @@ class Walk:
         if self._left:
             if self._left > slack:
                 self.trouble = self.trouble or f"{counted(self._left, 'byte')} more than the layout"
+            # Behind a layout that does not fit, a number may stand anywhere.
+            self._confidential = self._confidential or self._command in _CONFIDENTIAL_COMMANDS
             self._add(UNKNOWN, self._left, self._body[self._at :], known=False)
 
     @property
@@ -186,7 +195,7 @@ class Walk:
         command = self.pieces[-1].value
         row = LONG_POLLS[command] if command in AWARE else None
         if replying and command == FAILED:
-            code = self._body[self._at]
+            code = take(self._body, self._at, 1, "error_code")[0]
             self._add(
                 "error_code",
                 1,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from edge_agent.errors import ConfigurationError
 from edge_agent.sas import WakeupDecoder
+from edge_agent.sas.crc import crc_is_good
 from edge_agent.sas.wakeup import MARK
 
 # What stands between bytes, and what stands in front of them.
@@ -39,7 +40,7 @@ def lines_of(lines: Iterable[str]) -> Iterator[bytes]:
 
 
 def bytes_of(text: str) -> bytes:
-    """The bytes of one frame. Marks of a wakeup bit, as captures have them, are taken off.
+    """The bytes of one frame. Marks of a wakeup bit, and doubled FF, as captures have them, are taken off.
 
     Raises ConfigurationError saying what is wrong with the text.
     """
@@ -58,7 +59,11 @@ def bytes_of(text: str) -> bytes:
     if len(digits) % 2:
         raise ConfigurationError(f"{_short(text)!r} has an odd number of hex digits, {len(digits)}", _MEND)
     data = bytes.fromhex(digits)
-    return data if not data.startswith(MARK) else bytes(_plain(data))
+    if data.startswith(MARK):
+        return bytes(_plain(data))
+    # A machine's event out of a capture has its FF twice.
+    plain = bytes(_plain(data))
+    return plain if crc_is_good(plain) and not crc_is_good(data) else data
 
 
 def _plain(stream: bytes) -> Iterator[int]:

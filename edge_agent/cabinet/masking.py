@@ -24,6 +24,7 @@ from edge_agent.sas.fields import fixed_size
 from edge_agent.sas.long_polls import CONFIDENTIAL_ANSWERS, CONFIDENTIAL_REQUESTS
 from edge_agent.sas.messages import GENERAL_POLL_BIT, LAST_ADDRESS
 from edge_agent.sas.poll_lengths import READ_POLL_BYTES, UNCOUNTED_BYTES, host_poll_length
+from edge_agent.sas.reply_reader import LONGEST_EVENT_BYTES
 from edge_agent.sas.wakeup import encode_characters
 
 MASKED = "# masked: "
@@ -120,8 +121,9 @@ class Masker:
     def _mask(self, characters: list[int], start: int, found: Explanation, names: list[str]) -> None:
         """Replace what is confidential in one frame, in place; its CRC is good, or wrong, as before."""
         secret = [piece for piece in found.pieces if piece.confidential]
+        strange = found.doubts and found.kind != "event"
         if secret or (
-            found.doubts and found.piece("command").value in CONFIDENTIAL_REQUESTS | CONFIDENTIAL_ANSWERS
+            strange and found.piece("command").value in CONFIDENTIAL_REQUESTS | CONFIDENTIAL_ANSWERS
         ):
             secret += [piece for piece in found.pieces if not piece.known]
         for piece in secret:
@@ -191,6 +193,8 @@ def _sizes(data: bytes) -> Iterator[int]:
     if data[1] == EVENT_MARK:
         yield _EVENT_BYTES + (fixed_size(event_fields(data[2])) or 0)
         yield _EVENT_BYTES
+        if _EVENT_BYTES < len(data) <= LONGEST_EVENT_BYTES:
+            yield len(data)
         return
     row = LONG_POLLS.get(data[1])
     if row is not None:

@@ -31,6 +31,9 @@ from edge_agent.sas.messages import LAST_ADDRESS
 from edge_agent.sas.meter_fields import METERS_A_POLL, MeterCodes
 from edge_agent.sas.polls.multi_denomination import AWARE, BasePoll
 
+# What a reading form of a poll says where nothing is said: the transfer of this moment, or the last.
+_UNDERSTOOD = {"transaction_index": 0}
+
 # Beneath this likeness, a name was not meant.
 _NEAR = 0.7
 
@@ -162,6 +165,10 @@ def _fill(
         if isinstance(field, Trailing):
             if any(name in pairs for name in _names(field.fields)):
                 _fill(row, field.fields, pairs, values, used)
+            elif field.name in _UNDERSTOOD and any(
+                form.values.items() <= values.items() for form in row.exceptions
+            ):
+                values[field.name] = _UNDERSTOOD[field.name]
         elif isinstance(field, Entries):
             values[field.name] = ()
         elif isinstance(field, BasePoll):

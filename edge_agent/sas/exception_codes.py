@@ -126,6 +126,10 @@ _ROWS: tuple[ExceptionCode, ...] = (
     ExceptionCode(0x23, "hopper_empty", "hopper", QUEUED, "H", "SC GD"),
     ExceptionCode(0x24, "extra_coin_paid", "hopper", QUEUED, "H", "SC GD"),
     ExceptionCode(0x25, "diverter_malfunction", "tilt", QUEUED, "H", "SC GD"),
+    # Of machines with legacy electronic transfers: 66 tells how much it was.
+    ExceptionCode(
+        0x26, "player_initiated_cash_out", "cash_out", QUEUED, "M", "MO", duty=(0x66,), since="3.x",
+    ),
     ExceptionCode(0x27, "cashbox_full", "bill", QUEUED, "H", "SC GD"),
     ExceptionCode(0x28, "bill_jam", "bill", QUEUED, "H", "SC GD"),
     ExceptionCode(0x29, "bill_acceptor_hardware_failure", "bill", QUEUED, "H", "SC GD"),

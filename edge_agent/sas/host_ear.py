@@ -183,14 +183,25 @@ class HostEar:
             return  # what was asked may still be answered: asked again now, it would be answered twice
         self._watch.garbled(now)
         asked.silent, asked.garbled = 0, True
-        if asked.sends < (SENDS_OF_A_POLL if asked.is_command else GARBLED_SENDS_OF_A_POLL):
+        few = asked.is_command or garbage.answer
+        if asked.sends < (SENDS_OF_A_POLL if few else GARBLED_SENDS_OF_A_POLL):
             asked.due = now + REPEAT_PAUSE_SECONDS
+        elif garbage.answer and not asked.is_command:
+            self._hear_unreadable(asked, now)
         elif poll := self._expendable(asked.poll):
             self._give_up(poll)
         elif self._watch.shared or asked.is_command:
             self._leave_in_peace(now)
         else:
             asked.due = now + REPEAT_PAUSE_SECONDS
+
+    def _hear_unreadable(self, asked: Outstanding, now: float) -> None:
+        """The machine answers, and means it: only what it says is lost, and it will not say it otherwise."""
+        self._answered(asked, now, proof=True)
+        if self._mode is Mode.REAL_TIME:
+            self._confirmation.nothing_pending()
+        assert isinstance(asked.poll, LongPollRequest)  # noqa: S101  a general poll has no layout
+        self._events.append(Unanswered(asked.poll))
 
     def _not_an_answer(self, name: str, now: float) -> None:
         self._events.extend(self._watch.unread(name, now))
@@ -296,10 +307,8 @@ class HostEar:
     def _hear_event(self, reply: EventReply | ExceptionReply, *, certain: bool) -> None:
         frame = encode_reply(reply)
         real_time = isinstance(reply, EventReply)
-        values, missing_data = (
-            (reply.values, reply.missing_data) if isinstance(reply, EventReply) else ({}, False)
-        )
-        verdict = self._confirmation.judge(reply.code, frame, values)
+        heard = reply if isinstance(reply, EventReply) else EventReply(self.address, reply.code)
+        verdict = self._confirmation.judge(reply.code, frame, heard.values)
         if verdict is Verdict.REPEATED:
             self._events.append(RepeatRecognised(reply.code))
             # It may be a late answer to an earlier poll: then the answer to this one is still to come.
@@ -307,7 +316,15 @@ class HostEar:
         else:
             doubtful = self._restarted or verdict is Verdict.DOUBTFUL
             self._events.append(
-                ExceptionReported(self.address, reply.code, values, real_time, doubtful, missing_data)
+                ExceptionReported(
+                    self.address,
+                    reply.code,
+                    heard.values,
+                    real_time,
+                    doubtful,
+                    heard.missing_data,
+                    heard.unread,
+                )
             )
         self._confirmation.report(reply.code, frame, self._last_key, certain=certain)
         self._restarted = False

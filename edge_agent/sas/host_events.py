@@ -23,6 +23,7 @@ class ExceptionReported:
     real_time: bool = False  # it came as an event frame, with its data
     possibly_repeated: bool = False  # it may have been reported before, and nothing in it tells
     missing_data: bool = False  # the frame ended where its data should begin
+    unread: bytes = b""  # its data, where they are not laid out as the table says
 
 
 @dataclass(frozen=True, slots=True)

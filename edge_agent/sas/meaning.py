@@ -1,8 +1,9 @@
 """Meaning: what an answer says about the poll it answers, and about how the machine reports.
 
 An answer of a byte or two carries no CRC, and may be what is left of an event that was cut to pieces. An
-event with a code that no table lists may be one mangled frame in 65,536 that passes the CRC, or any byte of
-noise. Neither is believed until the same poll has been answered the same again.
+event with a code that no table lists, or with data that no table lays out so, may be one mangled frame in
+65,536 that passes the CRC, or any byte of noise. None is believed until the same poll has been answered the
+same again.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def is_doubtful(reply: Reply, asked: Outstanding, mode: Mode) -> bool:
     match reply:
         case EventReply(code=code) | ExceptionReply(code=code) if code not in EXCEPTIONS:
             forged = True
-        case EventReply() | DataReply():
+        case EventReply(unread=unread):
+            forged = bool(unread)
+        case DataReply():
             forged = False
         case Nack() if asked.garbled and mode is not Mode.ONE_BYTE:
             return asked.nacks + 1 < NACKS_BELIEVED

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_agent.errors import LocalProtocolError, RemoteProtocolError
-from edge_agent.sas.bodies import decode_body, encode_body, with_length
+from edge_agent.sas.bodies import LARGEST_BODY_BYTES, decode_body, encode_body, with_length
 from edge_agent.sas.crc import CRC_BYTES, append_crc, crc_is_good
 from edge_agent.sas.exception_codes import EVENT_MARK, event_fields
 from edge_agent.sas.fields import Field, decode_fields, encode_fields, fixed_size
@@ -86,11 +86,12 @@ class EventReply:
     code: int
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
     missing_data: bool = False  # the frame ended where its data should begin
+    unread: bytes = b""  # its data, where they are not laid out as the table says: then there are no values
 
 
 @dataclass(frozen=True, slots=True)
 class DataReply:
-    """A long poll was answered with data."""
+    """A long poll was answered with data; what stands behind its layout is `extra` among the values."""
 
     address: int
     command: int
@@ -171,14 +172,16 @@ def encode_reply(reply: Reply) -> bytes:
     match reply:
         case ExceptionReply(code=code):
             return bytes((code,))
-        case EventReply(address, code, values, missing_data):
-            data = b"" if missing_data else encode_fields(event_fields(code), values)
+        case EventReply(address, code, values, missing_data, unread):
+            data = unread if missing_data or unread else encode_fields(event_fields(code), values)
             return append_crc(bytes((address, EVENT_MARK, code)) + data)
         case DataReply(address, command, values):
             layout = _row(command)
             if command == MULTI_DENOMINATION:
                 values = {**values, "address": address}  # the ACK of a base poll is one
-            body = encode_fields(layout.reply, values) + values.get("extra", b"")[: layout.reply_slack]
+            body = encode_fields(layout.reply, values)
+            if "extra" in values and not any(field.name == "extra" for field in layout.reply):
+                body += values["extra"]
             return append_crc(bytes((address, command)) + with_length(body, has_length=layout.reply_counted))
         case Ack(address):
             return bytes((address,))
@@ -235,7 +238,11 @@ def _decode_event(address: int, body: bytes) -> EventReply:
     fields = event_fields(code)
     if not data and fixed_size(fields):
         return EventReply(address, code, missing_data=True)
-    return EventReply(address, code, decode_fields(fields, data))
+    try:
+        return EventReply(address, code, decode_fields(fields, data))
+    except RemoteProtocolError:
+        # That it happened is certain, and a machine that is not understood would say nothing else for ever.
+        return EventReply(address, code, unread=data)
 
 
 def _decode_request(row: LongPoll, body: bytes) -> dict[str, Any]:
@@ -249,15 +256,16 @@ def _decode_request(row: LongPoll, body: bytes) -> dict[str, Any]:
 
 def _decode_data(row: LongPoll, body: bytes) -> dict[str, Any]:
     try:
-        if row.reply_slack:
-            return _decode_loosely(row.reply, body, row.reply_slack)
-        return decode_body(row.reply, body, has_length=row.reply_counted)
+        # Later versions append to what says its own length. Where the layout alone says it, a longer answer
+        # is another one, and its amounts would be read at the wrong place.
+        extra = LARGEST_BODY_BYTES if row.reply_counted else row.reply_slack
+        return decode_body(row.reply, body, has_length=row.reply_counted, extra=extra)
     except RemoteProtocolError as error:
         raise RemoteProtocolError(f"{row.name}: {error.what}") from error
 
 
 def _decode_loosely(fields: tuple[Field, ...], body: bytes, slack: int) -> dict[str, Any]:
-    """A body of a fixed size, and what some machines and hosts put behind it."""
+    """A body of a fixed size, and what some hosts put behind it."""
     size = fixed_size(fields) or 0
     extra = body[size:]
     if not extra or len(extra) > slack:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_agent.errors import LocalProtocolError, RemoteProtocolError
 from edge_agent.sas.bcd import decode_bcd, encode_bcd
 from edge_agent.sas.fields import given, take, to_binary
-from edge_agent.sas.meter_codes import METERS, OTHER_BYTES
+from edge_agent.sas.meter_codes import CENTS_BYTES, METERS, OTHER_BYTES
 
 # In 6F and AF a value takes at most nine bytes, eighteen digits.
 LARGEST_METER_BYTES = 9
@@ -59,26 +59,68 @@ class TableSizedMeters:
 
     def decode(self, data: bytes, at: int, values: dict[str, Any]) -> int:
         """See Field."""
-        meters = []
-        while at < len(data):
-            code = data[at]
-            size = table_size(code)
-            name = f"meter {code:02X}"
-            digits = decode_bcd(take(data, at + 1, size, name), name)
-            meters.append(MeterValue(code, digits, size))
-            at += 1 + size
-        values[self.name] = tuple(meters)
-        return at
+        try:
+            values[self.name] = tuple(_table_sized(data, at))
+        except RemoteProtocolError:
+            values[self.name] = _sized_to_fit(data, at)
+            if values[self.name] is None:
+                raise
+        return len(data)
 
     def encode(self, values: Mapping[str, Any]) -> bytes:
         """See Field."""
         return b"".join(
             [
                 to_binary(meter.code, 1, self.name)
-                + encode_bcd(meter.digits, table_size(meter.code), f"meter {meter.code:02X}")
+                + encode_bcd(meter.digits, meter.size, f"meter {meter.code:02X}")
                 for meter in given(values, self.name, tuple)
             ]
         )
+
+
+def _table_sized(data: bytes, at: int) -> Iterator[MeterValue]:
+    """Each meter as long as the table says."""
+    while at < len(data):
+        code = data[at]
+        size = table_size(code)
+        name = f"meter {code:02X}"
+        yield MeterValue(code, decode_bcd(take(data, at + 1, size, name), name), size)
+        at += 1 + size
+
+
+def _sized_to_fit(data: bytes, at: int) -> tuple[MeterValue, ...] | None:
+    """The one reading in which the fewest meters that no table lists take five bytes; others are as listed.
+
+    None where no reading ends with the data, or where two are as good. Works from the end, so that what a
+    machine says cannot make it long.
+    """
+    best: dict[int, _Reading] = {len(data): _Reading(0, ())}
+    for start in range(len(data) - 1, at - 1, -1):
+        readings = sorted(_readings_from(data, start, best), key=lambda reading: reading.longer)
+        if readings:
+            equal = len(readings) > 1 and readings[0].longer == readings[1].longer
+            best[start] = replace(readings[0], only=readings[0].only and not equal)
+    found = best.get(at)
+    return found.meters if found and found.only else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the rest of an answer may say."""
+
+    longer: int  # meters that take more than is usual
+    meters: tuple[MeterValue, ...]
+    only: bool = True  # no other is as good
+
+
+def _readings_from(data: bytes, start: int, best: Mapping[int, _Reading]) -> Iterator[_Reading]:
+    code = data[start]
+    for size in (table_size(code),) if code in METERS else (OTHER_BYTES, CENTS_BYTES):
+        digits = data[start + 1 : start + 1 + size].hex()
+        rest = best.get(start + 1 + size)
+        if rest is not None and digits.isdecimal():
+            longer = rest.longer + (size != table_size(code))
+            yield _Reading(longer, (MeterValue(code, int(digits), size), *rest.meters), rest.only)
 
 
 @dataclass(frozen=True, slots=True)

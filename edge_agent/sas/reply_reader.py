@@ -4,7 +4,8 @@ A poll is expected first; what arrives afterwards is matched against everything 
 
     complete at once     frames with a good CRC; a one-byte exception the table knows; a marked chirp
     complete by silence  ACK, NACK, busy; a chirp without its mark; an exception that could be anything else;
-                         nothing to report, which is what a stray zero before an exception looks like
+                         nothing to report, which is what a stray zero before an exception looks like;
+                         an event with a good CRC that is longer or shorter than the tables have it
     never                the rest: Garbage, with the reason
 
 Machines answer late, glued together, with chirps in front and 00 behind, and loops echo what we sent. So
@@ -41,6 +42,7 @@ from edge_agent.sas.messages import (
     encode_poll,
 )
 from edge_agent.sas.poll_lengths import LONGEST_MESSAGE_BYTES, READ_POLL_BYTES, UNCOUNTED_BYTES
+from edge_agent.sas.polls.multi_denomination import MULTI_DENOMINATION
 from edge_agent.sas.wakeup import WAKEUP
 
 # Rubbish is reported in pieces of the longest message, so that it cannot pile up.
@@ -72,6 +74,7 @@ class Garbage:
     reason: str
     stranger: bool = False  # a machine of another address said it; the reason names it
     late: bool = False  # a whole answer, to something else: that to what was asked may still come
+    answer: bool = False  # it checks out and answers what was asked, but is not laid out so
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ class ReplyReader:
     def finish(self) -> list[Heard]:
         """The line has been silent: what is complete by that, and the rest as Garbage."""
         heard = self._scan(final=True)
-        alone = self._alone()
+        alone = self._alone() or self._event_of_another_length()
         if alone is None:
             return heard + self._leftover()
         self._answered = not self._repeated
@@ -301,14 +304,29 @@ class ReplyReader:
         except RemoteProtocolError:
             return None
 
+    def _event_of_another_length(self) -> Reply | None:
+        """An event that is all that was heard, and is longer or shorter than the tables have it."""
+        heard = bytes(self._rubbish)
+        at = heard.find(bytes((self._address, EVENT_MARK)))
+        frame = heard[at:] if at >= 0 else b""
+        if self._answered or not EVENT_BYTES <= len(frame) <= LONGEST_EVENT_BYTES or not crc_is_good(frame):
+            return None
+        return decode_reply(frame, self._poll, checked=True)
+
     def _decoded(self, frame: bytes) -> Reply | Garbage:
         try:
             reply = decode_reply(frame, self._poll, checked=True)
         except RemoteProtocolError as error:
-            return Garbage(frame, error.what, late=frame[1] not in (EVENT_MARK, *self._sent[1:2]))
+            late = frame[1] not in (EVENT_MARK, *self._sent[1:2])
+            return Garbage(frame, error.what, late=late, answer=self._is_asked(frame[1]))
         self._answered = not self._repeated
         self._echoes = self._echoed
         return reply
+
+    def _is_asked(self, command: int) -> bool:
+        """Whether it is what was asked; behind a preamble, it may be an earlier one's."""
+        asked = isinstance(self._poll, LongPollRequest) and self._poll.command == command
+        return asked and command != MULTI_DENOMINATION
 
     def _before(self) -> list[Heard]:
         """The rubbish in front of something that made sense."""

@@ -27,7 +27,7 @@ TO_MACHINE = (0xA0, 0xA2, 0xA4, 0xA6)
 TO_TICKET = (0xA8, 0xAA, 0xAC)
 TO_HOST = (0xB8, 0xBA, 0xBC)
 # Legacy transfers have meters of their own, in long poll 1D.
-EFT_PROMOTIONAL_IN, EFT_CASHABLE_IN, EFT_OUT = 0x63, 0x69, 0x64
+EFT_PROMOTIONAL_IN, EFT_CASHABLE_IN, EFT_OUT, EFT_PROMOTIONAL_OUT = 0x63, 0x69, 0x64, 0x6B
 
 
 class Kind(Enum):
@@ -279,7 +279,7 @@ class Accounts(GameAccount):
     @property
     def electronic_out(self) -> int:
         """Credits to the host."""
-        return sum(self.transfer(meter).credits for meter in (*TO_HOST, EFT_OUT))
+        return sum(self.transfer(meter).credits for meter in (*TO_HOST, EFT_OUT, EFT_PROMOTIONAL_OUT))
 
     def ticket(self, validation_type: int) -> Tally:
         """Tickets of one validation type."""

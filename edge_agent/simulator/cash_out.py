@@ -34,6 +34,7 @@ class CashOutMemory:
     at_host: bool = False
     made_up: str = ""  # the number a machine makes up itself
     tried: tuple[int, ...] = ()  # validation types
+    last_credits: int = 0  # what the guest wanted to take along
 
 
 class CashOut(Part[CashOutMemory]):
@@ -61,7 +62,7 @@ class CashOut(Part[CashOutMemory]):
         """The guest wants to leave. `made_up` is the number of a standard ticket."""
         if self.board.accounts.credits == 0 or not self.board.situation.is_idle:
             return
-        self.memory = CashOutMemory(made_up=made_up)
+        self.memory = CashOutMemory(made_up=made_up, last_credits=self.board.accounts.can_be_cashed)
         self.board.situation.cashing_out = True
         if self._host.is_enabled:
             self.board.say(BUTTON_PRESSED)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_agent.simulator.accounts import EFT_CASHABLE_IN, EFT_OUT, EFT_PROMOTIONAL_IN, Kind
+from edge_agent.simulator.accounts import EFT_CASHABLE_IN, EFT_PROMOTIONAL_IN, EFT_PROMOTIONAL_OUT, Kind
 from edge_agent.simulator.mainboard import Mainboard, Part
 
 OFFER, CONFIRM = 0x00, 0x01
@@ -49,9 +49,9 @@ class Eft(Part[EftMemory]):
         super().__init__(board, EftMemory())
 
     def take(self, command: int, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer of 63, 69 and 64."""
+        """The answer of 63, 64, 69 and 6B."""
         transaction, acknowledgement = request["transaction_number"], request["acknowledgement"]
-        amount = request.get("amount", self.board.accounts.can_be_cashed)
+        amount = request.get("amount", sum(map(self.board.accounts.held, _sent_by(command))))
         asked = EftEntry(command, transaction, OFFER, OK, amount)
         status = self._status(asked, acknowledgement)
         self.memory.offered = asked if acknowledgement == OFFER and status == OK else None
@@ -102,10 +102,15 @@ class Eft(Part[EftMemory]):
         if kind is not None:
             accounts.transfer_in(entry.command, kind, entry.amount)
             return
-        for kind in (Kind.CASHABLE, Kind.NONRESTRICTED):
-            accounts.transfer_out(EFT_OUT, kind, accounts.held(kind))
+        for kind in _sent_by(entry.command):
+            accounts.transfer_out(entry.command, kind, accounts.held(kind))
 
     @property
     def available(self) -> int:
         """Which transfers are possible now: the flags of long poll 6A."""
         return 0 if self._status_of_machine() else DOWNLOAD | UPLOAD
+
+
+def _sent_by(command: int) -> tuple[Kind, ...]:
+    """What a transfer to the host takes along."""
+    return (Kind.RESTRICTED,) if command == EFT_PROMOTIONAL_OUT else (Kind.CASHABLE, Kind.NONRESTRICTED)

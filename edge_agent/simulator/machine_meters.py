@@ -10,6 +10,7 @@ from edge_agent.simulator.accounts import (
     EFT_CASHABLE_IN,
     EFT_OUT,
     EFT_PROMOTIONAL_IN,
+    EFT_PROMOTIONAL_OUT,
     TICKETS_IN,
     TICKETS_OUT,
     Accounts,
@@ -163,12 +164,12 @@ _TRANSFERS: Mapping[str, Meter] = {
     "electronic_in_nonrestricted_credits": _moved(0xA4),
     "electronic_in_debit_credits": _moved(0xA6),
     "electronic_out_cashable_credits": _moved(0xB8, EFT_OUT),
-    "electronic_out_restricted_credits": _moved(0xBA),
+    "electronic_out_restricted_credits": _moved(0xBA, EFT_PROMOTIONAL_OUT),
     "electronic_out_nonrestricted_credits": _moved(0xBC),
     "promotional_in": _moved(EFT_PROMOTIONAL_IN),
     "non_cashable_in": lambda _: 0,
     "cashable_in": _moved(EFT_CASHABLE_IN),
-    "transferred_out": _moved(EFT_OUT),
+    "transferred_out": _moved(EFT_OUT, EFT_PROMOTIONAL_OUT),
     "current_non_cashable_promotional_credits": lambda c: c.accounts.held(Kind.RESTRICTED),
 }
 

@@ -32,6 +32,7 @@ class Temperament:
 
     # What it makes of its frames.
     bare_events: frozenset[int] = frozenset()  # events without the data that belongs to them
+    long_events: frozenset[int] = frozenset()  # events with a byte more than belongs to them
     long_information_chance: float = 0.0  # 1F is answered with a byte too many
     stray_before: tuple[int, ...] = ()  # bytes glued to the front of answers
     stray_after: tuple[int, ...] = ()  # bytes glued to their end

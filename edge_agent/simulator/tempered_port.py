@@ -194,6 +194,8 @@ class TemperedPort(MachineConnection):
         body = frame[:-CRC_BYTES]
         if body[1] == EVENT_MARK and body[2] in mood.bare_events:
             body = body[:_EVENT_HEAD_BYTES]
+        if body[1] == EVENT_MARK and body[2] in mood.long_events:
+            body += b"\x00"
         if body[1] == MACHINE_INFORMATION and self._happens(mood.long_information_chance):
             body += b"\x00"
         if self._happens(mood.foreign_address_chance):

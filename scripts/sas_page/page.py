@@ -40,6 +40,10 @@ Silence: the machine does not know the poll, the meter or the game, or it is not
 that hears the same poll again says the same again; any other poll, or one to another address, acknowledges
 what it said. *The same* is judged by the command, behind a B0 by its first five bytes.
 
+What a machine says beyond the layout of an answer that counts its own bytes is kept as `extra`; an answer
+whose length the layout alone gives is refused when it is longer, for its amounts would be read at the wrong
+place. An event whose data are not laid out as here is reported without them, once it was heard twice.
+
 What a poll does **to the machine**:
 
 - *reads*: it can be sent as often as one likes.
@@ -73,8 +77,9 @@ _METERS = """## Meters
 
 The codes of 2F (one byte) and of 6F and AF (two bytes, low byte first). **bytes** is the size in a 2F
 answer, and what machines usually say in the others, which allow up to nine: eighteen digits. A meter rolls
-over at the end of its digits. A code no table lists is read as four bytes, and as a count. A meter the
-machine does not keep is left out of the answer, or has size 0; a host must take both.
+over at the end of its digits. A code no table lists is a count, and is read as four bytes in a 2F answer, or
+as five where only that leads to its end. A meter the machine does not keep is left out of the answer, or has
+size 0; a host must take both.
 """
 _CODES = """## Codes
 

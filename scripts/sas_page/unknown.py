@@ -53,7 +53,8 @@ def unknown_section() -> Iterator[str]:
     yield "\nCodes nobody has assigned, as far as is known:\n"
     yield f"- exceptions {_gaps(frozenset(EXCEPTIONS))}"
     yield f"- meters {_gaps(frozenset(METERS))}"
-    yield f"- commands {_gaps(frozenset(LONG_POLLS))}; each is taken for a read, and not answered"
+    yield f"- commands {_gaps(frozenset(LONG_POLLS))}; each is taken for a read, but 62 and 65:"
+    yield "  legacy transfers, to the machine and to the host, of which the length is known; none is answered"
     yield "\nQuestions:\n"
     yield from (f"- {question}" for question in _QUESTIONS)
 

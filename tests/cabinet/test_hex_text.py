@@ -30,6 +30,12 @@ def test_the_mark_of_a_wakeup_bit_is_taken_off() -> None:
     assert bytes_of("ff0001ffff") == b"\x01\xff"
 
 
+def test_an_event_as_captures_have_it_loses_its_second_ff_and_no_other_frame_does() -> None:
+    assert bytes_of("01ffff1114a4") == bytes.fromhex("01ff1114a4")
+    whole = "016f05000000ffff0089ea"
+    assert bytes_of(whole) == bytes.fromhex(whole)
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

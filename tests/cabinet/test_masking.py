@@ -177,6 +177,26 @@ def test_an_echo_of_a_number_is_masked() -> None:
     assert crc_is_good(the_frame(lines))
 
 
+def test_an_event_of_another_length_told_instead_of_a_number_is_left_as_it_is() -> None:
+    event = append_crc(bytes.fromhex("01ff4f3703000000000012"))
+
+    assert lines_of(asked(TICKET_ASKED), answered(event))[-1] == str(Travelled(*answered(event)))
+
+
+def test_what_stands_behind_a_number_is_masked_with_it() -> None:
+    asked_for = LongPollRequest(1, 0x70)
+    values = {"status": 0, "amount_cents": 5, "parsing_code": 0, "validation_data": LONG_NUMBER}
+    frame = encode_reply(DataReply(1, 0x70, {**values, "extra": b"\x12\x34"}))
+
+    masked = the_frame(lines_of(asked(asked_for), answered(frame)))
+
+    assert crc_is_good(masked)
+    said = decode_reply(masked, asked_for)
+    assert isinstance(said, DataReply)
+    assert said.values["validation_data"] == "0" * 18
+    assert said.values["extra"] == bytes(2)
+
+
 @pytest.mark.parametrize("answer", ["01", "81", "00", "0100", "11"])
 def test_short_answers_are_left_as_they_are_where_they_can_hold_nothing(answer: str) -> None:
     general = 0.3, TO_DEVICE, b"\xff\x00\x81"

@@ -137,6 +137,16 @@ NOISE = WireProfile("noise", flip=0.0018)  # one answer in twenty
             "no_wakeup_bit_from_the_server",
             id="a raw device server",
         ),
+        pytest.param(
+            lambda: FaultyLine([machine_at()], back=without_marks),
+            {"kind": PortKind("device server")}, "good",
+            id="a device server that takes marks and gives none",
+        ),
+        pytest.param(
+            lambda: FaultyLine([machine_at()], out=without_marks, back=without_marks),
+            {"can_nudge": False, "kind": PortKind("device server")}, "no_wakeup_bit_from_the_server",
+            id="a device server that knows no marks, and nobody said so",
+        ),
         pytest.param(lambda: FaultyLine(echoes=True), {}, "only_echo", id="TxD touches RxD"),
         pytest.param(lambda: FaultyLine([machine_at()], echoes=True), {}, "echo", id="a loop"),
         pytest.param(lambda: FaultyLine([SetToZero(chirps=True)]), {}, "address_zero", id="chirps 00"),

@@ -28,6 +28,7 @@ def test_a_poll_is_found_by_number_or_name(text: str) -> None:
         ("74", ["lock_code=0xFF", "lock_conditions=0", "lock_timeout_hundredths=0"],
          {"lock_code": 255, "lock_conditions": 0, "lock_timeout_hundredths": 0}),
         ("72", ["transfer_code=0xFE", "transaction_index=0"], {"transfer_code": 254, "transaction_index": 0}),
+        ("72", ["transfer_code=0xFE"], {"transfer_code": 254, "transaction_index": 0}),
         ("73", ["registration_code=0xFF"], {"registration_code": 255}),
         ("7C", [], {"texts": ()}),
         ("7D", [], {}),

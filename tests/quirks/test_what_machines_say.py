@@ -15,6 +15,7 @@ from edge_agent.events.slot import (
     MetersRead,
     MeterVariance,
     ReelStopped,
+    SlotException,
 )
 from edge_agent.sas.crc import append_crc
 from edge_agent.sas.messages import DataReply
@@ -108,6 +109,22 @@ def test_quirk_07_event_88_with_its_data_says_them(scene: SetScene) -> None:
     line.run_for(5)
 
     assert [(reel.reel, reel.stop) for reel in line.of(ReelStopped)] == [(1, 5)]
+
+
+def test_an_event_with_more_data_than_the_tables_know_is_journalled_without_them_and_counted(
+    scene: SetScene,
+) -> None:
+    """Whatever it says, it happened; and a machine that is not understood would say nothing else for ever."""
+    line = scene(long_events=frozenset({0x11, 0x4F})).meet()
+
+    line.doors(1)
+    line.raise_exception(0x4F, country=37, denomination_code=4, count=7)
+    line.doors(1)
+    line.run_for(70)
+
+    assert line.heard == [0x11, 0x12, 0x4F, 0x11, 0x12]
+    assert [type(body) for body in line.of(SlotException) if body.name == "bill_accepted"] == [SlotException]
+    assert line.of(ProtocolErrors)[-1].last == "slot_door_opened: data that no table lays out so"
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])

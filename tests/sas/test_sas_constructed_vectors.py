@@ -1,6 +1,7 @@
 """Every frame of the vectors that say what they mean in the names of the tables.
 
-The constructed ones are written by hand, at least one for each poll in each direction; the field ones are
+The constructed ones are written by hand, at least one for each poll in each direction; the variants are
+what machines and hosts make of the same layouts: shorter, longer, empty, of other sizes; the field ones are
 further captures and peers' tests. Each is decoded to its meaning and written back byte for byte. Answers
 name the poll they answer.
 """
@@ -46,7 +47,8 @@ def read(name: str) -> list[dict[str, Any]]:
 
 
 CONSTRUCTED, FIELD = read("sas-constructed.jsonl"), read("sas-field.jsonl")
-ROWS = CONSTRUCTED + FIELD
+VARIANTS = read("sas-variants.jsonl")
+ROWS = CONSTRUCTED + VARIANTS + FIELD
 ELEMENTARY: dict[str, type[Ack | Nack | Busy]] = {"ack": Ack, "nack": Nack, "busy": Busy}
 
 
@@ -136,6 +138,7 @@ def test_events_mean_what_the_row_says(frame: bytes, row: dict[str, Any]) -> Non
     assert isinstance(reply, EventReply)
     assert (reply.address, reply.code) == (row["address"], int(row["exception"], 16))
     assert plain(reply.values) == row["values"]
+    assert reply.unread.hex() == row.get("unread", "")
     assert encode_reply(reply) == frame
     assert hear(poll, frame, real_time=True) == [reply]
 
@@ -175,7 +178,7 @@ def test_rows_say_truly_whether_they_carry_a_crc() -> None:
 
 def test_no_row_is_written_twice() -> None:
     """The same bytes may mean different things in answer to different polls."""
-    keys = [(row["hex"], row["meaning"].get("to")) for row in CONSTRUCTED]
+    keys = [(row["hex"], row["meaning"].get("to")) for row in CONSTRUCTED + VARIANTS]
 
     assert len(keys) == len(set(keys))
 
@@ -184,6 +187,6 @@ def test_rows_have_the_fields_of_the_other_vectors() -> None:
     fields = {"hex", "direction", "meaning", "source", "crc_ok", "crc_origin", "kind"}
 
     assert {frozenset(row) for row in ROWS} == {frozenset(fields)}
-    assert {row["kind"] for row in CONSTRUCTED} == {"constructed"}
+    assert {row["kind"] for row in CONSTRUCTED + VARIANTS} == {"constructed"}
     assert {row["kind"] for row in FIELD} == {"capture", "unit test"}
     assert {row["direction"] for row in ROWS} == {"host", "egm"}

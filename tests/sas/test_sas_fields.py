@@ -87,7 +87,7 @@ def test_reads_and_writes_the_same_bytes(field: Field, wire: str, values: dict[s
         (Rows("n", Bcd("one", 2)), "02 00 01 00", "the message ends inside one"),
         (Trailing((Bcd("n", 1), Bcd("m", 1))), "12", "the message ends inside m"),
         (MeterCodes("n", 2), "09 00 01", "the message ends inside n"),
-        (TableSizedMeters("n"), "A0 00 00 00 01", "the message ends inside meter A0"),
+        (TableSizedMeters("n"), "A0 00 00 00", "the message ends inside meter A0"),
         (TableSizedMeters("n"), "00 0A 00 00 00", "meter 00 is not BCD at digit 2 of 8"),
         (SelfSizedMeters("n"), "00 00", "the message ends inside n"),
         (

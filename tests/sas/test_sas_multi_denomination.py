@@ -100,7 +100,6 @@ def test_the_acknowledgement_of_a_base_poll_is_the_address_of_the_machine() -> N
         ("01 B0 06 02 11 05 93 52 35", "another denomination"),
         ("01 B0 05 01 11 05 93 52", "ends inside coin_in"),
         ("01 B0 02 01 00", "ends inside error_code"),
-        ("01 B0 04 01 00 05 00", "more than the layout"),
         ("01 B0 01 01", "ends inside base_command"),
         ("01 B0 03 01 11 82", "answered by another"),
         ("01 B0 03 01 11 02", "answered by another"),
@@ -115,6 +114,16 @@ def test_asked_about_the_default_any_denomination_answers() -> None:
     frame = append_crc(bytes.fromhex("01 B0 06 02 11 05 93 52 35"))
 
     assert decode_reply(frame, asked(0x11, 0)) == answered(0x11, 2, coin_in=5935235)
+
+
+def test_what_stands_behind_an_error_code_is_kept() -> None:
+    frame = append_crc(bytes.fromhex("01 B0 04 01 00 05 0A"))
+
+    reply = decode_reply(frame, COIN_IN)
+
+    values = {"denomination": 1, "base_command": 0, "error_code": 5, "extra": b"\x0a"}
+    assert reply == DataReply(1, PREAMBLE, values)
+    assert encode_reply(reply) == frame
 
 
 def test_a_failure_is_heard_whatever_was_asked() -> None:

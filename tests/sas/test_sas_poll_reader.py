@@ -100,12 +100,14 @@ def test_good_crc_over_bad_contents_is_a_bad_poll() -> None:
 
 
 def test_polls_nobody_laid_out_are_framed_and_checked() -> None:
-    wire = encode_host_message(bytes.fromhex("01 66 00 59 6B"))
+    wire = encode_host_message(append_crc(bytes.fromhex("01 77 01 02 03 04 05")))
     unlisted = encode_host_message(bytes.fromhex("01 EB"))
+    of_known_length = encode_host_message(append_crc(bytes.fromhex("01 62 01 00 00 00 01 00")))
 
-    assert PollReader().feed(WakeupDecoder().feed(wire + unlisted), 0.0) == [
-        LongPollRequest(1, 0x66, {"data": b"\x00"}),
+    assert PollReader().feed(WakeupDecoder().feed(wire + unlisted + of_known_length), 0.0) == [
+        LongPollRequest(1, 0x77, {"data": bytes.fromhex("0102030405")}),
         UnknownPoll(1, 0xEB, b""),
+        UnknownPoll(1, 0x62, bytes.fromhex("010000000100")),
     ]
 
 

@@ -243,7 +243,7 @@ def test_good_crc_over_bad_contents_is_garbage() -> None:
     frame = append_crc(bytes.fromhex("01 1A 00 00 0A 03"))
 
     assert reader(CREDITS).feed(list(frame)) == [
-        Garbage(frame, "current_credits: current_credits is not BCD at digit 6 of 8")
+        Garbage(frame, "current_credits: current_credits is not BCD at digit 6 of 8", answer=True)
     ]
 
 

@@ -136,6 +136,7 @@ OTHERWISE: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 # Where the same word means something else to one command.
 OTHERWISE_TO: dict[tuple[int, str], tuple[str, Callable[[Any], Any]]] = {
+    (0x66, "data"): ("acknowledgement", hexadecimal),
     (0x71, "restricted_expiration"): ("expiration", as_is),
     (0x7A, "levels"): ("levels", levels),
     (0x7B, "restricted_expiration"): ("restricted_expiration_days", as_is),

@@ -619,6 +619,66 @@ def test_a_long_poll_that_is_always_garbled_is_given_up(one_byte: Bench) -> None
     assert one_byte.take()[-1] == Unanswered(CREDITS)
 
 
+CREDITS_ARE_NO_NUMBER = stuff(append_crc(bytes.fromhex("011affffffff")))
+
+
+@pytest.mark.parametrize("mode", ["one_byte", "real_time"])
+def test_a_long_poll_whose_answer_nobody_can_read_is_given_up(
+    mode: str, request: pytest.FixtureRequest
+) -> None:
+    """It checks out, so the machine means it, and would say the same for ever."""
+    bench: Bench = request.getfixturevalue(mode)
+    bench.ask(CREDITS)
+
+    for _ in range(3):
+        bench.hear(CREDITS_ARE_NO_NUMBER)
+        bench.wait(0.1)
+
+    heard = bench.take()
+    assert [type(event) for event in heard] == [GarbageHeard] * 3 + [Unanswered]
+    assert heard[-1] == Unanswered(CREDITS)
+    assert bench.host.ready(bench.now)
+
+
+def test_an_answer_nobody_can_read_proves_that_the_event_before_it_has_gone(real_time: Bench) -> None:
+    real_time.ask(GAMES)
+    real_time.hear(DOOR_OPENED)
+    real_time.ask(CREDITS)
+
+    for _ in range(3):
+        real_time.hear(CREDITS_ARE_NO_NUMBER)
+        real_time.wait(0.1)
+
+    assert not real_time.host.confirming
+
+
+@pytest.mark.parametrize(
+    ("data", "unread"),
+    [
+        ("4f 37 03 00 00 00 00 12", "3703000000 0012"),  # longer
+        ("4f 37 03", "3703"),  # shorter
+        ("4f 37 0a 00 00 00 12", "370a00000012"),  # no digits
+        ("11 00", "00"),  # reserved bytes
+    ],
+)
+def test_an_event_with_data_nobody_can_read_is_reported_without_once_heard_twice(
+    real_time: Bench, data: str, unread: str
+) -> None:
+    """A machine that is not understood keeps saying the same, and has no other way to say anything."""
+    frame = append_crc(bytes.fromhex("01ff" + data))
+    real_time.ask(CREDITS)
+
+    real_time.hear(stuff(frame))
+    real_time.wait(0.1)
+    assert not any(isinstance(event, ExceptionReported) for event in real_time.take())
+    real_time.hear(stuff(frame))
+    real_time.wait(0.1)
+
+    told = ExceptionReported(1, frame[2], real_time=True, unread=bytes.fromhex(unread))
+    assert real_time.take() == [told]
+    assert real_time.host.ready(real_time.now)
+
+
 def test_under_real_time_events_a_long_poll_is_never_given_up(real_time: Bench) -> None:
     real_time.ask(CREDITS)
     real_time.wait(2.3)

@@ -11,7 +11,7 @@ from edge_agent.simulator.specification import MachineSpec
 from edge_agent.testing.machine_bench import ABLE, MachineBench
 
 OLD = MachineSpec(4, ABLE.games, version="300", extended_meters=False, eft=True, credit_limit_cents=5_000)
-CASHABLE, PROMOTIONAL, OUT = 0x69, 0x63, 0x64
+CASHABLE, PROMOTIONAL, OUT, PROMOTIONAL_OUT = 0x69, 0x63, 0x64, 0x6B
 
 
 def bench_of() -> MachineBench:
@@ -22,7 +22,7 @@ def bench_of() -> MachineBench:
 
 def move(bench: MachineBench, command: int, amount: int = 0, number: int = 1) -> list[int]:
     """Both phases; their statuses."""
-    amounts = {} if command == OUT else {"amount": amount}
+    amounts = {} if command in {OUT, PROMOTIONAL_OUT} else {"amount": amount}
     return [
         bench.read(command, transaction_number=number, acknowledgement=phase, **amounts)["status"]
         for phase in (0, 1)
@@ -133,3 +133,28 @@ def test_a_transfer_is_refused_for_its_reason(prepare: Any, amount: int, expecte
     assert move(bench, CASHABLE, amount)[0] == expected
     assert bench.ask(0x6A)["flags"] == (0x00 if prepare else 0x03)
     assert bench.ask(0x1D)["cashable_in"] == 0
+
+
+def test_promotional_credits_go_to_the_host_alone_and_all_of_them() -> None:
+    bench = bench_of()
+    move(bench, PROMOTIONAL, 300)
+    move(bench, CASHABLE, 100)
+
+    assert move(bench, PROMOTIONAL_OUT, number=3) == [0, 0]
+
+    assert bench.ask(0x1A) == {"current_credits": 100}
+    assert bench.ask(0x27) == {"current_non_cashable_promotional_credits": 0}
+    assert bench.ask(0x1D)["transferred_out"] == 300
+    assert bench.cabinet.accounts.balance == 0
+
+
+def test_the_last_cash_out_is_told_until_the_host_has_heard_it() -> None:
+    bench = bench_of()
+    move(bench, CASHABLE, 100)
+    bench.cabinet.cash_out.begin("12345678")
+
+    told = {"acknowledgement": 0, "status": 0, "amount": 100}
+    assert bench.read(0x66, acknowledgement=0) == told
+    assert bench.read(0x66, acknowledgement=0) == told
+    assert bench.read(0x66, acknowledgement=1)["amount"] == 100
+    assert bench.read(0x66, acknowledgement=0)["amount"] == 0

@@ -34,6 +34,7 @@ CHIRP_SPACING = (0.14, 0.27)
 # Spacings out of so many that are as a chirp's.
 _REGULAR = 0.7
 _ZEROS_BELIEVED = 4
+_ADDRESS_BELIEVED = 4
 # General polls to one address may be a character that is misheard each time.
 _ADDRESSES_BELIEVED = 2
 _POLLS_BELIEVED = 2
@@ -110,10 +111,17 @@ class Ear:
         )
 
     def _chirps(self) -> Iterator[tuple[int, float]]:
+        unmarked = not self._kind.hears_wakeup or self._is_one_address()
         for burst in self._bursts:
-            alone = burst.characters[0] & WAKEUP or not self._kind.hears_wakeup
+            alone = burst.characters[0] & WAKEUP or unmarked
             if len(burst.characters) == 1 and alone and 1 <= burst.low[0] <= LAST_ADDRESS:
                 yield burst.low[0], burst.at
+
+    def _is_one_address(self) -> bool:
+        """Nothing but one address, as often as chirps come: the far end of the link gives no marks."""
+        if self._marked or len(self._values) != 1 or not _LEVELS.isdisjoint(self._values):
+            return False
+        return len(self._bursts) >= _ADDRESS_BELIEVED and _is_regular([burst.at for burst in self._bursts])
 
     def _host_polls(self) -> int:
         """General polls to more than one address: a host has to poll another one as well, or nobody."""

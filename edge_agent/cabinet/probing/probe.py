@@ -186,6 +186,9 @@ class Probe:
                 break
         self._findings = replace(self._findings, heard=self._ear.heard(seconds))
         self._listens = False
+        if self._findings.chirping and not self._findings.heard.marked:
+            # The port could tell chirps from answers, and its far end does not.
+            self._kind = replace(self._kind, hears_wakeup=False)
 
     def _may_ask(self) -> bool:
         """Whether no poll of ours can acknowledge what was told to another host."""

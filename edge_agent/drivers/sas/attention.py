@@ -19,6 +19,7 @@ from edge_agent.drivers.sas.normalise import UNKNOWN_CATEGORY, MoneyRules, norma
 from edge_agent.drivers.sas.reads import CLOCK
 from edge_agent.events import EventBody, Observation
 from edge_agent.events.agent import LineDown, LineUp
+from edge_agent.sas.exception_codes import exception_name
 from edge_agent.sas.host_events import (
     Acknowledged,
     Answered,
@@ -40,6 +41,8 @@ OPERATOR_MENU_LEFT = 0x85
 
 # How a refused poll is told of.
 REFUSED = "81 in place of an answer: not now"
+# How an event is told of whose data had to be left out.
+UNREAD = "data that no table lays out so"
 
 # A machine that was away for so long may have been serviced, or replaced.
 LONG_SILENCE_SECONDS = 30.0
@@ -224,6 +227,8 @@ class Attention:
         if not event.real_time and self._machine.never_reports(event.code):
             self._mishaps.count(REFUSED, now, of_the_line=False)
             return
+        if event.unread:
+            self._mishaps.count(f"{exception_name(event.code)}: {UNREAD}", now, of_the_line=False)
         if self._conditions.is_told_again(event.code, now):
             event = replace(event, possibly_repeated=True)
         profile = self._machine.profile

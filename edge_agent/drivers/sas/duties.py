@@ -77,7 +77,7 @@ _ROWS: tuple[tuple[Iterable[int], Duty], ...] = (
     ((0x57,), Duty((reads.PENDING_CASH_OUT,))),
     ((0x59,), Duty((reads.OTHER_PROGRESSIVE,), "handpay", moves_money=True)),
     ((0x5A,), Duty(snapshot="handpay", moves_money=True)),
-    ((0x66,), _MONEY),
+    ((0x26, 0x66), _MONEY),
     ((0x67,), Duty((reads.TICKET_IN_ESCROW,))),
     ((0x68,), Duty((reads.REDEMPTION,), "money", moves_money=True)),
     ((0x69,), Duty((reads.TRANSFER,), "money", moves_money=True)),

@@ -193,7 +193,7 @@ _LEARNERS: Mapping[int, Callable[[MachineProfile, Values], Values]] = MappingPro
         0x51: lambda _, values: {"games_implemented": values["games_implemented"]},
         0x53: _learn_game,
         0x54: _learn_version,
-        0x56: lambda _, values: {"enabled_games": tuple(values["games"])},
+        0x56: lambda _, values: {"enabled_games": tuple(values.get("games", ()))},
         0x74: _learn_asset_number,
         0x7B: _learn_ticket_functions,
         0xA0: _learn_features,

@@ -101,7 +101,7 @@ def _cash_out(head: Head, values: Values, rules: MoneyRules) -> Iterator[EventBo
 
 
 def _escrow(head: Head, values: Values, rules: MoneyRules) -> Iterator[EventBody]:
-    if values["status"] != NOTHING:
+    if values.get("status", NOTHING) != NOTHING:
         amount = values.get("amount_cents")
         yield TicketInEscrow(**head, amount=rules.minor(amount) if amount else None)
 
@@ -131,6 +131,8 @@ def _transfer(head: Head, values: Values, rules: MoneyRules) -> Iterator[EventBo
 
 
 def _registration(head: Head, values: Values, _: MoneyRules) -> Iterator[EventBody]:
+    if "asset_number" not in values:
+        return  # a refusal in short
     yield AftRegistered(
         **head,
         status=code_name(REGISTRATION_STATUSES, values["registration_status"]),

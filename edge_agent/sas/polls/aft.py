@@ -96,9 +96,11 @@ _TRANSFER_REPLY: tuple[Field, ...] = (
             TIME,
             EXPIRATION,
             POOL,
-            SizedBcd("cumulative_cashable_cents", _CENTS_BYTES),
-            SizedBcd("cumulative_restricted_cents", _CENTS_BYTES),
-            SizedBcd("cumulative_nonrestricted_cents", _CENTS_BYTES),
+            Trailing((
+                SizedBcd("cumulative_cashable_cents", _CENTS_BYTES),
+                SizedBcd("cumulative_restricted_cents", _CENTS_BYTES),
+                SizedBcd("cumulative_nonrestricted_cents", _CENTS_BYTES),
+            )),
         )),
     )),
 )  # fmt: skip
@@ -124,7 +126,7 @@ ROWS: tuple[LongPoll, ...] = (
         0x73,
         "aft_registration",
         S,
-        (Binary("registration_status", 1, codes=REGISTRATION_STATUSES), *_REGISTRATION),
+        (Binary("registration_status", 1, codes=REGISTRATION_STATUSES), Trailing(_REGISTRATION)),
         (Binary("registration_code", 1, codes=REGISTRATION_CODES), Trailing(_REGISTRATION)),
         reply_counted=True,
         mirrored=True,
@@ -144,8 +146,7 @@ ROWS: tuple[LongPoll, ...] = (
             Binary("max_history_index", 1),
             *_AMOUNTS,
             Bcd("transfer_limit_cents", 5),
-            Digits("restricted_expiration", 4),
-            Binary("restricted_pool", 2),
+            Trailing((Digits("restricted_expiration", 4), Binary("restricted_pool", 2))),
         ),
         (
             Binary("lock_code", 1, codes=LOCK_CODES),

@@ -62,10 +62,11 @@ ROWS: tuple[LongPoll, ...] = (
         reply_counted=True,
     ),
     LongPoll(0x51, "games_implemented", R, (Bcd("games_implemented", 2),)),
-    LongPoll(0x53, "game_configuration", M, (GAME, *MACHINE), (GAME,)),
+    LongPoll(0x53, "game_configuration", M, (GAME, *MACHINE), (GAME,), reply_slack=1),
     LongPoll(0x54, "sas_version_and_serial", R, (Text("version", 3), RestText("serial")), reply_counted=True),
     LongPoll(0x55, "selected_game", R, (GAME,)),
-    LongPoll(0x56, "enabled_games", R, (Rows("games", GAME),), reply_counted=True),
+    # A machine of no games may leave out the count, too.
+    LongPoll(0x56, "enabled_games", R, (Trailing((Rows("games", GAME),)),), reply_counted=True),
     _unknown_read(0x59, "currency_codes"),
     _unknown_read(0x5A, "supported_bills"),
     _unknown_read(0x5B, "foreign_bill_meters"),
@@ -86,9 +87,11 @@ ROWS: tuple[LongPoll, ...] = (
     LongPoll(0x8F, "reel_stops", R, (Raw("stops", 9),)),
     LongPoll(0xA0, "enabled_features", M, (GAME, *_FEATURES, Raw("reserved", 2)), (GAME,), source="GD MO"),
     LongPoll(0xA4, "cash_out_limit", M, (GAME, Bcd("limit", 2, "credits")), (GAME,)),
-    LongPoll(0xB1, "player_denomination", R, (Binary("denomination", 1, codes=DENOMINATIONS),)),
-    LongPoll(0xB2, "enabled_player_denominations", R, (_DENOMINATIONS,), reply_counted=True),
-    LongPoll(0xB3, "token_denomination", R, (Binary("token_denomination", 1, codes=DENOMINATIONS),)),
+    LongPoll(0xB1, "player_denomination", R, (Binary("denomination", 1, codes=DENOMINATIONS),), since="6.x"),
+    LongPoll(0xB2, "enabled_player_denominations", R, (_DENOMINATIONS,), reply_counted=True, since="6.x"),
+    LongPoll(
+        0xB3, "token_denomination", R, (Binary("token_denomination", 1, codes=DENOMINATIONS),), since="6.x"
+    ),
     LongPoll(
         0xB4,
         "wager_category",
@@ -99,6 +102,7 @@ ROWS: tuple[LongPoll, ...] = (
         reply_counted=True,
         confidence="M",
         source="MO",
+        since="6.x",
     ),
     LongPoll(
         0xB5,
@@ -119,5 +123,6 @@ ROWS: tuple[LongPoll, ...] = (
         (GAME,),
         reply_counted=True,
         source="MO NC",
+        since="6.x",
     ),
 )

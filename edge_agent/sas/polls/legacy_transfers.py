@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from edge_agent.sas.code_tables import EFT_ACKNOWLEDGEMENTS, EFT_AVAILABLE, EFT_STATUSES
 from edge_agent.sas.entries import FixedEntries
-from edge_agent.sas.fields import Bcd, Binary, Field, Raw, RestRaw
+from edge_agent.sas.fields import Bcd, Binary, Field, Raw
 from edge_agent.sas.polls.row import CHANGES, LongPoll, R, S, meter, meters
+from edge_agent.sas.sources import Confidence
 
-_PHASE: tuple[Field, ...] = (
-    Binary("transaction_number", 1),
-    Binary("acknowledgement", 1, codes=EFT_ACKNOWLEDGEMENTS),
-)
+_ACKNOWLEDGEMENT = Binary("acknowledgement", 1, codes=EFT_ACKNOWLEDGEMENTS)
+_PHASE: tuple[Field, ...] = (Binary("transaction_number", 1), _ACKNOWLEDGEMENT)
 _STATUS = Binary("status", 1, codes=EFT_STATUSES)
 
 
@@ -26,8 +25,23 @@ def _transfer_in(command: int, name: str) -> LongPoll:
         (*_PHASE, _STATUS, Bcd("amount", 4, "credits")),
         (*_PHASE, Bcd("amount", 4, "credits")),
         effect=CHANGES,
-        confidence="M",
-        source="NC SY SK",
+        confidence="H",
+        source="NC MO SY SK",
+        since="3.x",
+    )
+
+
+def _transfer_out(command: int, name: str, confidence: Confidence, source: str) -> LongPoll:
+    """A transfer of all there is to the host, in accounting credits."""
+    return LongPoll(
+        command,
+        name,
+        S,
+        (*_PHASE, _STATUS, Bcd("amount", 5, "credits")),
+        _PHASE,
+        effect=CHANGES,
+        confidence=confidence,
+        source=source,
         since="3.x",
     )
 
@@ -38,11 +52,11 @@ ROWS: tuple[LongPoll, ...] = (
         "legacy_transfer_meters",
         R,
         meters("promotional_in", "non_cashable_in", "transferred_out", "cashable_in"),
-        confidence="M",
-        source="NC",
+        confidence="H",
+        source="NC MO",
         since="3.x",
     ),
-    meter(0x27, "current_non_cashable_promotional_credits", "M", "NC"),
+    meter(0x27, "current_non_cashable_promotional_credits", "H", "NC MO", "3.x"),
     LongPoll(
         0x28,
         "transfer_log",
@@ -53,33 +67,21 @@ ROWS: tuple[LongPoll, ...] = (
                 "transfers", (Binary("command", 1), *_PHASE, _STATUS, Bcd("amount", 5, "credits")), 5
             ),
         ),
-        confidence="M",
-        source="NC",
+        confidence="H",
+        source="NC MO",
         since="3.x",
     ),
     _transfer_in(0x63, "eft_promotional_in"),
-    LongPoll(
-        0x64,
-        "eft_cash_out",
-        S,
-        (*_PHASE, _STATUS, Bcd("amount", 5, "credits")),
-        _PHASE,
-        effect=CHANGES,
-        confidence="M",
-        source="NC",
-        since="3.x",
-    ),
+    _transfer_out(0x64, "eft_cash_out", "H", "NC MO"),
     LongPoll(
         0x66,
         "eft_cash_out_amount",
         S,
-        (RestRaw("data"),),
-        (Raw("data", 1),),  # 00 in the one capture
-        acknowledged=True,
+        (_ACKNOWLEDGEMENT, _STATUS, Bcd("amount", 5, "credits")),
+        (_ACKNOWLEDGEMENT,),
         effect=CHANGES,
-        layout_known=False,
-        confidence="L",
-        source="SK",
+        confidence="M",
+        source="MO SK",
         since="3.x",
     ),
     _transfer_in(0x69, "eft_cashable_in"),
@@ -88,8 +90,9 @@ ROWS: tuple[LongPoll, ...] = (
         "eft_transfers_available",
         R,
         (Raw("reserved", 3), Binary("flags", 1, bits=EFT_AVAILABLE)),
-        confidence="M",
-        source="NC",
+        confidence="H",
+        source="NC MO",
         since="3.x",
     ),
+    _transfer_out(0x6B, "eft_promotional_out", "M", "MO"),
 )

@@ -139,5 +139,6 @@ ROWS: tuple[LongPoll, ...] = (
         (*_DENOMINATION, BaseReply("base", _BASE_ROWS)),
         (*_DENOMINATION, BasePoll("base", _BASE_ROWS)),
         reply_counted=True,
+        since="6.x",
     ),
 )

@@ -105,9 +105,11 @@ MACHINE: tuple[Field, ...] = (
 )
 
 
-def meter(command: int, name: str, confidence: Confidence = "H", source: str = "MO SP") -> LongPoll:
+def meter(
+    command: int, name: str, confidence: Confidence = "H", source: str = "MO SP", since: str = "all"
+) -> LongPoll:
     """A poll that reads one four-byte meter."""
-    return LongPoll(command, name, R, (Bcd(name, 4),), confidence=confidence, source=source)
+    return LongPoll(command, name, R, (Bcd(name, 4),), confidence=confidence, source=source, since=since)
 
 
 def meters(*names: str) -> tuple[Field, ...]:

@@ -136,7 +136,8 @@ ROWS: tuple[LongPoll, ...] = (
         0x70,
         "ticket_validation_data",
         R,
-        (Binary("status", 1, codes=ESCROW_STATUSES), Trailing(_TICKET)),
+        # A machine that has no ticket may leave out that it has none.
+        (Trailing((Binary("status", 1, codes=ESCROW_STATUSES), Trailing(_TICKET))),),
         reply_counted=True,
         effect=CONSUMES,
     ),

@@ -54,7 +54,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(lambda spec: spec.validation == STANDARD, frozenset((0x3D,))),
     Feature(_has_system_or_secure, frozenset((0x4D,))),
     Feature(lambda spec: spec.legacy_bonus or spec.jackpot_multiplier, frozenset((0x90,))),
-    Feature(lambda spec: spec.eft, frozenset((0x1D, 0x27, 0x28, 0x63, 0x64, 0x69, 0x6A))),
+    Feature(lambda spec: spec.eft, frozenset((0x1D, 0x27, 0x28, 0x63, 0x64, 0x66, 0x69, 0x6A, 0x6B))),
     Feature(lambda spec: bool(spec.progressive_levels), frozenset((0x80, 0x84, 0x85, 0x86))),
     Feature(lambda spec: spec.rom_signature, frozenset((0x21,))),
     Feature(lambda spec: spec.has_hopper, frozenset((0x2C, 0x4F))),

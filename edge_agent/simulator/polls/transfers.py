@@ -9,7 +9,7 @@ from edge_agent.simulator.accounts import Kind
 from edge_agent.simulator.aft import HISTORY_ENTRIES
 from edge_agent.simulator.aft_rules import room_cents
 from edge_agent.simulator.cabinet import Cabinet
-from edge_agent.simulator.eft import LOG_ENTRIES, EftEntry
+from edge_agent.simulator.eft import CONFIRM, LOG_ENTRIES, OK, EftEntry
 from edge_agent.simulator.polls.row import ACK, NACK, Answer, Answers, Values
 
 # The AFT status of long poll 74, by bit.
@@ -98,12 +98,27 @@ def _legacy_available(cabinet: Cabinet, _: Values) -> Answer:
     return {"reserved": bytes(3), "flags": cabinet.eft.available}
 
 
+def _legacy_cash_out(cabinet: Cabinet, request: Values) -> Answer:
+    """What a guest cashed out last; once the host has heard it, nothing."""
+    memory = cabinet.cash_out.memory
+    answer = {
+        "acknowledgement": request["acknowledgement"],
+        "status": OK,
+        "amount": memory.last_credits,
+    }
+    if request["acknowledgement"] == CONFIRM:
+        memory.last_credits = 0
+    return answer
+
+
 TRANSFER_ANSWERS: Answers = MappingProxyType({
     0x28: _log,
     0x63: _legacy_transfer(0x63),
     0x64: _legacy_transfer(0x64),
+    0x66: _legacy_cash_out,
     0x69: _legacy_transfer(0x69),
     0x6A: _legacy_available,
+    0x6B: _legacy_transfer(0x6B),
     0x72: _transfer,
     0x73: _registration,
     0x74: _lock,

@@ -151,6 +151,13 @@ def test_what_was_not_said_is_not_made_up() -> None:
     assert type(body) is SlotException
 
 
+@pytest.mark.parametrize("code", [0x4F, 0x7C, 0x7E, 0x7F, 0x8A, 0x8B, 0x8C])
+def test_data_nobody_can_read_are_not_made_up_either(code: int) -> None:
+    body = normalise(ExceptionReported(1, code, real_time=True, unread=b"\x0a"), QUARTER)
+
+    assert type(body) is SlotException
+
+
 def test_cards_games_and_recalls_keep_their_numbers() -> None:
     held = normalise(real_time(0x8B), QUARTER)
     selected = normalise(real_time(0x8C), QUARTER)
