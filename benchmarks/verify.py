@@ -65,7 +65,7 @@ def measure(folder: Path) -> None:
     before = peak_mb()
     verifier = Verifier()
     began = time.process_time()
-    read_files(verifier, [folder])
+    read_files(verifier, [folder], sys.stdin.buffer)
     report = verifier.report()
     took = time.process_time() - began
     peak = peak_mb()

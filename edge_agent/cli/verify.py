@@ -59,17 +59,15 @@ def add(commands: Commands) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     from edge_agent.verify import Verifier, as_json, in_sentences
-    from edge_agent.verify.inputs import read_files
+    from edge_agent.verify.inputs import STANDARD_INPUT, read_files
 
     if options.first is not None and options.last is not None and options.first > options.last:
         raise ConfigurationError("--from is behind --to", "give the lower one to --from")
     verifier = Verifier(check_signature=signatures_checked_with(options.certificate, "verify"))
-    if options.files in ([], [Path("-")]):
-        if sys.stdin.isatty():
-            raise ConfigurationError("there is nothing to verify", "name files or folders, or pipe some in")
-        verifier.feed(sys.stdin.buffer, "standard input")
-    else:
-        read_files(verifier, options.files)
+    files = options.files or [STANDARD_INPUT]
+    if STANDARD_INPUT in files and sys.stdin.isatty():
+        raise ConfigurationError("there is nothing to verify", "name files or folders, or pipe some in")
+    read_files(verifier, files, sys.stdin.buffer)
     report = verifier.report(first=options.first, last=options.last, head=options.head)
     if options.json:
         print(json.dumps(as_json(report)))

@@ -8,7 +8,6 @@ What is none of it is passed over and told of.
 from __future__ import annotations
 
 import codecs
-import gzip
 import json
 import re
 import zlib
@@ -16,10 +15,11 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO, UnsupportedOperation
+from io import BytesIO
 from typing import Any, Protocol
 
 from edge_agent.verify.event import compact, is_canary, is_event
+from edge_agent.verify.gunzip import Gunzip
 
 # More than any object has: the service takes 128 KB a publish, and a call of a Lambda brings 6 MB.
 LONGEST_CHARACTERS = 8 * 1024 * 1024
@@ -68,11 +68,10 @@ def events_in(stream: Readable, *, wrappings: int = 0) -> Iterator[Found]:
     rest = _Prefixed(head, stream)
     try:
         if head == _GZIP:
-            with gzip.GzipFile(fileobj=rest, mode="rb") as unpacked:
-                yield from events_in(unpacked, wrappings=wrappings + 1)
+            yield from events_in(Gunzip(rest), wrappings=wrappings + 1)
         else:
             yield from _in_text(rest, wrappings)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         yield Other(0, f"its compression is damaged: {error}")
 
 
@@ -157,10 +156,6 @@ class _Prefixed:
     def read(self, size: int = -1) -> bytes:
         head, self._head = self._head, b""
         return head or self._stream.read(size)
-
-    def seek(self, _offset: int, _whence: int = 0) -> int:
-        """It only goes on; gzip asks for a seek to begin again, which nobody does here."""
-        raise UnsupportedOperation
 
 
 class _Window:

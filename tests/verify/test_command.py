@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -118,3 +119,33 @@ def test_files_are_read_twice_where_memory_is_short(
 
     assert main(["verify", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{JOURNAL}: complete from 1 to 60, 60 records\n"
+
+
+def test_a_folder_that_is_linked_from_within_is_read_once(tmp_path: Path, capsys: Capture) -> None:
+    folder = stored(tmp_path, telling(20))
+    (folder / "2026" / "up").symlink_to(folder)
+    (folder / "again").symlink_to(folder / "2026" / "11")
+
+    assert main(["verify", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{JOURNAL}: complete from 1 to 20, 20 records\n"
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(stored(tmp_path, telling(20)) / "pipe")
+
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_a_link_to_nowhere_in_a_folder_is_told(tmp_path: Path, capsys: Capture) -> None:
+    (stored(tmp_path, telling(20)) / "object").symlink_to("nowhere")
+
+    assert main(["verify", str(tmp_path)]) == 1
+    assert f"{tmp_path}/object: No such file or directory" in capsys.readouterr().err
+
+
+def test_standard_input_is_one_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = telling(20).events()
+    (tmp_path / "half").write_bytes(b"".join(events[:10]))
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"".join(events[10:]))))
+
+    assert main(["verify", str(tmp_path / "half"), "-"]) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from io import BytesIO
 
 import pytest
@@ -144,6 +145,45 @@ def test_damaged_compression_is_told_of(content: bytes) -> None:
     (told,) = verify([content]).unreadable
 
     assert told.why.startswith("its compression is damaged")
+
+
+@pytest.mark.parametrize("cut", [30, 700, 1_500])
+def test_what_was_compressed_before_it_was_cut_off_is_read(cut: int) -> None:
+    events = telling(200).events()
+    packed = gzip.compress(b"".join(events))[:-cut]
+
+    report = verify([packed])
+
+    (told,) = report.unreadable
+    assert told.why == "its compression is damaged: it is cut off"
+    there = zlib.decompressobj(31).decompress(packed).count(b'"sequence"')
+    assert there - 1 <= report.journals[0].present <= there
+    assert report.journals[0].present > 50
+
+
+def test_what_lies_before_a_damaged_piece_of_compression_is_read() -> None:
+    events = telling(2_000).events()
+    packed = bytearray(gzip.compress(b"".join(events)))
+    middle = len(packed) // 2
+    packed[middle : middle + 64] = bytes(64)
+
+    report = verify([bytes(packed)])
+
+    assert report.journals[0].present > 900
+    assert report.unreadable
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(b""),
+        gzip.compress(ARRAY) + bytes(600),
+        gzip.compress(EVENTS[0]) + bytes(40_000) + gzip.compress(b"".join(EVENTS[1:])),
+    ],
+    ids=["nothing", "zeros at the end", "zeros between"],
+)
+def test_zeros_behind_what_is_compressed_mean_nothing(content: bytes) -> None:
+    assert verify([content]).unreadable == ()
 
 
 def test_a_text_larger_than_what_is_read_at_once_is_read_whole() -> None:
