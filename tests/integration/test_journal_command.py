@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.cli.main import main
 from edge_agent.clock import Clock
 from edge_agent.events import Observation, seal
 from edge_agent.events.agent import AgentStarted, LineUp
@@ -80,6 +81,27 @@ def test_what_is_exported_can_be_proven_complete(state: Path, tmp_path: Path) ->
     )
     assert (proof.returncode, "complete from 1 to 8" in proof.stdout) == (0, True)
     assert "exists — name another file" in run(state, "export", "--output", str(file), status=2)
+
+
+@pytest.mark.parametrize(("trouble", "status"), [(KeyboardInterrupt(), 130), (OSError(28, "no room"), 5)])
+def test_an_export_that_is_broken_off_leaves_no_half_file(
+    state: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: BaseException,
+    status: int,
+) -> None:
+    file, troubles = tmp_path / "events.jsonl", iter([None, None, trouble])
+
+    def event(*_what: object) -> bytes:
+        if (now := next(troubles)) is not None:
+            raise now
+        return b"{}"
+
+    monkeypatch.setattr("edge_agent.cli.journal.handing_out.event_of", event)
+
+    assert main(["journal", "export", "--state", str(state), "--output", str(file)]) == status
+    assert not file.exists()
 
 
 def test_a_damaged_record_is_named_and_then_mended_and_told(state: Path) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -28,7 +29,7 @@ def export(options: argparse.Namespace) -> int:
         if options.output is None:
             return _write(events)
         try:
-            with _private(options.output) as file:
+            with _private(options.output) as file, _whole_or_not_at_all(options.output):
                 out = gzip.GzipFile(fileobj=file, mode="wb") if options.output.suffix == ".gz" else file
                 with out:
                     count = sum(1 for event in events if out.write(event + b"\n"))
@@ -41,6 +42,16 @@ def export(options: argparse.Namespace) -> int:
 def _private(path: Path) -> BinaryIO:
     """A new file that its owner alone can read. Raises FileExistsError."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
+@contextmanager
+def _whole_or_not_at_all(path: Path) -> Iterator[None]:
+    """Half a file would be taken for all there was, and be in the way of the next."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def replay(options: argparse.Namespace) -> int:
