@@ -104,6 +104,8 @@ class Acquaintance:
         self._answered = EVERY_COMMAND - profile.unsupported if self.known else frozenset()
         self._missed: frozenset[int] = frozenset()  # never answered, and the line may be to blame
         self._missed_at = float("-inf")
+        self._askable_of: tuple[MachineProfile, frozenset[int]] | None = None
+        self._askable = profile  # what `askable` made of it
         self._rounds: dict[int, int] = {}  # of a question that matters and found no answer
         self._essentials_by: float | None = None  # so long they are waited for
         self._asks_the_rest = False  # what the line swallowed: real-time events wait for it
@@ -148,9 +150,13 @@ class Acquaintance:
     @property
     def askable(self) -> MachineProfile:
         """The profile, as if the machine did not know what it was not heard to answer, or is not asked."""
-        if not self._missed and not self.vendor.quirks.avoided_polls:
+        left_out = self._missed | self.vendor.quirks.avoided_polls
+        if not left_out:
             return self.profile
-        return self.profile.without(*self._missed, *self.vendor.quirks.avoided_polls)
+        if self._askable_of != (self.profile, left_out):  # every poll asks, and an answer seldom changes it
+            self._askable_of = self.profile, left_out
+            self._askable = self.profile.without(*left_out)
+        return self._askable
 
     @property
     def unanswered(self) -> frozenset[int]:

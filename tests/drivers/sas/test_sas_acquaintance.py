@@ -487,6 +487,21 @@ def test_with_real_time_events_on_nothing_is_tried_that_was_never_answered() -> 
     assert machine.profile.answers(0x4F)
 
 
+def test_what_may_be_asked_follows_what_is_learnt_and_is_worked_out_once() -> None:
+    """Every poll looks at it."""
+    machine = stranger()
+    machine.not_now(ask(0x4F), now=5)
+    before = machine.askable
+    assert machine.askable is before
+
+    machine.answered(ask(0x51), {"games_implemented": 3})
+    machine.not_now(ask(0x46), now=6)
+
+    assert machine.askable.games_implemented == 3
+    assert not machine.askable.answers(0x4F)
+    assert not machine.askable.answers(0x46)
+
+
 def test_what_was_never_answered_gets_another_chance_when_the_machine_is_met_again() -> None:
     machine = stranger()
     machine.mode_confirmed(0, 0)
