@@ -25,10 +25,10 @@ PERIOD_SECONDS = 0.5
 Status = Mapping[str, Any]
 
 
-def write_status(path: Path, status: Status) -> None:
-    """Replace the status file, stamped with who wrote it and when (monotonic seconds)."""
+def write_status(path: Path, status: Status, looked_at: float | None = None) -> None:
+    """Replace the status file, stamped with who wrote it and as of when (monotonic seconds; None: now)."""
     beside = path.with_suffix(".new")
-    stamp = {"pid": os.getpid(), "monotonic": time.monotonic()}
+    stamp = {"pid": os.getpid(), "monotonic": time.monotonic() if looked_at is None else looked_at}
     beside.write_text(json.dumps({**stamp, **status}), encoding="utf-8")
     beside.replace(path)
 
@@ -53,7 +53,8 @@ class StatusFile:
     def rewrite(self) -> None:
         """Write what is so now. Never raises."""
         try:
-            write_status(self._path, self._status())
+            looked_at = time.monotonic()  # what comes while it looks may be missing
+            write_status(self._path, self._status(), looked_at)
         except Exception as error:  # noqa: BLE001  what runs is worth more than what is said of it
             self._complain(error)
         else:

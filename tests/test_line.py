@@ -22,9 +22,8 @@ from edge_agent.notebook import Notebook
 from edge_agent.recorder import Recorder
 from edge_agent.settings import LogSettings
 from edge_agent.station import CommandOutcome, CommandResult, LineCounters, MachineCommand
-from edge_agent.testing.patience import wait_until
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 5.0
 POISON, WELL_AGAIN, UNREADABLE = b"!", b"^", b"?"
 
 

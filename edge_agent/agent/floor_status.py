@@ -48,11 +48,12 @@ class FloorStatus:
 
     def look(self) -> Mapping[str, Any]:
         """What is so now."""
+        settings = self.settings  # first: the lines are those of these settings, or of newer ones
         lines, clock = self._lines(), self._clock()
         self._seen = {device: self._see(device, line, clock.monotonic) for device, line in lines.items()}
         return {
             "version": __version__,
-            "settings": self.settings,
+            "settings": settings,
             "clock": clock.quality.value,
             "lines": dict(_entries(self._seen.items(), clock)),
         }

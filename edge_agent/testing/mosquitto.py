@@ -11,17 +11,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge_agent.errors import UplinkError
+from edge_agent.testing.reserved_port import ReservedPort
 
-# It is up within 50 ms; a machine under load may take a hundred times that.
-START_SECONDS = 5.0
-STOP_SECONDS = 5.0
+# It is up within 50 ms; a machine under load may take hundreds of times that.
+START_SECONDS = STOP_SECONDS = 30.0
 
 EVERYTHING = ("topic readwrite #",)
 
@@ -49,20 +48,26 @@ class Mosquitto:
         return "" if _program() else "mosquitto is not installed (Debian: apt-get install mosquitto)"
 
     def __enter__(self) -> Self:
-        self.start()
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
+        try:
+            self.start()
+        except BaseException:
+            self._reserved.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self._reserved.close()
 
     def start(self) -> None:
-        """Start it, on the same port if it ran before; returns once it takes connections."""
+        """Start it, on the port it has for all its lives; returns once it takes connections."""
         program = _program()
         if program is None:
             raise UplinkError(self.absent(), "install it, or leave out what needs it")
-        self.port = self.port or _free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  the one program, with a file of ours
@@ -120,8 +125,3 @@ class Mosquitto:
 def _program() -> str | None:
     """Debian keeps it where only root looks by default."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-
-
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        return int(listening.getsockname()[1])

@@ -18,7 +18,9 @@ from pathlib import Path
 from edge_agent.errors import AgentError
 from edge_agent.parentage import die_with_parent
 
-STOP_SECONDS = 10.0
+# So long a process may take to end, and to begin: on a busy machine a Python takes seconds for either.
+STOP_SECONDS = 30.0
+START_SECONDS = 60.0
 
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -129,7 +131,7 @@ class TrialProcess:
 
 
 def wait_for(
-    what: str, ready: Callable[[], object], processes: Sequence[TrialProcess], seconds: float = 20.0
+    what: str, ready: Callable[[], object], processes: Sequence[TrialProcess], seconds: float = START_SECONDS
 ) -> None:
     """Wait until `ready()` is true; raise AgentError if a process ends or time runs out."""
     deadline = time.monotonic() + seconds

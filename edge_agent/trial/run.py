@@ -12,26 +12,24 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-import yaml
-
-from edge_agent.credentials.dev_pki import PkiPaths, make_pki
+from edge_agent.credentials.dev_pki import make_pki
 from edge_agent.health import read_status
 from edge_agent.standin.control import StandinControl
-from edge_agent.testing.wires import PERFECT
+from edge_agent.testing.reserved_port import ReservedPort
+from edge_agent.trial.arrangement import agent_settings, floor_plan, standin_arguments, write_settings
 from edge_agent.trial.evidence import Arrived, read_received
 from edge_agent.trial.meters import last_snapshot_is_in
-from edge_agent.trial.plan import GATEWAY, SITE, TrialFolder, TrialPlan, trial_folder
+from edge_agent.trial.plan import GATEWAY, TrialFolder, TrialPlan, trial_folder
 from edge_agent.trial.polls import Polls
 from edge_agent.trial.processes import TrialProcess, wait_for
 from edge_agent.trial.proof import Proof, prove
@@ -44,8 +42,9 @@ RECONFIGURE_AT = (0.2, 0.45, 0.8)
 # Kept from trial to trial, and not so short that each of them journals that it will expire.
 PKI_DAYS = 365.0
 
-# A machine that was not polled before takes up to 6 s to be found: see sas/host.py, rule 6.
-LINES_UP_SECONDS = 60.0
+# A machine that was not polled before takes up to 6 s to be found: see sas/host.py, rule 6. On a bad wire it
+# is asked what it has to be asked for two minutes.
+LINES_UP_SECONDS = 200.0
 NOT_YET = frozenset({"starting", "silent", "interrogating", "link lost"})
 
 # A killed process stays away this long: long enough that the others notice.
@@ -53,13 +52,11 @@ AWAY_SECONDS = 1.0
 
 TICK_SECONDS = 0.25
 
-# After the guests have gone: queues empty at the poll rate, and a last snapshot is due within its cadence.
-LONGEST_SETTLE_SECONDS = 90.0
-
-# On a bad wire a machine is asked what it has to be asked for two minutes, and a snapshot that lacks what was
-# lost is followed by another after this much rather than after minutes.
-LONGEST_SETTLE_ON_A_BAD_WIRE_SECONDS = 200.0
-IDLE_METERS_ON_A_BAD_WIRE_SECONDS = 15.0
+# After the guests have gone: queues empty at the poll rate, and a last snapshot is due within its cadence. On
+# a bad wire what a machine has to be asked may take two minutes first.
+LONGEST_SETTLE_SECONDS = 200.0
+# What the collector journals at its very end leaves within milliseconds, or once a busy machine has time.
+LONGEST_DRAIN_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -108,6 +105,8 @@ class Trial:
         self._polls_played: dict[str, int] = {}
         self._polls = Polls()
         self._reconfigured = 0
+        self._settings_before = ""  # their digest, while the collector has yet to take others
+        self._quiet_since: float | None = None  # what the floor said then, nothing is raised after
 
     def __enter__(self) -> Self:
         with self._held:
@@ -128,14 +127,15 @@ class Trial:
     def _start(self) -> None:
         self._note("making a development PKI")
         self._pki = make_pki(self._folder.pki, thing=GATEWAY, days=PKI_DAYS)
-        self._port = port = _free_port()
-        settings = _agent_settings(self._plan, self._folder, self._pki, port)
-        _write_settings(self._folder / "agent.yaml", settings)
-        (self._folder / "floor.json").write_text(json.dumps(_floor_plan(self._plan)))
+        port = self._held.enter_context(ReservedPort()).number  # the same over the broker's lives
+        self._port = port
+        settings = agent_settings(self._plan, self._folder, self._pki, port)
+        write_settings(self._folder / "agent.yaml", settings)
+        (self._folder / "floor.json").write_text(json.dumps(floor_plan(self._plan)))
         run, logs = str(self._folder.run), self._folder / "logs"
         config = ["--config", str(self._folder / "agent.yaml")]
         for name, arguments in {
-            "broker": ["edge_agent.standin", *_standin_arguments(self._folder, port)],
+            "broker": ["edge_agent.standin", *standin_arguments(self._folder, port)],
             "floor": ["edge_agent.trial.floor", run],
             "collector": ["edge_agent", "collect", *config],
             "forwarder": ["edge_agent", "forward", *config],
@@ -162,20 +162,20 @@ class Trial:
 
     def _lines_are_up(self) -> bool:
         lines = read_status(self._status("collector")).get("lines", {})
-        return all(line["state"] not in NOT_YET for line in lines.values())
+        expected = self._plan.machines + self._plan.tables  # before all are made, it tells of fewer
+        return len(lines) == expected and all(line["state"] not in NOT_YET for line in lines.values())
 
     def play(self) -> None:
         """Let the guests play, and trouble the processes as planned."""
-        plan = self._plan
         self._began = time.monotonic()
         self._polls.begin(read_status(self._status("collector")))
         self._measure()
         self._cpu_at_start = self._cpu_since_start()
         troubles = self._troubles()
         self.progress.phase = "playing"
-        while (elapsed := time.monotonic() - self._began) < plan.seconds and not self._interrupted:
+        while (elapsed := time.monotonic() - self._began) < self._last_moment(troubles):
             self.progress.elapsed = elapsed
-            while troubles and troubles[0][0] <= elapsed:
+            while troubles and troubles[0][0] <= elapsed and self._change_is_taken():
                 troubles.popleft()[1]()
             self._tick()
         for _, act in troubles:
@@ -185,6 +185,13 @@ class Trial:
         self._polls_played = self._polls.totals()
         self._measure()
         self._cpu_played = self._cpu_since_start()
+
+    def _last_moment(self, troubles: Collection[object]) -> float:
+        """How many seconds are played: as planned, or until the last of the settings were told."""
+        if self._interrupted:
+            return 0.0
+        settings_wait = self._plan.reconfigure and troubles
+        return self._plan.seconds + (LONGEST_SETTLE_SECONDS if settings_wait else 0.0)
 
     def _troubles(self) -> deque[tuple[float, Callable[[], None]]]:
         """What is done to the processes, and how many seconds into the play."""
@@ -205,16 +212,16 @@ class Trial:
         self._note("guests leave; waiting for the queues, the last meters and the journal to drain")
         self._processes["floor"].send(signal.SIGUSR1)
         cloud_back = self._began + self._plan.seconds * OUTAGE_AT + self._plan.outage
-        bad_wire = self._plan.wire != PERFECT.name
-        longest = LONGEST_SETTLE_ON_A_BAD_WIRE_SECONDS if bad_wire else LONGEST_SETTLE_SECONDS
-        deadline = max(time.monotonic(), cloud_back) + longest
+        deadline = max(time.monotonic(), cloud_back) + LONGEST_SETTLE_SECONDS
         while time.monotonic() < deadline and not self._settled():
             self._tick()
 
     def prove(self) -> Proof:
         """Stop everything in order, and compare."""
         self.progress.phase = "proving"
-        for name in ("collector", "forwarder", "floor", "broker"):
+        self._processes["collector"].stop()
+        self._drain(time.monotonic())
+        for name in ("forwarder", "floor", "broker"):
             self._processes[name].stop()
         return prove(
             self._plan,
@@ -228,10 +235,30 @@ class Trial:
         )
 
     def _settled(self) -> bool:
+        """Whether all is over: first on the floor, and since then in the journal."""
         floor = self.progress.floor
-        drained = self.progress.forwarder.get("depth") == 0
         quiet = bool(floor.get("guests_gone")) and not any(floor["pending"].values())
-        return drained and quiet and self._last_snapshots_are_in()
+        if not quiet:
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = floor["monotonic"]
+        return (
+            self._quiet_since is not None
+            and self._drained_since(self._quiet_since)
+            and self._change_is_taken()
+            and self._last_snapshots_are_in()
+        )
+
+    def _drained_since(self, moment: float) -> bool:
+        """Whether the forwarder has said since `moment` that nothing waits: before, it may not have known."""
+        forwarder = self.progress.forwarder
+        return forwarder.get("depth") == 0 and forwarder["monotonic"] > moment
+
+    def _drain(self, ended: float) -> None:
+        """Let what the collector journalled at its very end leave, too."""
+        deadline = time.monotonic() + LONGEST_DRAIN_SECONDS
+        while time.monotonic() < deadline and not self._drained_since(ended):
+            self._tick()
 
     def _last_snapshots_are_in(self) -> bool:
         arrived, _ = read_received(self._folder / "received.jsonl")
@@ -273,15 +300,22 @@ class Trial:
     def _reconfigure(self) -> None:
         """Every other machine gets another poll interval; the rest of the floor should not notice."""
         self._reconfigured += 1
-        settings = _agent_settings(self._plan, self._folder, self._pki, self._port)
+        self._settings_before = read_status(self._status("collector"))["settings"]
+        settings = agent_settings(self._plan, self._folder, self._pki, self._port)
         changed = [line for line in settings["lines"] if line["driver"] == "sas"][::2]
         for line in changed:
             line["options"]["poll_ms"] += self._reconfigured
-        _write_settings(self._folder / "agent.yaml", settings)
+        write_settings(self._folder / "agent.yaml", settings)
         self._processes["collector"].send(signal.SIGHUP)
         self._note(
             f"other settings for {len(changed)} of {self._plan.machines} machines: their lines begin again"
         )
+
+    def _change_is_taken(self) -> bool:
+        """Whether the collector is at work with the settings it was last told to read."""
+        if self.progress.collector.get("settings") != self._settings_before and self._lines_are_up():
+            self._settings_before = ""
+        return not self._settings_before
 
     def _kill(self) -> None:
         for name in self._plan.killed:
@@ -299,73 +333,6 @@ class Trial:
     def _note(self, text: str) -> None:
         self.progress.notes.append(text)
         self._view.note(text)
-
-
-def _agent_settings(plan: TrialPlan, folder: TrialFolder, pki: PkiPaths, port: int) -> dict[str, Any]:
-    options: dict[str, Any] = {"address": 1, "poll_ms": plan.poll_ms}
-    if plan.wire != PERFECT.name:
-        options["idle_meters_seconds"] = IDLE_METERS_ON_A_BAD_WIRE_SECONDS
-    lines = [
-        {
-            "name": name,
-            "port": str(folder.port(name)),
-            "driver": "sas",
-            "options": dict(options),
-        }
-        for name in plan.machine_names
-    ]
-    lines += [{"name": name, "port": str(folder.port(name)), "driver": "tdl1"} for name in plan.table_names]
-    return {
-        "site": SITE,
-        "gateway": GATEWAY,
-        "state": str(folder / "agent"),
-        "lines": lines,
-        "uplink": {
-            "endpoint": "localhost",
-            "port": port,
-            "ca": str(pki.ca),
-            "certificate": str(pki.device_certificate),
-            "key": str(pki.device_key),
-            "keep_alive_seconds": 30,
-            "max_reconnect_ms": 2_000,  # a trial is short
-        },
-        "log": {"level": "info", "form": "json"},
-    }
-
-
-def _write_settings(file: Path, settings: dict[str, Any]) -> None:
-    """Whoever reads the file meanwhile reads the old or the new settings."""
-    beside = file.with_suffix(".new")
-    beside.write_text(yaml.safe_dump(settings))
-    beside.replace(file)
-
-
-def _standin_arguments(folder: TrialFolder, port: int) -> list[str]:
-    return [
-        *("--state", str(folder / "stand-in")),
-        *("--thing", GATEWAY),
-        *("--site", SITE),
-        *("--port", str(port)),
-        *("--pki", str(folder.pki)),
-        *("--ledger", str(folder / "received.jsonl")),
-    ]
-
-
-def _floor_plan(plan: TrialPlan) -> dict[str, Any]:
-    return {
-        "machines": plan.machine_names,
-        "tables": plan.table_names,
-        "seed": plan.seed,
-        "rate": plan.rate,
-        "wire": plan.wire,
-    }
-
-
-def _free_port() -> int:
-    """A port nobody listens on now. It stays the same over the broker's lives."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -17,12 +17,12 @@ from edge_agent.routes import routes_of
 from edge_agent.settings import Settings, read_settings
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, read_ledger
 from edge_agent.testing.memory_uplink import MemoryUplink
-from edge_agent.testing.patience import until
+from edge_agent.testing.patience import PATIENCE_SECONDS, until
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
 
 RULE = "floor_events"
 ANSWERS = "cmd/lab/gw-07/canary"
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 
 def settings(classes: dict[str, Any] | None = None, **uplink: Any) -> Settings:

@@ -24,9 +24,8 @@ from edge_agent.line import Line
 from edge_agent.links.memory import MemoryLink
 from edge_agent.notebook import Notebook
 from edge_agent.station import DeviceIdentity, Station
-from edge_agent.testing.patience import wait_until
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 10.0
 CLOCK = ClockReading(1_749_630_663.0, 5_021.5, "boot", ClockQuality.SYNCHRONISED)
 COUNTERS = DeviceCounters(serial="A1234", boot=17, cycles=5)
 QUESTION = {"verb": "capture", "subject": "one", "id": "c-1", "seconds": 1}

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,8 @@ from artifact.build import recipe_text
 from artifact.locked import ARCHITECTURES, chosen, read_lock
 from artifact.project import Project, read_component
 
-from edge_agent.testing import patience
 from edge_agent.testing.nucleus import LITE, NucleusDouble
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 from edge_agent.testing.recipes import Nucleus, Place, Recipe, environment, read_recipe, script
 from tests.artifact.conftest import FORWARDER, OFFLINE, ROOT, Sources, copy_sources
 
@@ -34,9 +33,6 @@ MACHINE = {"x86_64": "amd64", "aarch64": "aarch64"}[os.uname().machine]
 WHEELHOUSE, LOCK = Project(ROOT).wheelhouse, Project(ROOT).lock
 
 # For a machine with much else to do; that a component stops within five seconds is tested by itself.
-PATIENCE_SECONDS = 60.0
-
-wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Gateway:
@@ -280,7 +276,6 @@ def test_the_room_that_the_journal_needs_is_left_to_it(empty: Gateway) -> None:
 
 
 @pytest.mark.skipif(not WHEELHOUSE.is_dir(), reason="needs the real wheels: make wheelhouse")
-@pytest.mark.timeout(180)
 def test_the_real_agent_is_installed_and_every_component_starts_and_stops(tmp_path: Path) -> None:
     real = copy_sources(tmp_path / "checkout")
     for stub, true in ((real.root / "edge_agent", ROOT / "edge_agent"), (real.wheelhouse, WHEELHOUSE)):

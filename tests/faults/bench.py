@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +24,7 @@ from edge_agent.settings import load_settings
 from edge_agent.standin import Entry, StandinControl, read_ledger
 from edge_agent.testing.judgement import Judgement, judge, read_proof
 from edge_agent.testing.patience import wait_until
+from edge_agent.testing.reserved_port import ReservedPort
 from edge_agent.trial.processes import TrialProcess
 from edge_agent.verify import in_sentences, verify
 
@@ -43,7 +43,8 @@ class Bench:
 
     def __init__(self, folder: Path, pki: PkiPaths) -> None:
         self.folder = folder
-        self.port = free_port()  # of the cloud, over all its lives
+        self._held = ExitStack()
+        self.port = self._held.enter_context(ReservedPort()).number  # of the cloud, over all its lives
         self.settings_file = folder / "agent.yaml"
         self.uplink: dict[str, Any] = {
             "endpoint": "localhost",
@@ -55,7 +56,6 @@ class Bench:
             "max_reconnect_ms": 2_000,
         }
         self.state = folder / "state"
-        self._held = ExitStack()
         self._proofs = folder / "proofs"
         self._ledger = folder / "cloud" / "ledger.jsonl"
         (folder / "logs").mkdir()
@@ -228,13 +228,6 @@ class Bench:
                 return bool(control.status()["up"])
         except Exception:  # noqa: BLE001  not there yet, or half of it
             return False
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def rss_bytes(process: TrialProcess) -> int:

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_agent.testing.patience import wait_until
-
-PATIENCE_SECONDS = 30.0
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 
 def command(*arguments: str) -> list[str]:

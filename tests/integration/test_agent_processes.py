@@ -12,20 +12,18 @@ import sys
 import time
 import tty
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_agent.health import read_status
-from edge_agent.testing import patience
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.integration
 
 BOOT = b"$TDL1|01|0000|H|DEV.BOOT|dev=SHF|mfr=ACME|model=S1|sn=A1234|fw=2.4.1|boot=17*66B7\r\n"
 STARTED = b"$TDL1|01|0002|E|SHF.START|ts=20250611T081501.000Z|batch=4411*12B1\r\n"
-PATIENCE_SECONDS = 15.0
 
 SETTINGS = """
 site: harbour
@@ -37,8 +35,6 @@ lines:
 uplink: {{kind: file, path: {state}/out.jsonl}}
 log: {{form: json}}
 """
-
-wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Gateway:

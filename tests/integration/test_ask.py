@@ -11,9 +11,7 @@ from edge_agent.drivers.sas.driver import SERIAL_FORMAT
 from edge_agent.links.uart import UartLink
 from tests.integration.conftest import machine, run
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
-
-PATIENCE_SECONDS = 30.0
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.conftest import machine
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cabinet.md").read_text()

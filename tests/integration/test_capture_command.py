@@ -16,7 +16,7 @@ from edge_agent.links.capture import read_capture_file
 from edge_agent.testing.patience import wait_until
 from tests.integration.conftest import PATIENCE_SECONDS, command, machine, run
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 
 # Exception 7E, as a machine says it that is met just now.

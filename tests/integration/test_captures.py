@@ -14,6 +14,7 @@ import yaml
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.health import read_status
 from edge_agent.standin import StandinConfig, StandinThread
+from edge_agent.testing.patience import PATIENCE_SECONDS
 from edge_agent.trial.evidence import Arrived, read_received
 from edge_agent.trial.processes import TrialProcess, wait_for
 
@@ -24,7 +25,6 @@ SITE, GATEWAY, SUBJECT = "field", "gw-01", "cabinet-1"
 
 # 5.5 s of silence before an unknown machine is asked, 2.4 s for the two polls it does not know, then a poll
 # every 40 ms: 14 s in all; the rest is for a busy machine.
-PATIENCE_SECONDS = 60.0
 
 # Code and type of each event frame, in the order captured. The idle frames, FF 00 and FF 1F, are not among
 # them: they say that nothing has happened.

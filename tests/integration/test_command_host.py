@@ -18,12 +18,10 @@ from edge_agent.command_host import CommandHost
 from edge_agent.errors import JournalError, LocalProtocolError
 from edge_agent.health import read_status
 from edge_agent.journal import open_journal
-from edge_agent.testing.patience import wait_until
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 from tests.peer.conftest import Alone
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
-
-PATIENCE_SECONDS = 40.0
+pytestmark = pytest.mark.integration
 
 
 class Gateway:

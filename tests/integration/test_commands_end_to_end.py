@@ -13,7 +13,6 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,13 @@ import yaml
 
 from edge_agent.credentials.dev_pki import PkiPaths, make_pki
 from edge_agent.standin import StandinConfig, StandinThread, read_ledger
-from edge_agent.testing import patience
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 from edge_agent.trial.gateway_floor import FloorSettings, serve_floor
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_SECONDS = 60.0
 MACHINE, SHUFFLER = "slot-001", "shuffler-01"
 ANSWERS = "floor/lab/gw-07/answer"
-
-wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Gateway:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ import pytest
 import yaml
 
 from edge_agent.testing.nucleus import JAVA, LITE, Flavour, NucleusDouble
+from edge_agent.testing.patience import PATIENCE_SECONDS, seconds_until_end
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +32,6 @@ CONFIGURATION = {
     "commands": {"allow": ["bundle", "meters"], "unsynchronised_clock": "accept"},
 }
 STOP_SECONDS = 5.0
-PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
@@ -49,10 +48,9 @@ def component(role: str, folder: Path, nucleus: NucleusDouble) -> Iterator[subpr
     try:
         yield process
     finally:
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-    assert time.monotonic() - began < STOP_SECONDS
+        seconds = seconds_until_end(process)
+    assert seconds < STOP_SECONDS
 
 
 def logged(folder: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ import tty
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,13 @@ import pytest
 from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.health import read_status
 from edge_agent.standin import StandinThread
-from edge_agent.testing import patience
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's /proc"),
 ]
 
-PATIENCE_SECONDS = 20.0
 LISTENING = "0A"  # include/net/tcp_states.h
 
 SETTINGS = """
@@ -44,8 +42,6 @@ uplink:
   key: {pki.device_key}
 commands: {{allow: [meters, capture, bundle]}}
 """
-
-wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

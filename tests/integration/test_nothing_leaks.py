@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tty
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,12 +25,11 @@ from edge_agent.settings import LogSettings
 from edge_agent.standin import StandinConfig, StandinThread, read_ledger
 from edge_agent.tdl1.frame import encode
 from edge_agent.tdl1.messages import Kind, Message
-from edge_agent.testing import patience
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 from edge_agent.testing.proxy import ConnectProxy
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_SECONDS = 20.0
 TRACK = "4929130871240011"
 PASSWORD = "proxy-password-of-the-floor"  # noqa: S105  of this test's own proxy
 ORDER = "AH KD 2C 9S 4D 7H"
@@ -51,8 +49,6 @@ uplink:
   key: {pki.device_key}
 log: {{form: json, level: debug}}
 """
-
-wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 def message(sequence: int, kind: Kind, what: str, **values: str) -> bytes:

@@ -20,7 +20,7 @@ from edge_agent.links.base import OfAKind
 from edge_agent.testing.patience import wait_until
 from tests.integration.conftest import PATIENCE_SECONDS, machine, run
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 HOLD = (
     "import sys; from edge_agent.links import open_link;"

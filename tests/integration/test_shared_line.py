@@ -14,12 +14,11 @@ import yaml
 
 from edge_agent.health import read_status
 from edge_agent.journal import open_journal
-from edge_agent.testing.patience import wait_until
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 from tests.peer.conftest import Alone
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = pytest.mark.integration
 
-PATIENCE_SECONDS = 60.0
 SUBJECTS = ("slot-1", "slot-2", "slot-3")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.trial.meters import MOVES_MONEY
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 PROMISED = {
     "machines",

@@ -16,13 +16,14 @@ from awsiot import mqtt5_client_builder
 from edge_agent.credentials.dev_pki import PkiPaths, Validity, issue, make_ca, write_private
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, read_ledger
 from edge_agent.standin.packets import Reason
+from edge_agent.testing.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.integration
 
 EVENTS = "floor/lab/gw-07/ev/batch"
 STATUS = "floor/lab/gw-07/status"
 # Beyond any answer on loopback, short of the test's own limit.
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.credentials.dev_pki import PkiPaths, issue, make_ca, make_pki
 from edge_agent.standin import StandinConfig, StandinThread, read_ledger
-from edge_agent.testing.patience import wait_until
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 pytestmark = [
     pytest.mark.integration,
@@ -23,7 +23,7 @@ pytestmark = [
 
 EVENTS = "floor/lab/gw-07/ev/batch"
 STATUS = "floor/lab/gw-07/status"
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 
 class Clients:

@@ -37,12 +37,12 @@ from edge_agent.standin.packets import (
     Subscribe,
     Subscription,
 )
-from edge_agent.testing.patience import wait_until
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.integration
 
 EVENTS = "floor/lab/gw-07/ev/batch"
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 
 @contextmanager

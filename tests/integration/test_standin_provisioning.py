@@ -26,13 +26,14 @@ from edge_agent.credentials.dev_pki import PkiPaths, write_private
 from edge_agent.credentials.issuing import IssuingAuthority
 from edge_agent.standin import StandinConfig, StandinControl, StandinThread, Template
 from edge_agent.standin.templates import shipped_blueprint
+from edge_agent.testing.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.integration
 
 CREATE = "$aws/certificates/create-from-csr/json"
 ENROL = "$aws/provisioning-templates/edge-agent-enrol/provision/json"
 ROTATE = "$aws/provisioning-templates/edge-agent-rotate/provision/json"
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from awsiot import mqtt5_client_builder
 from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.errors import ConfigurationError
 from edge_agent.standin import StandinControl, StandinThread
+from edge_agent.testing.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.integration
 
 SHADOW = "$aws/things/gw-07/shadow/name/edge-agent"
 COMMANDS = "cmd/lab/gw-07"
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 
 class Gateway:

@@ -15,7 +15,6 @@ import time
 import tty
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,11 @@ from edge_agent.health import read_status
 from edge_agent.journal import open_journal
 from edge_agent.tdl1.frame import encode
 from edge_agent.tdl1.messages import Kind, Message
-from edge_agent.testing import patience
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.integration
 
 HOUR = 3600.0
-PATIENCE_SECONDS = 30.0
-wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 # A device that did not say who it is is asked for half a minute before it is taken as it is.
 BOOT = encode(

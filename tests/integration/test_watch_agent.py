@@ -15,7 +15,7 @@ from edge_agent.desk import desk_path
 from edge_agent.testing.patience import wait_until
 from tests.integration.conftest import PATIENCE_SECONDS, command, run
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 from edge_agent.errors import ConfigurationError
 from edge_agent.nucleus import Nucleus, NucleusError, translated
 from edge_agent.testing.nucleus import JAVA, LITE, OWN_TOPICS, Flavour, NucleusDouble
+from edge_agent.testing.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.integration
 
-SECONDS = 10.0
 CONFIGURATION: dict[str, Any] = {
     "site": "harbour",
     "journal": {"minimum_free_mb": 64},
@@ -104,7 +104,7 @@ def test_many_events_of_one_deployment_are_one_change(double: NucleusDouble, nuc
         {"journal": {"minimum_free_mb": 65}, "site": "pier", "lines": {"a": "/dev/a", "b": "/dev/b"}}
     )
 
-    assert changes.get(timeout=SECONDS) in {"65", "65.0"}
+    assert changes.get(timeout=PATIENCE_SECONDS) in {"65", "65.0"}
     assert changes.empty()
 
 
@@ -158,7 +158,7 @@ def test_a_fault_in_a_callback_is_logged_and_the_next_event_comes() -> None:
 def test_a_publish_is_accepted_and_arrives(double: NucleusDouble, nucleus: Nucleus) -> None:
     nucleus.publish(
         "floor/harbour/gw-07/ev/batch", b"[]", content_type="application/json", user_properties=[("a", "b")]
-    ).result(SECONDS)
+    ).result(PATIENCE_SECONDS)
     double.wait_until(lambda: double.arrived)
 
     (arrived,) = double.arrived
@@ -170,7 +170,7 @@ def test_a_topic_that_the_recipe_does_not_list_is_not_authorised(
     double: NucleusDouble, nucleus: Nucleus
 ) -> None:
     with pytest.raises(NucleusError, match="accept a publish to floor/harbour/gw-08/ev") as refused:
-        nucleus.publish("floor/harbour/gw-08/ev", b"x").result(SECONDS)
+        nucleus.publish("floor/harbour/gw-08/ev", b"x").result(PATIENCE_SECONDS)
 
     assert refused.value.code == "UnauthorizedError"
     assert not double.cloud.accepted
@@ -184,10 +184,10 @@ def test_what_is_published_offline_is_spooled_by_one_and_refused_by_the_other(
 
     if double.flavour is LITE:
         with pytest.raises(NucleusError) as refused:
-            publish.result(SECONDS)
+            publish.result(PATIENCE_SECONDS)
         assert refused.value.code == "ServiceError"
     else:
-        publish.result(SECONDS)
+        publish.result(PATIENCE_SECONDS)
         assert not double.arrived
         double.go_online()
         assert double.arrived
@@ -199,10 +199,10 @@ def test_a_payload_too_large_for_lite_ends_the_connection() -> None:
         nucleus.on_lost(lost.set)
 
         with pytest.raises(NucleusError) as refused:
-            nucleus.publish("floor/harbour/gw-07/ev/batch", bytes(8000)).result(SECONDS)
+            nucleus.publish("floor/harbour/gw-07/ev/batch", bytes(8000)).result(PATIENCE_SECONDS)
 
         assert refused.value.code == "ConnectionClosedError"
-        assert lost.wait(SECONDS)
+        assert lost.wait(PATIENCE_SECONDS)
 
 
 def test_a_message_of_the_cloud_is_handed_over(double: NucleusDouble, nucleus: Nucleus) -> None:
@@ -212,7 +212,7 @@ def test_a_message_of_the_cloud_is_handed_over(double: NucleusDouble, nucleus: N
     double.deliver("cmd/harbour/gw-08/meters", b"not ours")
     double.deliver("cmd/harbour/gw-07/meters", b"{}")
 
-    assert received.get(timeout=SECONDS) == ("cmd/harbour/gw-07/meters", b"{}")
+    assert received.get(timeout=PATIENCE_SECONDS) == ("cmd/harbour/gw-07/meters", b"{}")
 
 
 def test_a_filter_that_the_recipe_does_not_list_is_not_authorised(nucleus: Nucleus) -> None:
@@ -228,12 +228,12 @@ def test_a_lost_connection_is_told_once_and_every_call_says_so(
 
     double.restart()
 
-    assert told.get(timeout=SECONDS) == "lost"
+    assert told.get(timeout=PATIENCE_SECONDS) == "lost"
     with pytest.raises(NucleusError) as refused:
         nucleus.configuration()
     assert refused.value.code == "ConnectionClosedError"
     with pytest.raises(NucleusError):
-        nucleus.publish("floor/harbour/gw-07/ev/batch", b"x").result(SECONDS)
+        nucleus.publish("floor/harbour/gw-07/ev/batch", b"x").result(PATIENCE_SECONDS)
     assert told.empty()
 
 

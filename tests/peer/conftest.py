@@ -10,9 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edge_agent.testing.patience import wait_until
-
-PATIENCE_SECONDS = 20.0
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 
 class Alone:

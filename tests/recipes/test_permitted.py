@@ -13,12 +13,12 @@ import pytest
 
 from edge_agent.testing.nucleus import JAVA, LITE, Flavour, NucleusDouble
 from edge_agent.testing.nucleus.double import THING
+from edge_agent.testing.patience import PATIENCE_SECONDS
 from edge_agent.testing.recipes import Recipe
 from tests.recipes.conftest import ROOT
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_SECONDS = 60.0
 SITE = "harbour"
 
 

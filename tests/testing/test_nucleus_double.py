@@ -15,7 +15,7 @@ from edge_agent.testing.nucleus import JAVA, LITE, Flavour, NucleusDouble, wire
 from edge_agent.testing.nucleus.double import leaves, merge
 from edge_agent.testing.nucleus.wire import Message, MessageType
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 def test_a_header_is_counted_in_bytes() -> None:

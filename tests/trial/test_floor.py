@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,12 @@ from edge_agent.health import read_status
 from edge_agent.links.uart import UartLink
 from edge_agent.peer.pty_port import PtyPort
 from edge_agent.station import SerialFormat
-from edge_agent.testing import patience
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 from edge_agent.trial.floor import Floor, FloorLine
 
 pytestmark = pytest.mark.integration
 
 PLAIN = SerialFormat(9600, wakeup_bit=False)
-PATIENCE_SECONDS = 10.0
-
-wait_until = partial(patience.wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Parrot:

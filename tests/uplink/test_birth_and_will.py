@@ -14,14 +14,14 @@ import pytest
 from awscrt import mqtt5
 
 from edge_agent.standin import StandinConfig, StandinControl
-from edge_agent.testing.patience import until
+from edge_agent.testing.patience import PATIENCE_SECONDS, until
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
 from edge_agent.uplink.mutual_tls import make_client
 
 pytestmark = pytest.mark.integration
 
 STATUS = "floor/lab/gw-07/status"
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 BORN, GONE = b'{"state":"online","at":"2026-11-26T08:00:00Z"}', b'{"state":"offline"}'
 
 

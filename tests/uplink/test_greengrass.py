@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from edge_agent.errors import LocalProtocolError, NotConnected, UplinkError
 from edge_agent.nucleus import Nucleus
 from edge_agent.testing.nucleus import JAVA, LITE, OWN_TOPICS, NucleusDouble
+from edge_agent.testing.patience import PATIENCE_SECONDS
 from edge_agent.uplink import greengrass
 from edge_agent.uplink.base import Message, Promise, Receipt, Received
 from edge_agent.uplink.greengrass import GreengrassUplink
@@ -20,7 +21,6 @@ from edge_agent.uplink.limits import MAX_PAYLOAD_BYTES
 
 pytestmark = pytest.mark.integration
 
-SECONDS = 10.0
 TOPIC = "floor/harbour/gw-07/ev/batch"
 CONFIGURATION: dict[str, Any] = {"accessControl": OWN_TOPICS}
 
@@ -46,7 +46,7 @@ def tell(double: NucleusDouble, story: Story, *, patience: float = 0.3) -> Green
         uplink = GreengrassUplink(nucleus, patience=patience)
         await uplink.start()
         try:
-            async with asyncio.timeout(3 * SECONDS):
+            async with asyncio.timeout(2 * PATIENCE_SECONDS):
                 await story(uplink)
         finally:
             await uplink.stop()
@@ -129,7 +129,7 @@ def test_a_burst_leaves_in_order_as_room_is_made(lite: NucleusDouble) -> None:
         receipts = await asyncio.gather(*(uplink.publish(Message(TOPIC, one)) for one in payloads))
         assert {receipt.reason_code for receipt in receipts} == {0}
 
-    tell(lite, story, patience=SECONDS)
+    tell(lite, story, patience=PATIENCE_SECONDS)
 
     assert [one.payload for one in lite.cloud.accepted] == payloads
     assert len(lite.requests("PublishToIoTCore")) > len(payloads)
@@ -151,7 +151,7 @@ def test_a_nucleus_that_is_offline_is_asked_for_a_while_and_then_once_each_time(
         assert (await uplink.publish(Message(TOPIC, b"3"))).reason_code == 0
 
     with capture_logs() as logs:
-        left = tell(lite, story)
+        left = tell(lite, story, patience=2.0)
 
     assert not left.state.cut_off
     assert left.state.last_reason == ""
@@ -230,8 +230,7 @@ def test_what_the_cloud_says_is_handed_on_in_the_loop(lite: NucleusDouble) -> No
     async def story(uplink: GreengrassUplink) -> None:
         heard: asyncio.Queue[Received] = asyncio.Queue()
         await uplink.subscribe("cmd/harbour/gw-07/+", heard.put_nowait)
-        await asyncio.to_thread(lite.wait_until, lambda: lite.requests("SubscribeToIoTCore"))
-        await asyncio.sleep(0.05)
+        await asyncio.to_thread(lite.wait_until, lambda: lite.subscribed("SubscribeToIoTCore"))
         lite.deliver("cmd/harbour/gw-07/meters", b"{}")
         received = await heard.get()
         assert (received.topic, received.payload) == ("cmd/harbour/gw-07/meters", b"{}")
@@ -271,8 +270,7 @@ def test_an_uplink_that_has_stopped_hears_nothing_and_leaves_the_nucleus_connect
 
     async def story(uplink: GreengrassUplink) -> None:
         await uplink.subscribe("cmd/harbour/gw-07/+", heard.put)
-        await asyncio.to_thread(lite.wait_until, lambda: lite.requests("SubscribeToIoTCore"))
-        await asyncio.sleep(0.05)
+        await asyncio.to_thread(lite.wait_until, lambda: lite.subscribed("SubscribeToIoTCore"))
 
     with Nucleus.connect(lite.environment) as nucleus:
 
@@ -287,7 +285,7 @@ def test_an_uplink_that_has_stopped_hears_nothing_and_leaves_the_nucleus_connect
         lite.deliver("cmd/harbour/gw-07/meters", b"{}")
 
         assert heard.empty()
-        assert nucleus.publish(TOPIC, b"[]").result(SECONDS) is None
+        assert nucleus.publish(TOPIC, b"[]").result(PATIENCE_SECONDS) is None
 
 
 def test_a_subscription_granted_to_an_uplink_that_has_stopped_ends_at_once(lite: NucleusDouble) -> None:

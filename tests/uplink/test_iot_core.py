@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from edge_agent.errors import CredentialError, LocalProtocolError, NotConnected, UplinkError
 from edge_agent.standin import StandinControl, StandinThread, read_ledger
-from edge_agent.testing.patience import until
+from edge_agent.testing.patience import PATIENCE_SECONDS, until
 from edge_agent.uplink import iot_core
 from edge_agent.uplink.base import Message
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
@@ -23,7 +23,7 @@ EVENTS = "floor/lab/gw-07/ev/batch"
 STATUS = "floor/lab/gw-07/status"
 BATCH = Message(EVENTS, b'[{"id":"a/1"}]')
 # Beyond any answer on loopback, short of the limit on a test.
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 Story = Callable[[IotCoreUplink], Awaitable[None]]
 

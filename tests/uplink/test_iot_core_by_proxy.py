@@ -15,6 +15,7 @@ from edge_agent.credentials.diagnosis import diagnose
 from edge_agent.errors import CredentialError
 from edge_agent.proxy import Proxy
 from edge_agent.standin import StandinConfig, StandinThread
+from edge_agent.testing.patience import PATIENCE_SECONDS
 from edge_agent.testing.proxy import ConnectProxy
 from edge_agent.uplink import iot_core
 from edge_agent.uplink.base import Message
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 BATCH = Message("floor/lab/gw-07/ev/batch", b'[{"id":"a/1"}]')
 PASSWORD = "kept-out-of-logs"  # noqa: S105  of this test's own proxy
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from edge_agent.standin import StandinConfig, StandinControl
-from edge_agent.testing.patience import until
+from edge_agent.testing.patience import PATIENCE_SECONDS, until
 from edge_agent.uplink.base import Message, Received
 from edge_agent.uplink.iot_core import IotCoreOptions, IotCoreUplink
 
 pytestmark = pytest.mark.integration
 
-SOON = 20.0
+SOON = PATIENCE_SECONDS
 COMMAND = Message("cmd/lab/gw-07/meters", b"{}", "application/json")
 OPEN_POLICY = {
     "Version": "2012-10-17",

@@ -18,6 +18,7 @@ import pytest
 from edge_agent.credentials.dev_pki import LOOPBACK, PkiPaths, issue, make_ca, make_pki
 from edge_agent.errors import CredentialError
 from edge_agent.proxy import Proxy
+from edge_agent.testing.patience import PATIENCE_SECONDS
 from edge_agent.testing.proxy import ConnectProxy
 from edge_agent.testing.softhsm import KEY, PIN, TOKEN, softhsm, softhsm_library
 from edge_agent.uplink.base import TokenKey
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.integration
 
 needs_softhsm = pytest.mark.skipif(softhsm_library() is None, reason="needs SoftHSM (apt install softhsm2)")
 # A handshake on loopback takes milliseconds; a client that refuses a server says nothing for 10 s and more.
-HEARD_WITHIN = 10.0
 SILENT_FOR = 0.6
 STOPPED_WITHIN = 0.2
 
@@ -70,7 +70,7 @@ class Server:
         with suppress(OSError):
             connection, _ = self._listening.accept()
             self._accepted.append(connection.dup())  # TLS takes the other one over
-            connection.settimeout(HEARD_WITHIN)
+            connection.settimeout(PATIENCE_SECONDS)
             with connection, self._context.wrap_socket(connection, server_side=True) as secure:
                 first = secure.recv(64)
                 if first:
@@ -120,7 +120,7 @@ def trying(where: Where) -> Iterator[None]:
 
 def hears(serving: Server, where: Where) -> Heard:
     with trying(where):
-        return serving.heard.get(timeout=HEARD_WITHIN)
+        return serving.heard.get(timeout=PATIENCE_SECONDS)
 
 
 def hears_nothing(serving: Server, where: Where) -> bool:

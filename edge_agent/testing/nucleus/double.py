@@ -20,10 +20,9 @@ from typing import Any, Self, TypeVar
 from edge_agent.testing.nucleus.cloud import Cloud, Published
 from edge_agent.testing.nucleus.connection import Connection
 from edge_agent.testing.nucleus.flavours import JAVA, Flavour
-from edge_agent.testing.patience import wait_until
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
 
 COMPONENT, THING = "casino.edge.Test", "gw-07"
-PATIENCE_SECONDS = 30.0  # a process starts within one, on a machine that has nothing else to do
 
 T = TypeVar("T")
 
