@@ -102,14 +102,17 @@ def check_meters(
 
 
 def last_snapshot_is_in(arrived: Sequence[Arrived]) -> bool:
-    """Whether settled snapshots with all meters follow everything of one machine that moved money."""
-    read: set[str] = set()
+    """Whether settled snapshots follow all that moved money in a machine, with every meter it ever told."""
+    expected, read = set(ALWAYS_THERE), set[str]()
+    money_moved = False
     for one in reversed(arrived):
         if _is_settled_snapshot(one):
-            read.update(_amounts(one))
+            told = _amounts(one).keys() & TRUTH_OF.keys()
+            expected |= told
+            read |= set() if money_moved else told
         elif exception_of(one) in MOVES_MONEY:
-            break
-    return read >= ALWAYS_THERE
+            money_moved = True
+    return read >= expected
 
 
 def exception_of(one: Arrived) -> int | None:

@@ -19,7 +19,7 @@ def command(*arguments: str) -> list[str]:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """What came of one."""
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=90)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=240)
 
 
 @contextmanager

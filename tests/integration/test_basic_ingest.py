@@ -17,8 +17,8 @@ from edge_agent.credentials.dev_pki import PkiPaths
 from edge_agent.health import read_status
 from edge_agent.journal import open_journal
 from edge_agent.standin import Entry, StandinConfig, StandinThread, read_ledger
-from edge_agent.testing.patience import wait_until
-from tests.integration.conftest import PATIENCE_SECONDS, command
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
+from tests.integration.conftest import command
 
 pytestmark = pytest.mark.integration
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.links.capture import read_capture_file
-from edge_agent.testing.patience import wait_until
-from tests.integration.conftest import PATIENCE_SECONDS, command, machine, run
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
+from tests.integration.conftest import command, machine, run
 
 pytestmark = pytest.mark.integration
 

@@ -17,8 +17,8 @@ import pytest
 from edge_agent.drivers.sas.driver import SERIAL_FORMAT
 from edge_agent.links import PortKind, open_link
 from edge_agent.links.base import OfAKind
-from edge_agent.testing.patience import wait_until
-from tests.integration.conftest import PATIENCE_SECONDS, machine, run
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
+from tests.integration.conftest import machine, run
 
 pytestmark = pytest.mark.integration
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from edge_agent.desk import desk_path
-from edge_agent.testing.patience import wait_until
-from tests.integration.conftest import PATIENCE_SECONDS, command, run
+from edge_agent.testing.patience import PATIENCE_SECONDS, wait_until
+from tests.integration.conftest import command, run
 
 pytestmark = pytest.mark.integration
 

@@ -269,6 +269,13 @@ class TestMeters:
         assert not last_snapshot_is_in([*STORY, snapshot(5, AFTER, worth_known=False)])
         assert last_snapshot_is_in([*STORY, snapshot(5, AFTER), snapshot(6, partial)])
 
+    def test_what_was_ever_told_of_a_meter_has_to_be_told_again(self) -> None:
+        partial = {name: value for name, value in AFTER.items() if name != "bills_in"}
+
+        assert not last_snapshot_is_in([snapshot(1, BEFORE), *STORY, snapshot(5, partial)])
+        assert last_snapshot_is_in([snapshot(1, BEFORE), *STORY, snapshot(5, partial), snapshot(6, AFTER)])
+        assert last_snapshot_is_in([*STORY, snapshot(5, partial)])
+
 
 def test_a_percentile_is_a_value_that_was_seen() -> None:
     assert percentile([], 0.5) is None

@@ -182,6 +182,8 @@ class Acquaintance:
         self, now: float, *, real_time: bool, quiet: bool, rough: bool = False
     ) -> LongPollRequest | None:
         """What to ask to know the machine, or to keep its mode."""
+        if real_time and self._mode_refused:
+            self._see_it_taken()
         if self._switch_off or (real_time and self._is_to_be_off(now)):
             return self._mode(enable=False)
         if self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough) and self.can_real_time:
@@ -221,10 +223,14 @@ class Acquaintance:
             self._switch_off = False
             self._off_at = now
 
-    def mode_refused(self, enabled: int) -> None:
-        """The machine does not have modes, or not that one."""
+    def mode_refused(self, enabled: int, *, fine: bool = True) -> None:
+        """The machine does not have modes, or not that one; where the line is not `fine`, it may be the line.
+
+        Real-time events are switched on where the machine has said that it has them: its silence to that is
+        believed of a good line alone. Having taken them for refused, general polls would wait in vain.
+        """
         if enabled:
-            self._mode_refused = True
+            self._mode_refused = fine
         else:
             self._switch_off = False
             self._stays_on = True
@@ -354,6 +360,12 @@ class Acquaintance:
         self._answered, self._rounds = frozenset({VERSION_AND_SERIAL}), {}
         self._begin_asking()
         return True
+
+    def _see_it_taken(self) -> None:
+        """The mode was taken, and only the answer to that was lost. What is open is asked without it."""
+        self._mode_refused = False
+        if not self._questions.over:
+            self.known, self._switch_off = False, True
 
     def _is_to_be_off(self, now: float) -> bool:
         """Whether real-time events, which are on, are to be off: another host may have switched them on."""

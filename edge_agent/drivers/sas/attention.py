@@ -268,7 +268,7 @@ class Attention:
             return
         self.noteworthy = True
         if "enable" in poll.values:
-            self._machine.mode_refused(poll.values["enable"])
+            self._machine.mode_refused(poll.values["enable"], fine=fine)
         elif fine:
             self._machine.unsupported(poll, now)
         else:

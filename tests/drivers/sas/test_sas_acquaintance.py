@@ -64,6 +64,11 @@ def ask(command: int) -> LongPollRequest:
     return question.request(1, OBSERVER)
 
 
+def switch(enable: int) -> LongPollRequest:
+    """The poll that switches real-time events on or off."""
+    return LongPollRequest(1, REAL_TIME_EVENTS, {"enable": enable})
+
+
 def stranger() -> Acquaintance:
     return Acquaintance(1, MachineProfile(), serial_check=0, may_real_time=True)
 
@@ -224,6 +229,37 @@ def test_a_machine_that_refuses_real_time_events_is_not_asked_on(may_real_time: 
     machine.mode_refused(1)
 
     assert machine.next_request(1, real_time=False, quiet=True) is None
+
+
+def test_silence_on_a_bad_line_refuses_no_real_time_events() -> None:
+    """Three answers of a byte were lost: the machine has them on, and leaves general polls unanswered."""
+    machine = stranger()
+    introduce(machine)
+
+    machine.mode_refused(1, fine=False)
+
+    assert machine.next_request(1, real_time=False, quiet=True) == switch(1)
+
+
+def test_a_machine_that_reports_in_real_time_has_not_refused_to() -> None:
+    machine = stranger()
+    introduce(machine)
+    machine.mode_refused(1)
+
+    assert machine.next_request(1, real_time=True, quiet=True) == switch(1)
+    machine.mode_confirmed(1, 1)
+    assert machine.wants_long_polls
+
+
+def test_what_is_open_is_not_asked_of_a_machine_that_reports_in_real_time_after_all() -> None:
+    """What it does not know it would leave unanswered for ever, and silence means trouble then."""
+    machine = introduce_without(0xB3, now=5)
+    machine.mode_refused(1)
+    machine.look_after(5 + RETRY_SECONDS)
+
+    assert machine.next_request(11, real_time=True, quiet=True) == switch(0)
+    machine.mode_confirmed(0, 11)
+    assert machine.next_request(11, real_time=False, quiet=True) == ask(0xB3)
 
 
 def test_a_machine_that_does_not_know_the_mode_is_asked_all_the_same() -> None:
