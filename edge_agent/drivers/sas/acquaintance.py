@@ -182,8 +182,8 @@ class Acquaintance:
         self, now: float, *, real_time: bool, quiet: bool, rough: bool = False
     ) -> LongPollRequest | None:
         """What to ask to know the machine, or to keep its mode."""
-        if real_time and self._mode_refused:
-            self._see_it_taken()
+        if real_time and (self._mode_refused or self._asks_the_rest):
+            self._see_it_on()
         if self._switch_off or (real_time and self._is_to_be_off(now)):
             return self._mode(enable=False)
         if self._mode_is_due(now, real_time=real_time, quiet=quiet, rough=rough) and self.can_real_time:
@@ -361,10 +361,10 @@ class Acquaintance:
         self._begin_asking()
         return True
 
-    def _see_it_taken(self) -> None:
-        """The mode was taken, and only the answer to that was lost. What is open is asked without it."""
+    def _see_it_on(self) -> None:
+        """Real-time events are on, whatever was heard of it. What is open is asked without them."""
         self._mode_refused = False
-        if not self._questions.over:
+        if not (self._questions.over or self._stays_on):
             self.known, self._switch_off = False, True
 
     def _is_to_be_off(self, now: float) -> bool:

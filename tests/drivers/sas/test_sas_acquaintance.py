@@ -262,6 +262,20 @@ def test_what_is_open_is_not_asked_of_a_machine_that_reports_in_real_time_after_
     assert machine.next_request(11, real_time=False, quiet=True) == ask(0xB3)
 
 
+def test_real_time_events_wait_until_nothing_is_open_that_the_machine_may_not_know() -> None:
+    """That it can have them was among what the line had swallowed."""
+    machine = introduce_without_any({0xA0, 0xB3}, now=5)
+    machine.look_after(5 + RETRY_SECONDS)
+    machine.answered(ask(0xA0), ANSWERS[0xA0])
+
+    assert machine.next_request(11, real_time=False, quiet=True) == ask(0xB3)
+    assert not machine.wants_long_polls
+    machine.unsupported(ask(0xB3), 11)
+    assert REAL_TIME_EVENTS not in introduce(machine, 11)
+
+    assert machine.next_request(12, real_time=False, quiet=True) == switch(1)
+
+
 def test_a_machine_that_does_not_know_the_mode_is_asked_all_the_same() -> None:
     machine = stranger()
 
@@ -371,10 +385,15 @@ def test_a_busy_machine_is_asked_the_others_first() -> None:
 
 def introduce_without(command: int, now: float, *, as_unknown: bool = False) -> Acquaintance:
     """A machine that answered everything but one command, on a line that may be to blame, or is not."""
+    return introduce_without_any({command}, now, as_unknown=as_unknown)
+
+
+def introduce_without_any(commands: set[int], now: float, *, as_unknown: bool = False) -> Acquaintance:
+    """The same without some commands."""
     machine = stranger()
     machine.mode_confirmed(0, 0)
     while (request := machine.next_request(0, real_time=False, quiet=False)) is not None:
-        if request.command != command:
+        if request.command not in commands:
             machine.answered(request, ANSWERS.get(request.command, {}))
         elif as_unknown:
             machine.unsupported(request, now)

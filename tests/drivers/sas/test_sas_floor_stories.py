@@ -13,6 +13,7 @@ import pytest
 
 from edge_agent.drivers.sas import SasOptions, SasStation
 from edge_agent.events import EventBody, Observation
+from edge_agent.events.agent import LineDown
 from edge_agent.events.slot import (
     MachineIdentified,
     MetersRead,
@@ -237,6 +238,17 @@ def test_a_machine_that_gets_little_time_is_heard_once_and_in_its_order(seed: in
     doubtful = [body for body in floor.bodies if isinstance(body, SlotException) and body.possibly_repeated]
     assert (floor.journalled() - floor.raised()).total() <= len(doubtful)
     assert not [body for body in floor.bodies if isinstance(body, SequenceViolation)]
+
+
+@pytest.mark.parametrize("seed", [8, 19, 23, *range(100, 100 + tries(4))])
+def test_what_a_machine_does_not_know_takes_it_down_no_line_that_loses_answers(seed: int) -> None:
+    """Asked under real-time events it would be asked for ever: silence means trouble then."""
+    floor = Floor(LOSSY, seed)
+
+    floor.run_for(BEING_MET_SECONDS)
+
+    downs = [body for body in floor.bodies if isinstance(body, LineDown)]
+    assert len(downs) <= 1  # twelve polls lost in a row
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
