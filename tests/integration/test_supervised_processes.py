@@ -121,6 +121,13 @@ def end(process: subprocess.Popen[bytes]) -> int:
     return process.wait(PATIENCE_SECONDS)
 
 
+def catches(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    """Whether a process has begun to catch a signal: before, it would die of it."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    (caught,) = [line.split()[1] for line in lines if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def test_a_collector_is_ready_once_its_lines_run_and_says_when_it_stops(gateway: Gateway) -> None:
     collector, _ = gateway.start("collect")
 
@@ -255,6 +262,7 @@ def test_a_forwarder_is_ready_once_the_journal_is_open_and_alive_while_its_loop_
 
 def test_a_forwarder_without_a_journal_is_not_ready(gateway: Gateway) -> None:
     forwarder, _ = gateway.start("forward")
+    wait_until(lambda: catches(forwarder, signal.SIGTERM))
 
     assert gateway.manager.listen(2) is None
     assert end(forwarder) == 0
