@@ -84,7 +84,7 @@ class HostEar:
         self._mode = mode
         self._times = ReplyTimes(reply_window)
         self._decoder = WakeupDecoder()
-        self._reader = ReplyReader(address)
+        self._reader = ReplyReader(address, shared=shared)
         self._watch = LinkWatch(address, shared=shared)
         self._confirmation = Confirmation(last_event)
         self._events: list[HostEvent] = []

@@ -5,7 +5,8 @@ A poll is expected first; what arrives afterwards is matched against everything 
     complete at once     frames with a good CRC; a one-byte exception the table knows; a marked chirp
     complete by silence  ACK, NACK, busy; a chirp without its mark; an exception that could be anything else;
                          nothing to report, which is what a stray zero before an exception looks like;
-                         an event with a good CRC that is longer or shorter than the tables have it
+                         an event with a good CRC that is longer or shorter than the tables have it;
+                         any exception on a shared line, where a neighbour may talk out of turn
     never                the rest: Garbage, with the reason
 
 Machines answer late, glued together, with chirps in front and 00 behind, and loops echo what we sent. So
@@ -105,8 +106,9 @@ _Step = tuple[int, Heard | _Echo | None]
 class ReplyReader:
     """Finds the answers of one machine among the characters of its line."""
 
-    def __init__(self, address: int) -> None:
+    def __init__(self, address: int, *, shared: bool = False) -> None:
         self._address = address
+        self._shared = shared  # what a neighbour says begins with a byte that may be an exception
         self._characters: list[int] = []  # undecided, wakeup bits kept
         self._low = bytearray()  # the same without wakeup bits
         self._rubbish = bytearray()  # decided: no part of an answer
@@ -279,12 +281,23 @@ class ReplyReader:
         expected = isinstance(self._poll, GeneralPoll) and not (self._real_time or self._answered)
         if not expected or code not in EXCEPTIONS or self._rubbish:
             return 1, None
+        if self._shared and not final and len(self._low) < LONGEST_MESSAGE_BYTES:
+            return None
+        if size := self._of_neighbour():
+            return size, None
         if code == _IDLE and len(self._low) > 1:
             return 1, None  # a stray: what the machine reports is right behind it
         if code == _IDLE and not final:
             return None
         self._answered = not self._repeated
         return 1, ExceptionReply(self._address, code)
+
+    def _of_neighbour(self) -> int:
+        """How long the frame of another machine is that begins here; 0 for none, as on a line of its own."""
+        if not self._shared or self._low[0] & GENERAL_POLL_BIT:
+            return 0
+        sizes = range(FRAME_BYTES, len(self._low) + 1)
+        return next((size for size in sizes if crc_is_good(self._low[:size])), 0)
 
     def _alone(self) -> Reply | None:
         """An answer without a CRC, which only silence on both sides tells from a piece of something else."""

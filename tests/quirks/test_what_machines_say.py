@@ -54,7 +54,7 @@ def test_quirk_03_a_machine_with_a_hopper_means_it(scene: SetScene) -> None:
     line = scene(spec={"has_hopper": True}, options={**ONE_BYTE, "vendor": "wms-bb2"}).meet()
 
     line.raise_exception(0x81)
-    line.run_for(5)
+    line.run_for(1)
 
     assert line.heard == [0x81]
 

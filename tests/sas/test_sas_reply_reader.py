@@ -531,3 +531,26 @@ def test_a_general_poll_may_be_answered_once_for_each_time_it_was_sent(
     heard = [one for one in listening.feed([0x12]) if isinstance(one, ExceptionReply)]
 
     assert heard == second
+
+
+def test_on_a_shared_line_an_exception_is_complete_by_silence() -> None:
+    """The address of a neighbour that talks out of turn is the code of an exception too."""
+    listener = ReplyReader(1, shared=True)
+    neighbour = append_crc(bytes.fromhex("7f1a00000102"))
+    listener.expect(GENERAL, real_time=False)
+
+    assert listener.feed(list(neighbour)) == []
+    assert listener.finish() == [Garbage(neighbour, "address 127 answers, this line is set to 01", stranger=True)]
+
+    listener.expect(GENERAL, real_time=False)
+    assert listener.feed([0x7F]) == []
+    assert listener.finish() == [ExceptionReply(1, 0x7F)]
+
+
+def test_on_a_shared_line_strays_behind_an_exception_take_nothing_from_it() -> None:
+    listener = ReplyReader(1, shared=True)
+    listener.expect(GENERAL, real_time=False)
+
+    listener.feed([0x11, 0x00])
+
+    assert ExceptionReply(1, 0x11) in listener.finish()

@@ -1152,6 +1152,7 @@ def test_the_line_is_free_at_the_very_moment_when_no_second_answer_can_come_any_
     shared.ask(GENERAL)
     shared.wait(0.5)
     shared.hear(b"\x11")
+    shared.wait(GAP)
 
     free_at = shared.host.next_timer()
 
@@ -1187,7 +1188,8 @@ def test_a_poll_to_a_neighbour_acknowledges_as_a_synchronisation_poll_does(share
 def test_a_poll_to_a_neighbour_acknowledges_an_event(shared: Bench) -> None:
     shared.ask(GENERAL)
     shared.hear(b"\x11")
-    shared.take()
+    shared.wait(GAP)
+    assert ExceptionReported(1, 0x11, {}, real_time=False) in shared.take()
 
     shared.host.neighbour_polled(shared.now)
 
