@@ -540,7 +540,9 @@ def test_on_a_shared_line_an_exception_is_complete_by_silence() -> None:
     listener.expect(GENERAL, real_time=False)
 
     assert listener.feed(list(neighbour)) == []
-    assert listener.finish() == [Garbage(neighbour, "address 127 answers, this line is set to 01", stranger=True)]
+    assert listener.finish() == [
+        Garbage(neighbour, "address 127 answers, this line is set to 01", stranger=True)
+    ]
 
     listener.expect(GENERAL, real_time=False)
     assert listener.feed([0x7F]) == []
