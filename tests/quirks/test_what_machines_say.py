@@ -150,7 +150,7 @@ def test_quirk_18_polls_of_a_careless_host_are_served(hand: SitDown) -> None:
     machine = hand("novomatic-class", answer_delay=0.0, answer_jitter=0.0, spec={"validation": "standard"})
     machine.cabinet.open_door()
 
-    version = machine.write(b"\x82\x01\x54\x00")
+    version = machine.write(b"\x82\x01\x54\x00", wait=0.002)
     door = machine.write(b"\x81")
     credits_ = machine.write(b"\x82" + append_crc(b"\x01\x1a"))
     nothing = machine.write(b"\x82\x81")
