@@ -45,26 +45,6 @@ def test_quirk_01_an_answer_that_comes_after_the_poll_was_repeated_passes_for_no
     assert line.of(MeterVariance) == []
 
 
-class Hiccups(HostileWire):
-    """A server on the way holds a message back now and then, and what comes behind it."""
-
-    messages = 0
-
-    def carry(self, stream: bytes, now: float) -> list[tuple[float, bytes]]:
-        self.messages += 1
-        return super().carry(stream, now + 0.6 * (self.messages % 9 == 0))
-
-
-def test_quirk_01_the_second_answer_to_a_poll_that_was_repeated_passes_for_no_other(scene: SetScene) -> None:
-    """The first came as the poll was repeated; what comes of the repeat belongs to no later poll."""
-    line = scene(wires=(HostileWire(PERFECT), Hiccups(PERFECT)), options=ONE_BYTE).meet()
-
-    raised = line.doors(30, every=0.7)
-    line.run_for(60)
-
-    assert line.certain == raised == line.machine.raised
-
-
 def test_quirk_02_first_poll_after_start_up_unanswered(scene: SetScene, hand: SitDown) -> None:
     machine = hand()
     machine.machine.port.power_off(machine.now)
