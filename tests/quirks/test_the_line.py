@@ -10,14 +10,16 @@ import pytest
 from edge_agent.events.agent import LineDown, LineUp, ProtocolErrors
 from edge_agent.events.slot import MachineIdentified, MetersRead, MeterVariance
 from edge_agent.sas.crc import append_crc
+from edge_agent.sas.poll_reader import PollReader
 from edge_agent.sas.wakeup import WakeupDecoder, encode_characters, marked, stuff
 from edge_agent.testing.conversation import wires_of
-from edge_agent.testing.wires import PERFECT, HostileWire
+from edge_agent.testing.wires import PERFECT, HostileWire, WireProfile
 
 SetScene = Callable[..., Any]
 SitDown = Callable[..., Any]
 
 ONE_BYTE = {"real_time_events": "off"}
+PACED = WireProfile("paced", paced=True)
 
 
 @pytest.mark.parametrize("mode", ["auto", "off"])
@@ -135,10 +137,12 @@ def test_quirk_25_our_host_writes_each_poll_in_one_piece(scene: SetScene) -> Non
 
     line.run_for(40)
 
-    polls = [WakeupDecoder().feed(data) for data in line.written]
-    first_bytes = [poll[0] for poll in polls]
-    assert len(polls) > 100
-    assert all(byte & 0x100 for byte in first_bytes)
+    reader = PollReader()
+    assert len(line.written) > 100
+    for at, data in enumerate(line.written):
+        assert reader.feed(WakeupDecoder().feed(data), float(at))
+        assert reader.deadline is None, "what was written ends where a poll does"
+    assert reader.strays == reader.dropped == 0
 
 
 def test_quirk_26_a_dead_line_is_told_as_silence(scene: SetScene) -> None:
@@ -212,9 +216,10 @@ def _packet(characters: list[int]) -> bytes:
 
 
 def test_quirk_28_adapters_deliver_in_pieces_and_mark_all_of_one(scene: SetScene) -> None:
-    line = scene(wires=(HostileWire(PERFECT), UsbPackets(PERFECT))).meet()
+    line = scene(wires=(HostileWire(PERFECT), UsbPackets(PACED))).meet()
 
     raised = line.doors(10)
+    assert line.station_counters.protocol_errors == 0
     line.cabinet.lose_power()
     line.run_for(12)
     line.cabinet.regain_power()
@@ -227,7 +232,7 @@ def test_quirk_28_adapters_deliver_in_pieces_and_mark_all_of_one(scene: SetScene
 def test_quirk_28_a_chirp_that_marks_the_answer_behind_it_costs_a_repeat_and_no_exception(
     scene: SetScene,
 ) -> None:
-    line = scene(wires=(HostileWire(PERFECT), UsbPackets(PERFECT))).meet()
+    line = scene(wires=(HostileWire(PERFECT), UsbPackets(PACED))).meet()
     line.cabinet.open_door()
     answer = append_crc(bytes.fromhex("01ff11"))
     spoilt = _packet([0x101, *answer])
