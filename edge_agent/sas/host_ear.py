@@ -90,6 +90,7 @@ class HostEar:
         self._events: list[HostEvent] = []
         self._asked: Outstanding | None = None
         self._marked = False  # what was heard last began like a chirp: with the machine's address, marked
+        self._refused_since = self._refused_at = NEVER  # when "not now" was said first and last
         self._second_due = False  # the poll before was repeated, and answered once
         self._restarted = False  # the next event may have been journalled by an earlier run
         self._owes_synchronisation = False
@@ -246,7 +247,7 @@ class HostEar:
             self._second_due = False
             if isinstance(reply, _EVENTS) and is_event(reply):
                 self._hear_event_again(reply)
-        elif self._is_refused(reply, asked, now):
+        elif self._is_refused(reply, now):
             # Nothing was taken in: another poll would acknowledge what may not have been heard.
             self._events.append(Refused(asked.poll))
             self._watch.garbled(now)
@@ -268,13 +269,18 @@ class HostEar:
         """Whether it may be the second answer to the poll before, later than any that was waited for."""
         return self._second_due and isinstance(reply, _EVENTS) and encode_reply(reply) == self.last_event
 
-    def _is_refused(self, reply: Reply, asked: Outstanding, now: float) -> bool:
+    def _is_refused(self, reply: Reply, now: float) -> bool:
         """Whether a general poll was answered with "not now", as some machines do for about a second."""
         if not isinstance(reply, ExceptionReply) or reply.code != self.refuses_with:
             return False
-        if asked.refused_since is None:
-            asked.refused_since = now
-        return now - asked.refused_since < REFUSED_SECONDS
+        if now - self._refused_at >= REFUSED_SECONDS:
+            self._refused_since = now
+        # What overtakes it in between, such as a flag that is told again and again, begins no other.
+        self._refused_at = now
+        if now - self._refused_since < REFUSED_SECONDS:
+            return True
+        self._refused_at = NEVER
+        return False
 
     def _answered(self, asked: Outstanding, now: float, *, proof: bool) -> None:
         """The machine heard `asked`, whatever it answered."""
@@ -339,6 +345,7 @@ class HostEar:
         if nothing_pending(reply, self._mode):
             self._confirmation.nothing_pending()
             self._restarted = False
+            self._refused_at = NEVER
         stale = now - self._synchronised_at >= SYNCHRONISE_EVERY_SECONDS
         self._owes_synchronisation = stale or isinstance(poll, GeneralPoll)
 

@@ -23,7 +23,6 @@ class Outstanding:
     sent_at: float = NEVER
     late_answers: bool = False  # answers to earlier sends may still come
     restarted: bool = False  # an earlier run sent it too
-    refused_since: float | None = None  # when it was first answered with "not now"
     heard_once: Reply | None = None  # an answer without a CRC, to be heard again
     garbled: bool = False  # an earlier send was answered by what could not be read: perhaps an event
     nacks: int = 0  # in a row

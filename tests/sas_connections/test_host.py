@@ -1376,6 +1376,24 @@ def test_what_is_said_for_longer_than_a_refusal_lasts_is_reported(
     assert said == ([Refused] if is_refused else [ExceptionReported])
 
 
+def test_a_flag_that_is_told_again_and_again_does_not_hide_what_is_no_refusal(one_byte: Bench) -> None:
+    """81 is the exception that waits behind 57, which comes every 0.8 s: without an end nothing would be heard."""
+    one_byte.host.refuses_with = 0x81
+    for _ in range(4):
+        one_byte.ask(GENERAL)
+        until = one_byte.now + 0.8
+        while one_byte.now < until:
+            one_byte.hear(b"\x81")
+            one_byte.wait(0.1)
+        one_byte.hear(b"\x57")
+        one_byte.wait(0.1)
+        one_byte.ask(CREDITS)
+        one_byte.hear(CREDITS_ARE_103)
+
+    reported = [event.code for event in one_byte.take() if isinstance(event, ExceptionReported)]
+    assert 0x81 in reported
+
+
 @pytest.mark.parametrize(("refuses_with", "said"), [(None, 0x81), (0x82, 0x81), (0x81, 0x11)])
 def test_other_exceptions_are_no_refusals(one_byte: Bench, refuses_with: int | None, said: int) -> None:
     one_byte.host.refuses_with = refuses_with
