@@ -1377,7 +1377,7 @@ def test_what_is_said_for_longer_than_a_refusal_lasts_is_reported(
 
 
 def test_a_flag_that_is_told_again_and_again_does_not_hide_what_is_no_refusal(one_byte: Bench) -> None:
-    """81 is the exception that waits behind 57, which comes every 0.8 s: without an end nothing would be heard."""
+    """81 waits behind 57, which comes every 0.8 s: taken for a new refusal each time, it is never heard."""
     one_byte.host.refuses_with = 0x81
     for _ in range(4):
         one_byte.ask(GENERAL)
