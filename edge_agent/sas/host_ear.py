@@ -34,6 +34,7 @@ from edge_agent.sas.host_events import (
 )
 from edge_agent.sas.link_watch import LinkWatch
 from edge_agent.sas.meaning import (
+    REAL_TIME_COMMAND,
     Mode,
     is_doubtful,
     is_event,
@@ -237,6 +238,8 @@ class HostEar:
     def _give_up(self, poll: LongPollRequest) -> None:
         self._asked = None
         self.state = HostState.POLLING
+        if poll.command == REAL_TIME_COMMAND:
+            self._mode = Mode.UNKNOWN  # it may have been taken, and its ACK lost
         self._confirmation.unheard()
         self._events.append(Unanswered(poll))
 

@@ -610,6 +610,18 @@ def test_a_long_poll_the_machine_may_not_know_keeps_no_exception_waiting(one_byt
     assert one_byte.host.ready(one_byte.now)
 
 
+def test_after_the_mode_was_asked_for_in_vain_silence_may_hide_an_event(one_byte: Bench) -> None:
+    """The machine may have taken it, and its ACK was lost: events answer long polls from then on."""
+    one_byte.ask(ON)
+    one_byte.wait(0.6)
+    assert Unanswered(ON) in one_byte.take()
+
+    one_byte.ask(CREDITS)
+
+    assert one_byte.wait(1.2).count(ASK_CREDITS) > 1
+    assert Unanswered(CREDITS) not in one_byte.take()
+
+
 def test_a_long_poll_that_is_always_garbled_is_given_up(one_byte: Bench) -> None:
     one_byte.ask(CREDITS)
     for _ in range(6):
