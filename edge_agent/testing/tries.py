@@ -1,16 +1,16 @@
 """Tries: how often a test tries what chance makes.
 
 Every day a test tries enough to find what a change has broken. What chance finds once in ten thousand tries
-is for the long run, which `EDGE_AGENT_TESTS=long` asks for:
+is for the long run, which `TRIES=long` asks for:
 
-    EDGE_AGENT_TESTS=long .venv/bin/python -m pytest tests/properties
+    TRIES=long .venv/bin/python -m pytest tests/properties
 """
 
 from __future__ import annotations
 
 import os
 
-VARIABLE, LONG = "EDGE_AGENT_TESTS", "long"
+VARIABLE, LONG = "TRIES", "long"
 
 # An hour or so for one room of the tests.
 TIMES_AS_MANY = 25
