@@ -50,6 +50,8 @@ THING_VARIABLE, STATE_VARIABLE = "AWS_IOT_THING_NAME", "EDGE_AGENT_STATE"
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 # A role that ran for this long had begun well: its next failure is a new one.
 GOOD_RUN_SECONDS = 60.0
+# A nucleus that did not let us in may have been too busy, or not begun: while we wait it is asked again.
+LET_IN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +179,19 @@ def main(role: str) -> int:
 
 def _run(role: Role, starts: Starts, wishes: Wishes) -> int:
     """Run it with a nucleus; the exit status. Raises AgentError, and not so soon that it is given up."""
-    try:
-        with Nucleus.connect() as nucleus:
-            return Component(role, nucleus, wishes, starts).run()
-    except NucleusError as error:
-        seconds = starts.seconds_until_another()
-        structlog.get_logger().error("waiting", reason=error.what, mend=error.mend, seconds=round(seconds))
-        if wishes.stopped_within(seconds):
-            return 0
-        raise
+    while True:
+        try:
+            with Nucleus.connect() as nucleus:
+                return Component(role, nucleus, wishes, starts).run()
+        except NucleusError as error:
+            seconds = starts.seconds_until_another()
+            structlog.get_logger().error(
+                "waiting", reason=error.what, mend=error.mend, seconds=round(seconds)
+            )
+            if wishes.stopped_within(min(seconds, LET_IN_SECONDS)):
+                return 0
+            if seconds <= LET_IN_SECONDS:
+                raise
 
 
 def _said(error: Exception) -> tuple[AgentError, Exception | None]:
@@ -210,6 +216,8 @@ class Component:
         self._wishes = wishes
         self._starts = starts
         self._ending = False
+        self._over = False
+        self._mutex = threading.Lock()  # a socket may be lost at the moment at which we are asked to stop
         self._timer: threading.Timer | None = None
         self._deferral = Deferral()
         self._log = structlog.get_logger()
@@ -219,7 +227,13 @@ class Component:
         self._nucleus.on_lost(self._end_in_time)
         try:
             return self._run()
+        except NucleusError:
+            if self._ending:  # lost while we began: that is why we stop, nobody has asked
+                return UplinkError.exit_status
+            raise
         finally:
+            with self._mutex:
+                self._over = True
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer.join()
@@ -248,6 +262,8 @@ class Component:
 
     def _end_in_time(self) -> None:
         """End for a new socket; where that may be once too often, go on without any until it is not."""
+        if self._over or self._wishes.stopping:
+            return
         seconds = 0.0 if self._nucleus.asks_first else self._starts.seconds_until_another()
         if not seconds:
             self._end_for_a_new_socket()
@@ -255,13 +271,16 @@ class Component:
         self._log.warning(
             "going on without the nucleus: ended once more, it would not begin again", seconds=round(seconds)
         )
-        self._timer = threading.Timer(seconds, self._end_for_a_new_socket)
-        self._timer.name = "new-socket"
-        self._timer.start()
+        timer = threading.Timer(seconds, self._end_for_a_new_socket)
+        timer.name, timer.daemon = "new-socket", True  # a process that ends meanwhile waits for no timer
+        timer.start()
+        self._timer = timer
 
     def _end_for_a_new_socket(self) -> None:
-        self._ending = True
-        self._wishes.stop()
+        with self._mutex:
+            if not self._over:
+                self._ending = True
+                self._wishes.stop()
 
     def _objection(self, configuration: dict[str, Any]) -> str | None:
         """Why the nucleus should not apply a configuration; None if it may."""

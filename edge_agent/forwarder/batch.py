@@ -83,12 +83,15 @@ class Packing:
         middle = len(batch.records) // 2
         front, back = batch.records[:middle], batch.records[middle:]
         last = front[-1].sequence
-        return [
+        halves = [
             self.batch(batch.first, last, middle, front, [self.event(record) for record in front]),
             self.batch(
                 last + 1, batch.last, batch.count - middle, back, [self.event(record) for record in back]
             ),
         ]
+        for half in halves:
+            half.stands_in = batch.stands_in
+        return halves
 
     def stand_in(self, batch: Batch, reason: str) -> Batch | None:
         """What says in its place what was set aside; None if nothing does."""

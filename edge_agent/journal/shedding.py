@@ -23,6 +23,7 @@ import structlog
 
 from edge_agent.chain import digest
 from edge_agent.delivery import DeliveryClass
+from edge_agent.errors import JournalError
 from edge_agent.journal.acknowledged import CLASSES
 from edge_agent.journal.consumer import Consumers
 from edge_agent.journal.frames import RECORDS, Frame, Kind, encode
@@ -158,14 +159,13 @@ class Shedder:
             self._thinned[first] = thinned
             return 0
         going = _going(frames_of(path), delivery_class)
+        is_changed = bool(going) or delivery_class is B
+        frames = _rewritten(path, last, going) if is_changed else b""
         lost = self._not_acknowledged(delivery_class, [*going])
         if lost:
             name = f"shed-{first}-{delivery_class}{thinned if delivery_class is B else ''}"
             self._tell(_gap(lost, delivery_class, why, name))
-        if going or delivery_class is B:
-            frames = bytearray()  # grows in place: a copy would be 4 MiB more
-            for frame in frames_of(path):
-                frames += _without(frame, going)
+        if is_changed:
             gone = [*(header.gone or (0,) * len(CLASSES))]
             gone[CLASSES.index(delivery_class)] += len(going)
             make_segment(self._folder, replace(header, thinned=thinned, gone=tuple(gone)), frames)
@@ -218,6 +218,17 @@ def _going(frames: Iterable[Frame], delivery_class: DeliveryClass) -> dict[int, 
         frame.sequence for frame in frames if frame.kind in RECORDS and frame.delivery_class == its_class
     ]
     return dict.fromkeys(records[1::2] if delivery_class is B else records)
+
+
+def _rewritten(path: Path, last: int, going: Container[int]) -> bytearray:
+    """All up to `last`, without what goes. Raises JournalError where less is found than a moment ago."""
+    frames, reached = bytearray(), 0  # grows in place: a copy would be 4 MiB more
+    for frame in frames_of(path):
+        frames += _without(frame, going)
+        reached = reached if frame.kind == Kind.MARK else frame.last
+    if reached != last:
+        raise JournalError(f"{path} does not read twice alike; nothing of it is let go", "check the disk")
+    return frames
 
 
 def _without(frame: Frame, going: Container[int]) -> bytes:

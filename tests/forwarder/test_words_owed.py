@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from edge_agent.errors import JournalError
-from edge_agent.forwarder import resending
+from edge_agent.forwarder import Quota, resending
 from edge_agent.journal import Record
 from edge_agent.journal.resend import ResendRequest, requests, write_request
 from edge_agent.uplink.base import Message, Receipt
@@ -180,3 +181,21 @@ def test_a_word_that_cannot_be_kept_is_sent_again(monkeypatch: pytest.MonkeyPatc
         tell(story, uplink=uplink, absence=absence)
 
     assert "what is owed cannot be read" in {entry["event"] for entry in logs}
+
+
+def test_words_that_are_too_large_for_one_publish_are_still_words() -> None:
+    """Sent in two, they must not be set aside as if they were what they stand for."""
+    uplink = Particular()
+    uplink.impossible = {"batch": 0x90}
+
+    def lengthy(_record: Record, _reason: str) -> bytes:
+        return b"B.word " + os.urandom(2000).hex().encode()  # compresses to a half
+
+    async def story(floor: Floor) -> None:
+        floor.say("B", "B", "B", "B")
+        floor.uplink.reconnect()
+        await floor.drained()
+        assert floor.forwarder.counters.untold == 4
+        assert floor.forwarder.counters.dead_letters == 4
+
+    tell(story, uplink=uplink, absence=lengthy, quota=Quota(size=64_000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError, JournalFull
 from edge_agent.journal import Budget, Fill, Gap, Journal, glance, open_journal, shedding
 from edge_agent.journal.mending import Mender
+from edge_agent.journal.segment import segment_path
 from edge_agent.journal.shedding import MOST_THINNED
 
 A, B, C = DeliveryClass
@@ -455,3 +457,25 @@ def test_segments_are_gone_through_in_slices(bench: Bench, monkeypatch: pytest.M
 
     assert bench.gaps
     assert len(pauses) >= 3 * SEGMENT // 1024
+
+
+def test_a_segment_that_does_not_read_twice_alike_is_left_as_it_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was intact a moment ago: a flash card that misreads once must not cost what it still has."""
+    while bench.journal.fill().share < 0.99:
+        bench.append(A, B, C)
+    path = segment_path(bench.path, 1)
+    before = path.read_bytes()
+
+    def misread(_seconds: float) -> None:
+        path.write_bytes(before[:-2000] + bytes(2000))
+
+    monkeypatch.setattr("edge_agent.journal.glance.SLICE_BYTES", 1024)
+    monkeypatch.setattr(shedding, "frames_of", partial(glance.frames_of, pause=misread))
+    with pytest.raises(JournalError, match="does not read twice alike"):
+        bench.journal.shed()
+    path.write_bytes(before)
+
+    assert not bench.gaps
+    assert set().union(*bench.left().values()) == bench.appended.keys()
