@@ -259,7 +259,10 @@ class HostEar:
             self._not_an_answer("", now)
             asked.heard_once = reply
             asked.nacks = asked.nacks + 1 if isinstance(reply, Nack) else 0
-            asked.due = now + REPEAT_PAUSE_SECONDS
+            if asked.is_command and asked.sends >= SENDS_OF_A_POLL:
+                self._leave_in_peace(now)
+            else:
+                asked.due = now + REPEAT_PAUSE_SECONDS
         else:
             self._mode = mode_after(reply, asked.poll, self._mode)
             self._answered(asked, now, proof=not (isinstance(reply, Nack) or self._may_be_second(reply)))

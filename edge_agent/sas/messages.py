@@ -34,6 +34,7 @@ BUSY = 0x00
 # The longest answer without a CRC: busy.
 SHORT_REPLY_BYTES = 2
 ROM_SIGNATURE = 0x21
+SELECTED_METERS = 0x2F
 
 # What tells a general poll from long ones, whose commands are their keys.
 GENERAL_POLL = -1
@@ -206,6 +207,7 @@ def decode_reply(frame: bytes, poll: Poll, *, checked: bool = False) -> Reply:
         values = _decode_data(_row(command), body)
         if command == MULTI_DENOMINATION:
             _check_base(values, poll, body[-1])
+        _check_meters(command, values, poll)
         return DataReply(poll.address, command, values)
     raise RemoteProtocolError(f"an answer to long poll {command:02X}, which was not asked")
 
@@ -283,6 +285,19 @@ def _check_base(values: Mapping[str, Any], poll: Poll, last: int) -> None:
         raise RemoteProtocolError("an answer about another denomination than was asked about")
     if "acknowledged" in values.get("base", {}) and last & LAST_ADDRESS != poll.address:
         raise RemoteProtocolError("the base poll is answered by another than the machine")
+
+
+def _check_meters(command: int, values: Mapping[str, Any], poll: Poll) -> None:
+    """Meters that do not say how long they are were read at the wrong place where one comes unasked."""
+    asked = poll.values if isinstance(poll, LongPollRequest) else {}
+    if command == MULTI_DENOMINATION:
+        command, values, asked = values["base_command"], values.get("base", {}), asked.get("base", {})
+    codes = asked.get("meter_codes")
+    if command != SELECTED_METERS or not codes:
+        return
+    for meter in values.get("meters", ()):
+        if meter.code not in codes:
+            raise RemoteProtocolError(f"meter {meter.code:02X}, which was not asked")
 
 
 def _row(command: int) -> LongPoll:

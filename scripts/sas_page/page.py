@@ -78,8 +78,9 @@ _METERS = """## Meters
 The codes of 2F (one byte) and of 6F and AF (two bytes, low byte first). **bytes** is the size in a 2F
 answer, and what machines usually say in the others, which allow up to nine: eighteen digits. A meter rolls
 over at the end of its digits. A code no table lists is a count, and is read as four bytes in a 2F answer, or
-as five where only that leads to its end. A meter the machine does not keep is left out of the answer, or has
-size 0; a host must take both.
+as five where only that leads to its end; an answer with a meter that was not asked was read at the wrong
+place, and is refused. A meter the machine does not keep is left out of the answer, or has size 0; a host must
+take both.
 """
 _CODES = """## Codes
 

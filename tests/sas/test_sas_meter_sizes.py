@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.errors import RemoteProtocolError
+from edge_agent.sas.crc import append_crc
 from edge_agent.sas.fields import decode_fields, encode_fields
+from edge_agent.sas.messages import DataReply, LongPollRequest, decode_reply
 from edge_agent.sas.meter_fields import MeterValue, TableSizedMeters
 
 METERS = (TableSizedMeters("meters"),)
@@ -52,3 +54,27 @@ def test_no_answer_takes_long_to_be_refused() -> None:
     """Each byte might begin a meter, so that the readings are more than could be counted."""
     with pytest.raises(RemoteProtocolError):
         decode_fields(METERS, bytes(252))
+
+
+def test_meters_that_nobody_asked_for_are_meters_read_at_the_wrong_place() -> None:
+    """An answer whose meters are longer than the tables have them may yet seem to make sense."""
+    misread = decode_fields(METERS, bytes.fromhex("00 00001234 56 01000000 01 02000000"))
+    assert [meter.code for meter in misread["meters"]] == [0x00, 0x56, 0x01]
+    body = bytes.fromhex("00 00 00 00001234 56 01000000 01 02000000")
+    frame = append_crc(bytes((1, 0x2F, len(body))) + body)
+
+    with pytest.raises(RemoteProtocolError, match="meter 56, which was not asked"):
+        decode_reply(frame, LongPollRequest(1, 0x2F, {"game": 0, "meter_codes": (0x00, 0x01)}))
+
+    asked = LongPollRequest(1, 0x2F, {"game": 0, "meter_codes": (0x00, 0x01, 0x56)})
+    assert isinstance(decode_reply(frame, asked), DataReply)
+
+
+def test_the_same_behind_a_preamble() -> None:
+    base = bytes.fromhex("0C 00 00 00 00001234 56 01000000")
+    body = bytes((1, 0x2F)) + base
+    frame = append_crc(bytes((1, 0xB0, len(body))) + body)
+    asked = {"denomination": 1, "base_command": 0x2F, "base": {"game": 0, "meter_codes": (0x00,)}}
+
+    with pytest.raises(RemoteProtocolError, match="meter 56, which was not asked"):
+        decode_reply(frame, LongPollRequest(1, 0xB0, asked))

@@ -1317,6 +1317,26 @@ def test_a_command_whose_answers_are_garbled_leaves_three_times(one_byte: Bench)
     assert Unanswered(SHUTDOWN) in one_byte.take()
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [[b"\xfe\xfe\xfe", b"\x81", b"\x81", b"\x81", b"\x81"], [b"\x81", b"\x01", b"\x81", b"\x01"]],
+    ids=["refusals after garbage", "one answer and another"],
+)
+def test_a_command_whose_answers_prove_nothing_leaves_three_times(
+    real_time: Bench, answers: list[bytes]
+) -> None:
+    """A machine takes what comes after three for a new one: what became of it is not known."""
+    written = real_time.ask(SHUTDOWN)
+    for answer in answers:
+        written += real_time.hear(answer) + real_time.wait(0.1)
+
+    assert sends(written) == 3
+    assert real_time.host.state is HostState.QUIET
+    assert real_time.next_words() == SYNC + ASK_CREDITS
+    real_time.hear(CREDITS_ARE_103)
+    assert Unanswered(SHUTDOWN) in real_time.take()
+
+
 @pytest.mark.parametrize("heard", [b"", b"\xfe\xfe\xfe"], ids=["silence", "garbage"])
 def test_under_real_time_events_the_link_is_left_to_drop_and_another_poll_wakes_the_machine(
     real_time: Bench, heard: bytes
