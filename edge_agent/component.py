@@ -31,7 +31,7 @@ from edge_agent.agent.collector import collect_until
 from edge_agent.agent.deferral import Deferral
 from edge_agent.agent.forwarding import forward_until
 from edge_agent.agent.reasons_to_wait import reason_to_wait
-from edge_agent.agent.starts import Starts
+from edge_agent.agent.starts import ALL_STARTS, Starts
 from edge_agent.agent.wishes import Wish, Wishes, asked_by_signals
 from edge_agent.clock import Clock
 from edge_agent.errors import AgentError, ConfigurationError, UplinkError
@@ -184,7 +184,7 @@ def _run(role: Role, starts: Starts, wishes: Wishes) -> int:
             with Nucleus.connect() as nucleus:
                 return Component(role, nucleus, wishes, starts).run()
         except NucleusError as error:
-            seconds = starts.seconds_until_another()
+            seconds = starts.seconds_until_another(ALL_STARTS)
             structlog.get_logger().error(
                 "waiting", reason=error.what, mend=error.mend, seconds=round(seconds)
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.agent.starts import Starts
+from edge_agent.agent.starts import ALL_STARTS, Starts
 from edge_agent.agent.wishes import Wishes
 from edge_agent.component import LET_IN_SECONDS, Component, Role, _run
 from edge_agent.nucleus import Nucleus, NucleusError
@@ -121,8 +121,8 @@ def double() -> Iterator[NucleusDouble]:
 def test_a_nucleus_that_did_not_let_us_in_is_asked_again_long_before_we_may_end(
     double: NucleusDouble, starts: Starts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starts.record()
-    starts.record()
+    for _start in range(ALL_STARTS):
+        starts.record()
     for name, value in (double.environment | {TOKEN: "of before"}).items():
         monkeypatch.setenv(name, value)
     wishes = LetInLater(lambda: monkeypatch.setenv(TOKEN, double.environment[TOKEN]))
@@ -131,3 +131,17 @@ def test_a_nucleus_that_did_not_let_us_in_is_asked_again_long_before_we_may_end(
 
     assert wishes.waits == [LET_IN_SECONDS]
     assert double.states == ["RUNNING"]
+
+
+@pytest.mark.integration
+def test_who_is_not_let_in_is_begun_again_at_once_as_long_as_a_nucleus_does_that(
+    double: NucleusDouble, starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can do nothing meanwhile, and begun again it gets a token that is good."""
+    starts.record()
+    starts.record()
+    for name, value in (double.environment | {TOKEN: "of before"}).items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(NucleusError, match="does not let us in"):
+        _run(role_of(Wishes.stop), starts, Wishes())

@@ -3,6 +3,7 @@
 Nucleus lite has systemd begin a component three times within an hour; whoever ends once more stays ended
 until a person comes, and with a collector a floor falls silent. So a component that would end for a reason
 that may pass waits until there are few starts enough behind it, and goes on with what it can do meanwhile.
+Where that is nothing, the last start is worth more than an hour of silence.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edge_agent.credentials.disk import FOLDER_MODE, Disk, put
 # others: a deployment, a boot of the nucleus, a person.
 WINDOW_SECONDS = 3600.0
 MOST_STARTS = 2
+ALL_STARTS = 3
 
 
 class Starts:
@@ -44,12 +46,12 @@ class Starts:
             self._file.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             put(Disk(), self._file, document)
 
-    def seconds_until_another(self) -> float:
-        """How long it should not end yet; 0.0 when it may be begun again."""
+    def seconds_until_another(self, most: int = MOST_STARTS) -> float:
+        """How long it should not end yet; 0.0 when it began less often than `most` within an hour."""
         recent = [*self._recent()]
-        if len(recent) < MOST_STARTS:
+        if len(recent) < most:
             return 0.0
-        return recent[-MOST_STARTS] + WINDOW_SECONDS - self._monotonic()
+        return recent[-most] + WINDOW_SECONDS - self._monotonic()
 
     def _recent(self) -> Iterator[float]:
         now = self._monotonic()
