@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,8 @@ def wrong_with(error: Mapping[str, Any]) -> str:
 
     >>> wrong_with({"type": "missing", "msg": "Field required"})
     'missing'
+    >>> wrong_with({"type": "string_too_short", "msg": "String should have at least 1 character"})
+    'should have at least 1 character'
     """
-    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+    message = re.sub(r"^(Value error, |(Input|String) (?=should ))", "", str(error["msg"]))
     return IN_PLAIN_WORDS.get(str(error["type"]), message)

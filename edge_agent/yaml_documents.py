@@ -30,8 +30,14 @@ def read_yaml(file: Path, what: str) -> Any:  # noqa: ANN401  whatever the file 
             f"{what} {file} cannot be read: {error.strerror}", "check the path and its permissions"
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # no UTF-8, no such date, no end
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{what} {file} is not YAML: {reason}", "mend the file") from error
+        raise ConfigurationError(f"{what} {file} is not YAML: {_reason(error)}", "mend the file") from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong and where, without the piece of the file that the parser draws below it."""
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
+        return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
+    return " ".join(str(error).split())
 
 
 def is_path(name_or_path: str) -> bool:

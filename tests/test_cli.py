@@ -105,7 +105,12 @@ def test_a_wrong_option_of_simulate_is_status_two(
         ),
         (["simulate", "--machines", "2.5"], "simulate: argument --machines: '2.5' is not a whole number"),
         (["simulate", "--wire", "wet"], "simulate: argument --wire: 'wet' is none of 'perfect', 'noisy',"),
-        (["replay", "a", "b"], "nothing here is called b — `edge-agent --help`"),
+        (["replay", "a", "b"], "replay: nothing here is called b — `edge-agent replay --help`"),
+        (
+            ["journal", "status", "--seconds", "3"],
+            "journal status: nothing here is called --seconds 3 — `edge-agent journal status --help`",
+        ),
+        (["--loud", "status"], "nothing here is called --loud — `edge-agent --help`"),
     ],
 )
 def test_arguments_that_make_no_sense_are_one_line_and_status_two(

@@ -146,7 +146,7 @@ def test_a_class_that_makes_no_sense_is_one_line(classes: dict[str, object], com
 
 @pytest.mark.parametrize("rule", ["", "floor-events", "a b", "a/b", "x" * 129, "règle"])
 def test_a_rule_that_can_have_no_such_name_is_refused(rule: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"uplink\.basic_ingest_rule: String should match"):
+    with pytest.raises(ConfigurationError, match=r"uplink\.basic_ingest_rule: should match"):
         settings(uplink=RULED | {"path": str(tmp_path / "out"), "basic_ingest_rule": rule})
 
 

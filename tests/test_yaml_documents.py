@@ -83,5 +83,8 @@ def test_a_file_that_cannot_be_read_or_is_no_yaml_is_called_what_it_is(tmp_path:
 
     with pytest.raises(ConfigurationError, match=r"recipe .*nowhere\.yaml cannot be read: No such file"):
         read_yaml(tmp_path / "nowhere.yaml", "recipe")
-    with pytest.raises(ConfigurationError, match=r"recipe .*broken\.yaml is not YAML: .* — mend the file"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"recipe .*broken\.yaml is not YAML: expected .* in line 1, column 5 — mend the file",
+    ):
         read_yaml(broken, "recipe")

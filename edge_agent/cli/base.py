@@ -45,6 +45,13 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  argparse's, handed on
         super().__init__(**{"formatter_class": _Unbroken, **options})
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401  argparse's
+        """Refuse what is not known here: argparse leaves it to `edge-agent`, whose help does not tell."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with an argument, and where it is explained."""
         for theirs, ours in IN_PLAIN_WORDS:
