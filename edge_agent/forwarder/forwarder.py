@@ -314,7 +314,8 @@ class Forwarder:
             "set aside as dead letters", alarm=True, first=batch.first, last=batch.last, reason=reason
         )
         self.counters.dead_letters += len(sequences)
-        word = lane.packing.stand_in(batch, reason)
+        confirmed_meanwhile = batch.settled
+        word = None if confirmed_meanwhile else lane.packing.stand_in(batch, reason)
         if word is None:
             batch.settle()
         else:

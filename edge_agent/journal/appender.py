@@ -198,7 +198,7 @@ class Appender:
             self._put(data)
         except OSError as error:
             raise ours(error, self._folder) from error
-        self._head = head
+        self._head, self._in_doubt = head, False
         if marks:
             self._marks.update(marks)
         self._say()
@@ -222,7 +222,6 @@ class Appender:
         except BaseException:
             self._cut_off()
             raise
-        self._in_doubt = False
 
     def _write_zeros(self, offset: int) -> None:
         """Take room for the commits to come, unless that is of what is kept free."""
