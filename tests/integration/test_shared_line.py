@@ -74,10 +74,8 @@ def test_what_three_machines_on_one_line_were_told_we_heard_is_journalled_over_a
 
     events = gateway.events()
     for address, subject in enumerate(SUBJECTS, 1):
-        heard = {entry["serial"] for entry in acknowledged if entry["address"] == address}
-        codes = [
-            entry["code"] for entry in raised if entry["address"] == address and entry["serial"] in heard
-        ]
+        code_of = {entry["serial"]: entry["code"] for entry in raised if entry["address"] == address}
+        codes = [code_of[entry["serial"]] for entry in acknowledged if entry["address"] == address]
         journalled = iter([int(code, 16) for code in codes_of(events, subject)])
         assert len(codes) > 5
         assert all(code in journalled for code in codes), f"{subject}: not all of it, in order"
