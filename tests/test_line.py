@@ -359,6 +359,17 @@ def test_the_wire_is_shown_at_debug_but_for_what_is_confidential(
     structlog.reset_defaults()
 
 
+def test_a_wire_that_nobody_watches_is_not_shown(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs(LogSettings(level="info", form="json"))
+    bench.line._log = structlog.get_logger().bind(line="echo")
+
+    bench.device.write(b"A")
+
+    assert bench.device.read(PATIENCE_SECONDS) == b"ack"
+    assert capsys.readouterr().err == ""
+    structlog.reset_defaults()
+
+
 def test_a_line_whose_journal_refuses_is_not_stuck(bench: Bench) -> None:
     """A full disk is back-pressure; ending the process would mend nothing."""
     bench.refusing.set()

@@ -202,6 +202,24 @@ def test_a_segment_that_is_begun_half_way_is_begun_again(
     assert contents(journal) == {1: b"a" * 1900, 2: b"b"}
 
 
+def test_a_segment_begun_after_a_failed_append_leaves_nothing_of_it(
+    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([b"a"])
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdatasync", failing(errno.EIO))
+        patch.setattr("os.ftruncate", failing(errno.EIO))
+        with pytest.raises(JournalError, match="Input/output error"):
+            journal.append([b"never"])
+
+    appender_of(journal).begin_segment()
+
+    assert journal.append([b"b"]) == range(2, 3)
+    assert look_at_all(journal) == 0
+    assert contents(journal) == {1: b"a", 2: b"b"}
+    assert b"never" not in b"".join(file.read_bytes() for file in segments_of(path))
+
+
 def test_zeros_that_cannot_be_given_back_do_not_stop_the_next_segment(
     path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

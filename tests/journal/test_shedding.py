@@ -12,7 +12,8 @@ import pytest
 from edge_agent.chain import link
 from edge_agent.delivery import DeliveryClass
 from edge_agent.errors import JournalError, JournalFull
-from edge_agent.journal import Budget, Fill, Gap, Journal, glance, open_journal, shedding
+from edge_agent.journal import Budget, Fill, Gap, Journal, glance, let_go, open_journal, shedding
+from edge_agent.journal.let_go import LetGo
 from edge_agent.journal.mending import Mender
 from edge_agent.journal.segment import segment_path
 from edge_agent.journal.shedding import MOST_THINNED
@@ -177,6 +178,50 @@ def test_what_was_acknowledged_goes_without_being_called_a_loss(bench: Bench) ->
 
     assert bench.gaps == []
     assert bench.journal.depth(FORWARDER, C) == 0
+
+
+def test_what_was_acknowledged_in_the_middle_is_not_called_a_loss(bench: Bench) -> None:
+    for _round in range(150):
+        bench.append(C, C, C, C)
+    bench.journal.acknowledge(FORWARDER, 3, 6, delivery_class=C)
+    while bench.journal.fill().share < 0.99:
+        bench.append(A)
+
+    bench.journal.shed()
+
+    gone = set(bench.declared())
+    assert {1, 2, 7, 8} <= gone
+    assert not {3, 4, 5, 6} & gone
+
+
+def test_what_is_young_by_a_clock_that_was_set_back_is_read_for_it_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.journal.close()
+    bench.open(Budget(minimum_free_bytes=0, age_seconds=3600.0))
+    bench.now = 9000.0
+    for _round in range(10):
+        bench.append(A, B, C, C)
+    bench.now = 0.0  # what follows says that it was begun before
+    for _round in range(100):
+        bench.append(A, B, C, C)
+    bench.now = 10_000.0
+
+    bench.journal.shed()
+    with monkeypatch.context() as patch:
+        patch.setattr(shedding, "frames_of", None)
+        bench.journal.shed()
+
+    assert bench.gaps == []
+
+
+def test_a_segment_that_goes_while_headers_are_looked_at_says_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.append(A, B, C)
+    monkeypatch.setattr(let_go, "segments", lambda _folder: [1, 99])
+
+    assert LetGo(bench.path).look() == {}
 
 
 def test_the_chain_goes_on_over_what_went(bench: Bench) -> None:
