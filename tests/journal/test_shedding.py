@@ -203,6 +203,8 @@ def test_what_is_young_by_a_clock_that_was_set_back_is_read_for_it_once(
     for _round in range(10):
         bench.append(A, B, C, C)
     bench.now = 0.0  # what follows says that it was begun before
+    assert bench.journal._collector is not None
+    bench.journal._collector.appender.begin_segment()
     for _round in range(100):
         bench.append(A, B, C, C)
     bench.now = 10_000.0
