@@ -37,8 +37,7 @@ def link_over(before: bytes, digest: bytes) -> bytes:
 
 def link(before: bytes, sequence: int, payload: bytes) -> bytes:
     """The link of record `sequence`, the sealed event `payload`, after the record with the link `before`."""
-    its_digest = sha256(sequence.to_bytes(_SEQUENCE_BYTES, "big") + payload).digest()[:LINK_BYTES]
-    return sha256(before + its_digest).digest()[:LINK_BYTES]
+    return link_over(before, digest(sequence, payload))
 
 
 def written(link: bytes) -> str:
